@@ -1,0 +1,39 @@
+"""minigrad: automatic differentiation on NumPy and Numba, small enough to read.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad.numpy().tolist()
+    [2.0, 4.0, 6.0]
+
+Names, argument order and defaults are PyTorch's wherever PyTorch has the thing.
+"""
+
+from minigrad import checkpoint, functional, nn, optim
+from minigrad.device import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
+from minigrad.gradcheck import GradcheckError, gradcheck
+from minigrad.random import manual_seed
+from minigrad.tensor import Tensor, cat, no_grad, ones, randn, tensor, zeros
+
+__all__ = [
+    "Device",
+    "DeviceArray",
+    "DeviceInfo",
+    "DeviceMismatchError",
+    "GradcheckError",
+    "Tensor",
+    "cat",
+    "checkpoint",
+    "device",
+    "devices",
+    "functional",
+    "gradcheck",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ones",
+    "optim",
+    "randn",
+    "tensor",
+    "zeros",
+]

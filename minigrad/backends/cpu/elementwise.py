@@ -1,0 +1,185 @@
+"""Arithmetic and activations, one result an element. NumPy's loops do the work, over a few large parts in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.memory import new, stored, view
+from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.device import DeviceArray
+
+PARTS = 16
+WORTH_THREADS = 1 << 15  # elements
+
+
+def _parts(length: int, size: int) -> list[tuple[int, int]]:
+    return spans(length, PARTS if size >= WORTH_THREADS else 1)
+
+
+def _storage_view(x: DeviceArray, ndim: int, batch_last: bool) -> np.ndarray:
+    """x with leading axes of 1 up to `ndim`, its axes in storage order: broadcasts against storage of that order."""
+    array = view(x)
+    array = array.reshape((1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else array
+    return np.moveaxis(array, 0, -1) if batch_last and ndim > 1 else array
+
+
+def _result(shape: tuple[int, ...], dtype: Any, operands: tuple[DeviceArray, ...]) -> DeviceArray:
+    """Room for a result: batch-last if an operand of full height is."""
+    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
+    return new(shape, dtype, operands[0].device, batch_last)
+
+
+def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray) -> DeviceArray:
+    """Apply ufunc(*operands, out=...) to operands of one dtype that broadcast."""
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    z = _result(shape, operands[0].dtype, operands)
+    out = z.data
+    inputs = [_storage_view(x, z.ndim, z.batch_last) for x in operands]
+    if all(array.shape == out.shape and array.flags.c_contiguous for array in inputs):
+        out, inputs = out.reshape(-1), [array.reshape(-1) for array in inputs]
+    elif out.ndim:
+        inputs = [np.broadcast_to(array, out.shape) for array in inputs]
+    if out.ndim == 0:
+        ufunc(*inputs, out=out)
+        return z
+    parts = _parts(out.shape[0], out.size)
+
+    def run(part: int) -> None:
+        span = slice(*parts[part])
+        ufunc(*(array[span] for array in inputs), out=out[span])
+
+    with np.errstate(all="ignore"):  # infinities and NaN are results, not events
+        parallel(run, len(parts))
+    return z
+
+
+def add(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.add, x, y)
+
+
+def sub(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.subtract, x, y)
+
+
+def mul(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.multiply, x, y)
+
+
+def div(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.divide, x, y)
+
+
+def pow(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.power, x, y)
+
+
+def neg(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.negative, x)
+
+
+def exp(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.exp, x)
+
+
+def log(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.log, x)
+
+
+def abs(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.absolute, x)
+
+
+def tanh(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.tanh, x)
+
+
+def relu(x: DeviceArray) -> DeviceArray:
+    zero = x.dtype.type(0)
+    return _broadcast(lambda a, out: np.maximum(a, zero, out=out), x)
+
+
+def scale(x: DeviceArray, factor: float) -> DeviceArray:
+    number = x.dtype.type(factor)
+    return _broadcast(lambda a, out: np.multiply(a, number, out=out), x)
+
+
+def _sigmoid(x: np.ndarray, out: np.ndarray) -> None:
+    """1 / (1 + e^-x) as (1 + tanh(x / 2)) / 2, which cannot overflow."""
+    half = x.dtype.type(0.5)
+    np.multiply(x, half, out=out)
+    np.tanh(out, out=out)
+    np.multiply(out, half, out=out)
+    np.add(out, half, out=out)
+
+
+def sigmoid(x: DeviceArray) -> DeviceArray:
+    return _broadcast(_sigmoid, x)
+
+
+def _pow_grad_base(dy: np.ndarray, x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    out[...] = np.where(y == 0, 0, dy * y * np.power(x, y - 1))
+
+
+def pow_grad_base(dy: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(_pow_grad_base, dy, x, y)
+
+
+def _pow_grad_exponent(dy: np.ndarray, x: np.ndarray, z: np.ndarray, out: np.ndarray) -> None:
+    out[...] = np.where(x == 0, 0, dy * z * np.log(x))
+
+
+def pow_grad_exponent(dy: DeviceArray, x: DeviceArray, z: DeviceArray) -> DeviceArray:
+    return _broadcast(_pow_grad_exponent, dy, x, z)
+
+
+def _pairwise(loop: Callable[..., None], dy: DeviceArray, x: DeviceArray) -> DeviceArray:
+    """Run loop(dy, x, dx) over flat parts; the result takes the order of x, whose gradient it is."""
+    dx = new(x.shape, x.dtype, x.device, x.batch_last)
+    flat = stored(dy, x.batch_last).reshape(-1), x.data.reshape(-1), dx.data.reshape(-1)
+    parts = _parts(dx.size, dx.size)
+    parallel(lambda part: loop(*(array[slice(*parts[part])] for array in flat)), len(parts))
+    return dx
+
+
+@kernel
+def _relu_grad(dy, y, dx):
+    for i in range(dy.size):
+        dx[i] = dy.dtype.type(0) if y[i] == 0 else dy[i]
+
+
+@kernel
+def _tanh_grad(dy, y, dx):
+    for i in range(dy.size):
+        dx[i] = dy[i] * (1 - y[i] * y[i])
+
+
+@kernel
+def _sigmoid_grad(dy, y, dx):
+    for i in range(dy.size):
+        dx[i] = dy[i] * y[i] * (1 - y[i])
+
+
+@kernel
+def _abs_grad(dy, x, dx):
+    for i in range(dy.size):
+        dx[i] = dy[i] if x[i] > 0 else (-dy[i] if x[i] < 0 else dy[i] * 0)
+
+
+def relu_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_relu_grad, dy, y)
+
+
+def tanh_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_tanh_grad, dy, y)
+
+
+def sigmoid_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_sigmoid_grad, dy, y)
+
+
+def abs_grad(dy: DeviceArray, x: DeviceArray) -> DeviceArray:
+    return _pairwise(_abs_grad, dy, x)

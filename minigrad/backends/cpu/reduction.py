@@ -1,0 +1,82 @@
+"""Sums, maxima and softmax along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.cpu.elementwise import WORTH_THREADS
+from minigrad.backends.cpu.memory import new, stored, view, wrap
+from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.device import DeviceArray
+
+
+def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
+    """A result of NumPy in the memory order of x, whose shape it has."""
+    y = new(x.shape, array.dtype, x.device, x.batch_last)
+    view(y)[...] = array
+    return y
+
+
+def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
+    # In storage order, summed axes at the end make sums of contiguous rows: bias gradients are of this kind.
+    axes = sorted((axis - 1) % x.ndim if x.batch_last else axis for axis in dims)
+    kept = x.ndim - len(axes)
+    total: np.ndarray
+    if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > WORTH_THREADS and (not x.batch_last or 0 in dims):
+        lines = x.data.reshape(int(np.prod(x.data.shape[:kept])), -1)
+        total = np.empty(lines.shape[0], x.dtype)
+        parts = spans(lines.shape[0], 16)
+        parallel(lambda part: np.sum(lines[slice(*parts[part])], axis=1, out=total[slice(*parts[part])]), len(parts))
+    else:
+        total = np.sum(view(x), axis=dims, dtype=x.dtype)
+    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
+    batch_last = x.batch_last and 0 not in dims and len(shape) > 1
+    y = new(shape, x.dtype, x.device, batch_last)
+    view(y)[...] = total.reshape(shape)
+    return y
+
+
+def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    array = stored(x, False)
+    indices = np.expand_dims(np.argmax(array, axis=dim), dim)
+    values = np.take_along_axis(array, indices, axis=dim)
+    if not keepdim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return wrap(values, x.device), wrap(indices.astype(np.int64, copy=False), x.device)
+
+
+def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim: int) -> DeviceArray:
+    dx = new(shape, dy.dtype, dy.device)
+    dx.data.fill(0)
+    np.put_along_axis(dx.data, stored(indices, False), stored(dy, False), axis=dim)
+    return dx
+
+
+def _shifted(x: DeviceArray, dim: int) -> np.ndarray:
+    """x minus its maximum along the axis, which leaves a softmax as it is and keeps exponentials from overflowing."""
+    array = view(x)
+    return array - array.max(axis=dim, keepdims=True)
+
+
+def softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    with np.errstate(all="ignore"):
+        powers = np.exp(_shifted(x, dim))
+        return _like(x, powers / powers.sum(axis=dim, keepdims=True))
+
+
+def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
+    gradient, value = view(dy), view(y)
+    return _like(y, value * (gradient - (gradient * value).sum(axis=dim, keepdims=True)))
+
+
+def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    with np.errstate(all="ignore"):
+        shifted = _shifted(x, dim)
+        return _like(x, shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
+
+
+def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
+    gradient: Any = view(dy)
+    return _like(y, gradient - np.exp(view(y)) * gradient.sum(axis=dim, keepdims=True))

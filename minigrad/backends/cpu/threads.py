@@ -1,0 +1,76 @@
+"""The engine's own threads: work is cut into parts that depend on its size alone, and handed out as threads get free.
+
+Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Kernels
+and NumPy's loops release the GIL. BLAS is held to one thread for the whole process, for good: its worker threads spin
+for a while after each call and would take the cores from everybody else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+
+def _thread_count() -> int:
+    """MINIGRAD_THREADS, or the number of cores that this process may use."""
+    setting = os.environ.get("MINIGRAD_THREADS", "")
+    if setting:
+        if not setting.isdecimal() or int(setting) < 1:
+            raise ValueError(f"MINIGRAD_THREADS is a number of threads, 1 or more; got {setting!r}")
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+THREADS = _thread_count()
+threadpoolctl.threadpool_limits(1, user_api="blas")
+_executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+_scratch = threading.local()
+
+
+def parallel(task: Callable[[int], Any], count: int) -> None:
+    """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here."""
+    if count <= 1 or THREADS == 1:
+        for part in range(count):
+            task(part)
+        return
+    ticket = itertools.count()  # its next() is one step under the GIL
+
+    def work() -> None:
+        while (part := next(ticket)) < count:
+            task(part)
+
+    helpers = [_executor.submit(work) for _ in range(min(THREADS, count) - 1)]
+    try:
+        work()
+    finally:
+        errors = [helper.exception() for helper in helpers]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def spans(length: int, parts: int) -> list[tuple[int, int]]:
+    """Cut range(length) into at most `parts` ranges (start, stop), as even as can be, none empty."""
+    parts = max(1, min(parts, length))
+    edges = [length * part // parts for part in range(parts + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    buffer = getattr(_scratch, name, None)
+    if buffer is None or buffer.size < size:
+        buffer = np.empty(size, np.uint8)
+        setattr(_scratch, name, buffer)
+    return buffer[:size].view(dtype).reshape(shape)

@@ -1,0 +1,116 @@
+"""What a training step needs besides layers: the loss, dropout and the update."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.memory import new, stored, view, wrap
+from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.device import DeviceArray
+from minigrad.random import PHILOX_M0, PHILOX_M1, PHILOX_ROUNDS, PHILOX_W0, PHILOX_W1
+
+PARTS = 16
+WORTH_THREADS = 1 << 14
+
+
+def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    scores, labels = stored(logits, True).reshape(logits.shape[1], -1), targets.data
+    outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[0]))
+    if outside.size:
+        n = int(outside[0])
+        raise ValueError(
+            f"cross_entropy: target {labels[n]} of example {n} is not a class; they are 0 to {scores.shape[0] - 1}"
+        )
+    examples = np.arange(labels.size)
+    with np.errstate(all="ignore"):
+        shifted = scores - scores.max(axis=0)  # the largest becomes 0, so no exponential overflows
+        powers = np.exp(shifted)
+        total = powers.sum(axis=0)
+        losses = np.log(total) - shifted[labels, examples]
+        probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
+        np.divide(powers, total, out=probabilities.data)
+    return wrap(losses, logits.device), probabilities
+
+
+def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
+    dx = new(probabilities.shape, dy.dtype, dy.device, batch_last=True)
+    gradient = stored(dy, False)
+    scores = view(dx).T
+    np.multiply(view(probabilities).T, gradient, out=scores)
+    scores[targets.data, np.arange(gradient.size)] -= gradient
+    return dx
+
+
+@kernel
+def _random_word(index, seed, counter):
+    """The 32-bit word with that index in the stream (seed, counter): Philox4x32-10, as in minigrad.random."""
+    low = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    c0, c1 = np.uint64(index >> 2) & low, np.uint64(index >> 2) >> half
+    c2, c3 = np.uint64(counter) & low, np.uint64(counter) >> half
+    k0, k1 = np.uint64(seed) & low, np.uint64(seed) >> half
+    for _ in range(PHILOX_ROUNDS):
+        product0, product1 = c0 * np.uint64(PHILOX_M0), c2 * np.uint64(PHILOX_M1)
+        c0, c1, c2, c3 = (product1 >> half) ^ c1 ^ k0, product1 & low, (product0 >> half) ^ c3 ^ k1, product0 & low
+        k0, k1 = (k0 + np.uint64(PHILOX_W0)) & low, (k1 + np.uint64(PHILOX_W1)) & low
+    word = index & 3
+    return c0 if word == 0 else c1 if word == 1 else c2 if word == 2 else c3
+
+
+@kernel
+def _dropout(x, y, row_step, column_step, threshold, scale, seed, counter, first, last):
+    """x and y are matrices of the storage; element (i, j) has logical index i * row_step + j * column_step.
+
+    for each element: keep it, scaled, if its random word is at least the threshold
+    """
+    zero = x.dtype.type(0)
+    for i in range(first, last):
+        for j in range(x.shape[1]):
+            kept = _random_word(i * row_step + j * column_step, seed, counter) >= threshold
+            y[i, j] = x[i, j] * scale if kept else zero
+
+
+def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    if x.batch_last:
+        matrix, out = (array.reshape(-1, x.shape[0]) for array in (x.data, y.data))
+        steps = 1, matrix.shape[0]
+    else:
+        matrix, out = (array.reshape(max(1, x.shape[0] if x.ndim else 1), -1) for array in (x.data, y.data))
+        steps = matrix.shape[1], 1
+    threshold = np.uint64(round(p * 2**32))
+    number = x.dtype.type(scale)
+    parts = spans(matrix.shape[0], PARTS if x.size >= WORTH_THREADS else 1)
+    parallel(lambda part: _dropout(matrix, out, *steps, threshold, number, seed, counter, *parts[part]), len(parts))
+    return y
+
+
+@kernel
+def _sgd_momentum(w, g, v, lr, momentum, weight_decay, first, last):
+    """v <- momentum v - lr (g + weight_decay w); w <- w + v: one pass over memory (section 5 of the paper)"""
+    for i in range(first, last):
+        step = momentum * v[i] - lr * (g[i] + weight_decay * w[i])
+        v[i] = step
+        w[i] += step
+
+
+@kernel
+def _sgd(w, g, lr, weight_decay, first, last):
+    """w <- w - lr (g + weight_decay w)"""
+    for i in range(first, last):
+        w[i] -= lr * (g[i] + weight_decay * w[i])
+
+
+def sgd_update(
+    w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
+) -> None:
+    number = w.dtype.type
+    weights, gradient = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1)
+    parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
+    if v is None:
+        parallel(lambda part: _sgd(weights, gradient, number(lr), number(weight_decay), *parts[part]), len(parts))
+        return
+    rates = number(lr), number(momentum), number(weight_decay)
+    velocity = stored(v, w.batch_last).reshape(-1)
+    parallel(lambda part: _sgd_momentum(weights, gradient, velocity, *rates, *parts[part]), len(parts))

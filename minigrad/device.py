@@ -1,0 +1,150 @@
+"""Devices and the arrays that live on them: the ground floor, which knows no kernel and no operation.
+
+A `DeviceArray` belongs to one device for good. Arrays of two devices never meet in an operation; data moves between
+devices only where the program says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Device", "DeviceArray", "DeviceInfo", "DeviceMismatchError", "check_same_device", "device", "devices"]
+
+BACKENDS = ("cpu",)
+
+
+class DeviceMismatchError(RuntimeError):
+    """An operation was given arrays of two devices."""
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What `devices()` tells of a device: its memory in bytes, and what carries it out ("hardware", "emulated")."""
+
+    device: Device
+    memory: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.device}  {self.memory / 2**30:.1f} GiB  {self.kind}"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A place where arrays live: `Device("cpu", 1)` is "cpu:1". Made by `device()`, which checks that it exists."""
+
+    type: str
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device('{self}')"
+
+    @property
+    def backend(self) -> Any:
+        """The module with the kernels for this kind of device, loaded when first asked for."""
+        return _backend(self.type)
+
+
+@cache
+def _backend(device_type: str) -> Any:
+    return importlib.import_module(f"minigrad.backends.{device_type}")
+
+
+@cache
+def _device_by_name(name: str) -> Device:
+    device_type, colon, index = name.partition(":")
+    if device_type not in BACKENDS or (colon and not index.isdecimal()):
+        known = ", ".join(str(info.device) for info in devices())
+        raise ValueError(f"there is no device {name!r}; the devices here are {known}")
+    result = Device(device_type, int(index or 0))
+    known_devices = [info.device for info in result.backend.devices()]
+    if result not in known_devices:
+        known = ", ".join(str(each) for each in known_devices)
+        raise ValueError(f"there is no device {name!r}; the devices here are {known}")
+    return result
+
+
+def device(name: str | Device) -> Device:
+    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1".
+
+    Raises:
+        ValueError: there is no such device; the message lists those there are.
+    """
+    if isinstance(name, Device):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(f"a device is named by a string such as 'cpu:0', got {name!r}")
+    return _device_by_name(name)
+
+
+def devices() -> list[DeviceInfo]:
+    """The devices of this machine: name, memory and whether hardware or an emulation carries them out."""
+    return [info for name in BACKENDS for info in _backend(name).devices()]
+
+
+class DeviceArray:
+    """A dense array of one dtype on one device.
+
+    Axis 0 is the batch. `batch_last` says how the elements lie in memory: in C order of `shape`, or with axis 0 moved
+    to the end (C x H x W x N for a batch of images), the order in which convolution, pooling and normalisation run
+    along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
+
+    Args:
+        data: the elements, in a form that the device's backend chooses.
+        shape: the shape as its users see it.
+        dtype: float32, float64 or an integer type.
+        device: where `data` lives.
+        batch_last: whether axis 0 is stored last.
+    """
+
+    __slots__ = ("__weakref__", "batch_last", "data", "device", "dtype", "shape")
+
+    def __init__(
+        self, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], device: Device, batch_last: bool = False
+    ) -> None:
+        self.data = data
+        self.shape = shape
+        self.dtype = dtype
+        self.device = device
+        self.batch_last = batch_last
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"
+
+
+def check_same_device(operation: str, arrays: Iterable[DeviceArray]) -> None:
+    """Raise DeviceMismatchError if the arrays do not all live on one device."""
+    first: Device | None = None
+    for array in arrays:
+        if first is None:
+            first = array.device
+        elif array.device != first:
+            raise DeviceMismatchError(
+                f"{operation} was given arrays on {first} and on {array.device}; "
+                f"bring them together with .to('{first}') or .to('{array.device}')"
+            )

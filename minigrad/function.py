@@ -1,0 +1,45 @@
+"""What an operation is: a value and, beside it, how a gradient passes back through it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from minigrad.device import DeviceArray
+
+__all__ = ["Function"]
+
+
+class Function:
+    """One application of an operation: computed by `forward`, undone for gradients by `backward`.
+
+    A subclass defines both on DeviceArrays. What `forward` assigns to `self` is what it saves for `backward`, and it is
+    given up when the backward pass has been through. An operation has one output; first derivatives only.
+
+    Attributes:
+        inputs: what was recorded as the inputs; None when nothing was, or when the backward pass is done with it.
+        needs: for each input, whether its gradient is wanted; `backward` may return None for the others.
+        serial: the number of this application. An input is always made before what is computed from it, so falling
+            serial numbers are a topological order of the graph.
+    """
+
+    name: ClassVar[str] = ""
+    inputs: tuple[Any, ...] | None = None
+    needs: tuple[bool, ...] = ()
+    serial: int = -1
+
+    def __init_subclass__(cls) -> None:
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def forward(self, *arrays: Any, **options: Any) -> DeviceArray:
+        """The value of the operation."""
+        raise TypeError(f"{type(self).__name__} defines no forward")
+
+    def backward(self, dy: DeviceArray) -> Any:
+        """The gradient of each input (a tuple, or one array if there is one input), given that of the output."""
+        raise TypeError(f"{type(self).__name__} defines no backward")
+
+    def release(self) -> None:
+        """Give up everything saved."""
+        self.__dict__.clear()

@@ -1,0 +1,60 @@
+"""Initial weights. Each function fills a tensor in place with numbers from the generator that `mg.manual_seed` seeds.
+
+Names end in an underscore, as PyTorch's do, because they change their argument. They return it.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+
+import numpy as np
+
+from minigrad.random import default_generator
+from minigrad.tensor import Tensor
+
+__all__ = ["constant_", "kaiming_normal_", "normal_", "ones_", "uniform_", "zeros_"]
+
+
+def _fill(tensor: Tensor, values: np.ndarray) -> Tensor:
+    """Replace the array of the tensor, keeping dtype and device."""
+    backend = tensor.device.backend
+    tensor.array = backend.from_host(values.astype(tensor.dtype), tensor.device)
+    return tensor
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Fill with normals: the paper's weights are normal_(w, std=0.01) (section 5)."""
+    return _fill(tensor, mean + std * default_generator.normal(tensor.shape))
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Fill with numbers from [a, b)."""
+    return _fill(tensor, a + (b - a) * default_generator.uniform(tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with one number."""
+    return _fill(tensor, np.full(tensor.shape, val))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with 0."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with 1."""
+    return constant_(tensor, 1.0)
+
+
+def fan_in(tensor: Tensor) -> int:
+    """Number of inputs to a unit: the product of all axes of a weight but the first."""
+    return prod(tensor.shape[1:])
+
+
+def kaiming_normal_(tensor: Tensor) -> Tensor:
+    """Fill with N(0, 2 / fan_in), which keeps the size of ReLU activations from layer to layer.
+
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers" (2015), equation 10.
+    """
+    return normal_(tensor, std=sqrt(2 / fan_in(tensor)))

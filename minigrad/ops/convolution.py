@@ -1,0 +1,32 @@
+"""Convolution of images."""
+
+from __future__ import annotations
+
+from minigrad.function import Function
+
+__all__ = ["Conv2d"]
+
+
+class Conv2d(Function):
+    """y[n, k, i, j] = bias[k] + sum over c, u, v of weight[k, c, u, v] x[n, c, i * stride + u, j * stride + v].
+
+    x is padded with zeros first. With `groups`, the filters of a group see the channels of that group alone, as the
+    paper's columns do (section 3.5). `padding` is (top, bottom, left, right): the paper's first layer overhangs its
+    image on two sides only.
+    """
+
+    def forward(self, x, weight, bias, stride, padding, groups):
+        self.x, self.weight = x, weight
+        self.geometry = stride, padding, groups
+        return x.device.backend.conv2d(x, weight, bias, stride, padding, groups)
+
+    def backward(self, dy):
+        backend = dy.device.backend
+        dx = dw = db = None
+        if self.needs[0]:
+            dx = backend.conv2d_grad_input(dy, self.weight, self.x.shape, *self.geometry)
+        if self.needs[1]:
+            dw = backend.conv2d_grad_weight(dy, self.x, self.weight.shape, *self.geometry)
+        if self.needs[2]:
+            db = backend.sum(dy, (0, 2, 3), False)
+        return dx, dw, db

@@ -1,0 +1,38 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from minigrad.function import Function
+
+__all__ = ["Linear", "MatMul"]
+
+
+class MatMul(Function):
+    """z = x y for matrices: dx = dz y^T, dy = x^T dz."""
+
+    name = "matmul"
+
+    def forward(self, x, y):
+        self.x, self.y = x, y
+        return x.device.backend.matmul(x, y, False, False)
+
+    def backward(self, dz):
+        matmul = dz.device.backend.matmul
+        dx = matmul(dz, self.y, False, True) if self.needs[0] else None
+        dy = matmul(self.x, dz, True, False) if self.needs[1] else None
+        return dx, dy
+
+
+class Linear(Function):
+    """y = x weight^T + bias, for x (N, in), weight (out, in), bias (out,) or None: a fully-connected layer."""
+
+    def forward(self, x, weight, bias):
+        self.x, self.weight = x, weight
+        return x.device.backend.linear(x, weight, bias)
+
+    def backward(self, dy):
+        backend = dy.device.backend
+        dx = backend.linear_grad_input(dy, self.weight) if self.needs[0] else None
+        dw = backend.linear_grad_weight(dy, self.x) if self.needs[1] else None
+        db = backend.sum(dy, (0,), False) if self.needs[2] else None
+        return dx, dw, db

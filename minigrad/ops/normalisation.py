@@ -1,0 +1,22 @@
+"""Local response normalisation (section 3.3)."""
+
+from __future__ import annotations
+
+from minigrad.function import Function
+
+__all__ = ["LocalResponseNorm"]
+
+
+class LocalResponseNorm(Function):
+    """y_i = x_i / s_i^beta with s_i = k + alpha / size * (sum of x_j^2 over the `size` channels j around i).
+
+    Section 3.3, but for the division of alpha by `size`, which is the convention of PyTorch and of the paper's source.
+    s is not saved but made again from x in the backward pass: it is as large as x.
+    """
+
+    def forward(self, x, size, alpha, beta, k):
+        self.x, self.constants = x, (size, alpha, beta, k)
+        return x.device.backend.local_response_norm(x, *self.constants)
+
+    def backward(self, dy):
+        return dy.device.backend.local_response_norm_grad(dy, self.x, *self.constants)

@@ -1,0 +1,37 @@
+"""Max and average pooling of images."""
+
+from __future__ import annotations
+
+from minigrad.function import Function
+
+__all__ = ["AvgPool2d", "MaxPool2d"]
+
+
+class MaxPool2d(Function):
+    """y[n, c, i, j] = max of x[n, c] over the kernel_size window whose corner is (i * stride, j * stride) - padding.
+
+    The paper's windows overlap (size 3, stride 2; section 3.4). The whole gradient goes to the position that won; among
+    equals, to the first in row order. Windows are clipped to the image: padding never wins.
+    """
+
+    def forward(self, x, kernel_size, stride, padding, ceil_mode):
+        self.shape, self.geometry = x.shape, (kernel_size, stride, padding)
+        y, self.winner = x.device.backend.max_pool2d(x, kernel_size, stride, padding, ceil_mode)
+        return y
+
+    def backward(self, dy):
+        return dy.device.backend.max_pool2d_grad(dy, self.winner, self.shape, *self.geometry)
+
+
+class AvgPool2d(Function):
+    """y[n, c, i, j] = mean of x[n, c] over the same windows.
+
+    With `count_include_pad` padding counts as zeros, but never what overhangs the padding.
+    """
+
+    def forward(self, x, kernel_size, stride, padding, ceil_mode, count_include_pad):
+        self.shape, self.geometry = x.shape, (kernel_size, stride, padding, count_include_pad)
+        return x.device.backend.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    def backward(self, dy):
+        return dy.device.backend.avg_pool2d_grad(dy, self.shape, *self.geometry)

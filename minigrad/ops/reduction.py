@@ -1,0 +1,79 @@
+"""Sums, maxima and softmax along axes."""
+
+from __future__ import annotations
+
+from math import prod
+
+from minigrad.function import Function
+
+__all__ = ["LogSoftmax", "Max", "Mean", "Softmax", "Sum"]
+
+
+def keep_dims(shape, dims):
+    """The shape with the axes reduced to length 1."""
+    return tuple(1 if axis in dims else n for axis, n in enumerate(shape))
+
+
+class Sum(Function):
+    """y = sum of x over some axes; each term gets the whole gradient."""
+
+    def forward(self, x, dims, keepdim):
+        self.shape, self.dims = x.shape, dims
+        return x.device.backend.sum(x, dims, keepdim)
+
+    def backward(self, dy):
+        backend = dy.device.backend
+        return backend.broadcast_to(backend.reshape(dy, keep_dims(self.shape, self.dims)), self.shape)
+
+
+class Mean(Sum):
+    """y = mean of x over some axes."""
+
+    def forward(self, x, dims, keepdim):
+        self.count = prod(x.shape[axis] for axis in dims)
+        return x.device.backend.scale(super().forward(x, dims, keepdim), 1 / self.count)
+
+    def backward(self, dy):
+        return super().backward(dy.device.backend.scale(dy, 1 / self.count))
+
+
+class Max(Function):
+    """y = largest of x along an axis. The whole gradient goes to it; among equals, to the first.
+
+    `indices` holds where it stands along the axis.
+    """
+
+    def forward(self, x, dim, keepdim):
+        self.shape, self.dim = x.shape, dim
+        y, self.indices = x.device.backend.max(x, dim, keepdim)
+        return y
+
+    def backward(self, dy):
+        backend = dy.device.backend
+        kept = keep_dims(self.shape, (self.dim,))
+        indices = backend.reshape(self.indices, kept)
+        return backend.max_grad(backend.reshape(dy, kept), indices, self.shape, self.dim)
+
+
+class Softmax(Function):
+    """y_i = e^(x_i) / sum of e^(x_j) along an axis."""
+
+    def forward(self, x, dim):
+        self.dim = dim
+        self.y = x.device.backend.softmax(x, dim)
+        return self.y
+
+    def backward(self, dy):
+        return dy.device.backend.softmax_grad(dy, self.y, self.dim)
+
+
+class LogSoftmax(Function):
+    """y_i = x_i - log(sum of e^(x_j)) along an axis."""
+
+    def forward(self, x, dim):
+        self.dim = dim
+        self.y = x.device.backend.log_softmax(x, dim)
+        return self.y
+
+    def backward(self, dy):
+        return dy.device.backend.log_softmax_grad(dy, self.y, self.dim)

@@ -1,0 +1,100 @@
+"""The counter-based random numbers behind dropout, initial weights and augmentation.
+
+Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a key and a
+counter into four 32-bit words. There is no hidden state: the same key and counter give the same words on every device,
+in every thread and in any order, which is why a dropout mask can be made again in the backward pass instead of kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["Generator", "default_generator", "manual_seed", "philox4x32"]
+
+PHILOX_M0 = np.uint32(0xD2511F53)
+PHILOX_M1 = np.uint32(0xCD9E8D57)
+PHILOX_W0 = np.uint32(0x9E3779B9)
+PHILOX_W1 = np.uint32(0xBB67AE85)
+PHILOX_ROUNDS = 10
+
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+
+
+def philox4x32(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
+    """Philox4x32-10 of many counters at once.
+
+    Args:
+        counter: integers below 2^32, shape (..., 4), least significant word first.
+        key: two integers; only their low 32 bits count.
+
+    Returns:
+        uint32 of the same shape: four random words a counter.
+    """
+    c0, c1, c2, c3 = (counter[..., word].astype(np.uint64) for word in range(4))
+    k0, k1 = (np.uint64(word & 0xFFFFFFFF) for word in key)
+    for _ in range(PHILOX_ROUNDS):
+        product0, product1 = c0 * np.uint64(PHILOX_M0), c2 * np.uint64(PHILOX_M1)
+        c0, c1, c2, c3 = (
+            (product1 >> _HALF) ^ c1 ^ k0,
+            product1 & _LOW,
+            (product0 >> _HALF) ^ c3 ^ k1,
+            product0 & _LOW,
+        )
+        k0, k1 = (k0 + np.uint64(PHILOX_W0)) & _LOW, (k1 + np.uint64(PHILOX_W1)) & _LOW
+    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+
+
+class Generator:
+    """A seed and the number of draws made from it, which together are the whole state.
+
+    Every draw (a tensor of normals, a dropout mask) takes the next counter, on the host and in program order, and uses
+    it as the name of a random stream of its own. Saving `state()` and giving it to `set_state` later continues with the
+    same numbers.
+
+    Args:
+        seed: a non-negative integer below 2^63.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> None:
+        """Start again from `seed`, with no draws made."""
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+            raise ValueError(f"a seed is an integer from 0 to 2^63 - 1, got {seed!r}")
+        self._seed = int(seed)
+        self._counter = 0
+
+    def next(self) -> tuple[int, int]:
+        """(seed, counter) of a stream that no other draw uses."""
+        self._counter += 1
+        return self._seed, self._counter
+
+    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Standard normals of the given shape, float64, drawn on the host."""
+        seed, counter = self.next()
+        return np.random.Generator(np.random.Philox(key=[seed, counter])).standard_normal(shape)
+
+    def uniform(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Numbers from [0, 1) of the given shape, float64, drawn on the host."""
+        seed, counter = self.next()
+        return np.random.Generator(np.random.Philox(key=[seed, counter])).random(shape)
+
+    def state(self) -> tuple[int, int]:
+        """(seed, draws made so far), for `set_state`."""
+        return self._seed, self._counter
+
+    def set_state(self, state: tuple[int, int]) -> None:
+        """Continue where a generator with this `state()` stood."""
+        seed, counter = state
+        self.manual_seed(int(seed))
+        self._counter = int(counter)
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the generator that initial weights, `randn` and dropout draw from (as `torch.manual_seed`)."""
+    default_generator.manual_seed(seed)

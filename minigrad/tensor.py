@@ -1,0 +1,590 @@
+"""Tensor: a DeviceArray that remembers which Function made it, and `backward`, which walks those Functions once."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import numbers
+import threading
+from collections.abc import Iterator, Sequence
+from math import prod
+from types import EllipsisType
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.device import Device, DeviceArray, check_same_device, device
+from minigrad.function import Function
+from minigrad.ops import arithmetic, matrix, reduction, shape
+from minigrad.random import default_generator
+
+__all__ = ["Tensor", "apply", "cat", "is_recording", "no_grad", "ones", "randn", "tensor", "zeros"]
+
+Index = int | slice | EllipsisType | tuple[Any, ...]
+Dims = int | Sequence[int] | None
+
+_serial = itertools.count()
+_state = threading.local()
+
+
+def is_recording() -> bool:
+    """Whether operations are recorded for a backward pass in this thread."""
+    return getattr(_state, "recording", True)
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory."""
+    before = is_recording()
+    _state.recording = False
+    try:
+        yield
+    finally:
+        _state.recording = before
+
+
+class Tensor:
+    """An array on a device that can be differentiated.
+
+    Made by `mg.tensor`, `zeros`, `ones`, `randn` and by operations. Arithmetic broadcasts as in NumPy; Python numbers
+    take the dtype of the tensor that they meet.
+
+    Attributes:
+        array: the DeviceArray.
+        grad: the gradient that backward passes have added up, a Tensor, or None. Only tensors that were made with
+            `requires_grad=True` (not computed from others) have one.
+        requires_grad: whether operations on this tensor are recorded.
+    """
+
+    __array_ufunc__ = None  # so that `ndarray + tensor` asks Tensor.__radd__, which can say what to do
+
+    def __init__(self, array: DeviceArray, requires_grad: bool = False) -> None:
+        self.array = array
+        self.grad: Tensor | None = None
+        self._function: Function | None = None
+        self._requires_grad = False
+        self.requires_grad = requires_grad
+
+    # what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis; axis 0 is the batch."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype of the elements."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are."""
+        return self.array.device
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded for a backward pass."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.dtype.kind != "f":
+            raise TypeError(f"only float32 and float64 tensors can require a gradient, this one is {self.dtype}")
+        if not value and self._function is not None:
+            raise RuntimeError("a computed tensor cannot stop requiring its gradient; use .detach()")
+        self._requires_grad = bool(value)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a tensor without axes has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
+        gradient = ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({values}, shape={self.shape}, dtype={self.dtype}, device='{self.device}'{gradient})"
+
+    # out of the engine
+
+    def numpy(self) -> np.ndarray:
+        """A copy on the host in C order, from any device, also where a gradient is required."""
+        return cast(np.ndarray, self.device.backend.to_host(self.array))
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a tensor becomes a NumPy array only by copying")
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def item(self) -> float | int:
+        """The value of a tensor of one element, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item() takes the value of a tensor of one element; this one has shape {self.shape}")
+        return cast("float | int", self.numpy().item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    # other places, dtypes and graphs
+
+    def detach(self) -> Tensor:
+        """The same array, not recorded."""
+        return Tensor(self.array)
+
+    def to(self, target: str | Device | npt.DTypeLike) -> Tensor:
+        """This tensor on another device ("cuda:1") or in another dtype (np.float64); itself if it is so already.
+
+        Differentiable: the gradient travels back to this tensor's device and dtype.
+        """
+        if isinstance(target, Device) or (isinstance(target, str) and not _is_dtype_name(target)):
+            where = device(target)
+            return self if where == self.device else apply(shape.To, self, target=where)
+        dtype = _checked_dtype(target)
+        return self if dtype == self.dtype else apply(arithmetic.Cast, self, dtype=dtype)
+
+    # arithmetic
+
+    def __add__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Add, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Add, other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Sub, self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Sub, other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Mul, self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Mul, other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Div, self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Div, other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Pow, self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _binary(arithmetic.Pow, other, self)
+
+    def __neg__(self) -> Tensor:
+        return self.neg()
+
+    def __matmul__(self, other: Any) -> Tensor:
+        """Product of matrices and vectors: (m, k) @ (k, n), (k,) @ (k, n), (m, k) @ (k,) or (k,) @ (k,)."""
+        if not isinstance(other, Tensor):
+            raise TypeError(f"matmul takes two tensors, got {type(other).__name__}; make one with mg.tensor")
+        if self.ndim not in (1, 2) or other.ndim not in (1, 2) or self.shape[-1] != other.shape[0]:
+            raise ValueError(
+                f"matmul multiplies 1-d and 2-d tensors, (m, k) @ (k, n); the shapes {self.shape} and {other.shape} "
+                "do not fit"
+            )
+        same_dtype("matmul", self, other)
+        left = self if self.ndim == 2 else self.reshape(1, -1)
+        right = other if other.ndim == 2 else other.reshape(-1, 1)
+        product = apply(matrix.MatMul, left, right)
+        return product if self.ndim == other.ndim == 2 else product.reshape(self.shape[:-1] + other.shape[1:])
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        raise TypeError(f"matmul takes two tensors, got {type(other).__name__}; make one with mg.tensor")
+
+    def neg(self) -> Tensor:
+        """-x."""
+        return apply(arithmetic.Neg, self)
+
+    def exp(self) -> Tensor:
+        """e^x."""
+        return apply(arithmetic.Exp, _as_float(self))
+
+    def log(self) -> Tensor:
+        """Natural logarithm."""
+        return apply(arithmetic.Log, _as_float(self))
+
+    def abs(self) -> Tensor:
+        """|x|; the derivative at 0 is 0."""
+        return apply(arithmetic.Abs, self)
+
+    def __abs__(self) -> Tensor:
+        return self.abs()
+
+    # reductions
+
+    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """Sum over the axes `dim` (all of them if None)."""
+        dims = self._dims(dim)
+        if not dims:
+            return self
+        x = self if self.dtype.kind == "f" else self.to(np.int64)
+        return apply(reduction.Sum, x, dims=dims, keepdim=keepdim)
+
+    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """Mean over the axes `dim` (all of them if None), of a floating-point tensor."""
+        if self.dtype.kind != "f":
+            raise TypeError(f"mean takes float32 or float64, got {self.dtype}; convert with .to(np.float32)")
+        dims = self._dims(dim)
+        return apply(reduction.Mean, self, dims=dims, keepdim=keepdim) if dims else self
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Largest value of all (a tensor), or along the axis `dim`: (values, indices), the first among equals.
+
+        The whole gradient goes to the value that was returned.
+        """
+        if dim is None:
+            return self._max(self.reshape(-1), 0, False)[0]
+        return self._max(self, self._dim(dim), keepdim)
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Index of the largest value along the axis `dim`, or in C order of all; int64, the first among equals."""
+        x = self.detach()
+        if dim is None:
+            return self._max(x.reshape(-1), 0, False)[1]
+        return self._max(x, self._dim(dim), keepdim)[1]
+
+    @staticmethod
+    def _max(x: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
+        if 0 in x.shape:
+            raise ValueError(f"the maximum of an empty tensor does not exist (shape {x.shape})")
+        values, function = _apply(reduction.Max, (x,), {"dim": dim, "keepdim": keepdim})
+        return values, Tensor(cast(reduction.Max, function).indices)
+
+    # shape
+
+    def reshape(self, *shape_: Any) -> Tensor:
+        """The elements, in C order, under another shape; one length may be -1."""
+        wanted = tuple(shape_[0]) if len(shape_) == 1 and isinstance(shape_[0], (tuple, list)) else tuple(shape_)
+        if wanted.count(-1) == 1:
+            known = prod(n for n in wanted if n != -1)
+            if known and self.size % known == 0:
+                wanted = tuple(self.size // known if n == -1 else n for n in wanted)
+        if prod(wanted) != self.size or any(n < 0 for n in wanted):
+            raise ValueError(f"reshape: a tensor of shape {self.shape} has {self.size} elements, {shape_} does not fit")
+        return self if wanted == self.shape else apply(shape.Reshape, self, shape=wanted)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The axes from `start_dim` to `end_dim` made one; flatten(1) keeps the batch."""
+        if self.ndim == 0:
+            return self.reshape(1)
+        start, end = self._dim(start_dim), self._dim(end_dim)
+        if start > end:
+            raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        middle = prod(self.shape[start : end + 1])
+        return self.reshape(*self.shape[:start], middle, *self.shape[end + 1 :])
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Two axes exchanged."""
+        return apply(shape.Transpose, self, dim0=self._dim(dim0), dim1=self._dim(dim1))
+
+    def __getitem__(self, index: Index) -> Tensor:
+        """Integers, slices and `...`, as in NumPy."""
+        return apply(shape.GetItem, self, index=self._index(index))
+
+    def _index(self, index: Index) -> tuple[int | slice, ...]:
+        """One integer or slice an axis, integers non-negative."""
+        items = index if isinstance(index, tuple) else (index,)
+        for item in items:
+            if not (isinstance(item, (slice, numbers.Integral)) or item is Ellipsis) or isinstance(item, bool):
+                raise TypeError(f"a tensor is indexed by integers, slices and '...', got {item!r}")
+        if sum(item is Ellipsis for item in items) > 1 or len(items) - (Ellipsis in items) > self.ndim:
+            raise IndexError(f"the index {index!r} has too many parts for a tensor of shape {self.shape}")
+        at = items.index(Ellipsis) if Ellipsis in items else len(items)
+        front, back = items[:at], items[at + 1 :]
+        full = front + (slice(None),) * (self.ndim - len(front) - len(back)) + back
+        for axis, (item, length) in enumerate(zip(full, self.shape, strict=True)):
+            if not isinstance(item, slice) and not -length <= item < length:
+                raise IndexError(f"index {item} is out of range for axis {axis} of length {length}")
+        return tuple(
+            item if isinstance(item, slice) else int(item) % length
+            for item, length in zip(full, self.shape, strict=True)
+        )
+
+    def _dim(self, dim: int) -> int:
+        """The axis as a non-negative number."""
+        if isinstance(dim, bool) or not isinstance(dim, numbers.Integral):
+            raise TypeError(f"an axis is an integer, got {dim!r}")
+        if not -self.ndim <= dim < self.ndim:
+            raise IndexError(f"there is no axis {dim} in a tensor of shape {self.shape}")
+        return int(dim) % self.ndim
+
+    def _dims(self, dim: Dims) -> tuple[int, ...]:
+        if dim is None:
+            return tuple(range(self.ndim))
+        given = dim if isinstance(dim, Sequence) else (dim,)
+        dims = tuple(sorted(self._dim(each) for each in given))
+        if len(set(dims)) < len(dims):
+            raise ValueError(f"an axis is named twice in {dim!r}")
+        return dims
+
+    # differentiation
+
+    def backward(self, gradient: Tensor | None = None) -> None:
+        """Add the gradient of this tensor with respect to every leaf it was computed from to the leaf's `grad`.
+
+        What the recorded operations saved is given up on the way, so a graph can be walked once.
+
+        Args:
+            gradient: the gradient of something with respect to this tensor, same shape, dtype and device; may be left
+                out for a tensor of one element, where it is 1.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward: this tensor was not computed from any that requires a gradient")
+        if gradient is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward of a tensor of shape {self.shape} needs the gradient that arrives there; "
+                    "give one, or reduce to one element with .sum() or .mean()"
+                )
+            start = self.device.backend.full(self.shape, 1, self.dtype, self.device)
+        else:
+            start = _checked_gradient(self, gradient)
+        if self._function is None:
+            _accumulate(self, start)
+        else:
+            _walk(self._function, start)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+
+def _checked_gradient(x: Tensor, gradient: Tensor) -> DeviceArray:
+    if not isinstance(gradient, Tensor):
+        raise TypeError(f"backward takes the gradient as a tensor, got {type(gradient).__name__}")
+    check_same_device("backward", (x.array, gradient.array))
+    if gradient.shape != x.shape or gradient.dtype != x.dtype:
+        raise ValueError(
+            f"backward: the gradient has shape {gradient.shape} and dtype {gradient.dtype}, "
+            f"the tensor {x.shape} and {x.dtype}"
+        )
+    return gradient.array
+
+
+def _accumulate(leaf: Tensor, dx: DeviceArray) -> None:
+    """Add dx to leaf.grad, in the memory order of the leaf."""
+    backend = dx.device.backend
+    total = backend.add(leaf.grad.array, dx) if leaf.grad is not None else dx
+    leaf.grad = Tensor(backend.reorder(total, leaf.array.batch_last))
+
+
+def _walk(root: Function, gradient: DeviceArray) -> None:
+    """Call backward of every recorded Function once, the latest first.
+
+    A Function is made after those that made its inputs, so when one has the highest serial number of all that wait, no
+    gradient for it can still come. A heap gives that one; no recursion, and each is freed when it is done.
+    """
+    gradients = {root: gradient}
+    waiting = [(-root.serial, root)]
+    while waiting:
+        _, function = heapq.heappop(waiting)
+        dy = gradients.pop(function)
+        inputs, needs = function.inputs, function.needs
+        if inputs is None:
+            raise RuntimeError(
+                "backward went through this graph before and gave up what it had saved; compute the value again"
+            )
+        results = function.backward(dy)
+        function.release()
+        for x, need, dx in zip(inputs, needs, results if isinstance(results, tuple) else (results,), strict=True):
+            if not need:
+                continue
+            if x._function is None:
+                _accumulate(x, dx)
+            elif x._function in gradients:
+                gradients[x._function] = dx.device.backend.add(gradients[x._function], dx)
+            else:
+                gradients[x._function] = dx
+                heapq.heappush(waiting, (-x._function.serial, x._function))
+
+
+# recording
+
+
+def apply(function_class: type[Function], *tensors: Tensor | None, **options: Any) -> Tensor:
+    """Apply an operation to tensors (None where an optional one is missing) and record it if a gradient is wanted."""
+    return _apply(function_class, tensors, options)[0]
+
+
+def _apply(
+    function_class: type[Function], tensors: tuple[Tensor | None, ...], options: dict[str, Any]
+) -> tuple[Tensor, Function]:
+    arrays = [None if x is None else x.array for x in tensors]
+    check_same_device(function_class.name, (array for array in arrays if array is not None))
+    function = function_class()
+    recording = is_recording()
+    function.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
+    y = Tensor(function.forward(*arrays, **options))
+    if any(function.needs):
+        function.inputs = tensors
+        function.serial = next(_serial)
+        y._function = function
+        y._requires_grad = True
+    return y, function
+
+
+def _binary(function_class: type[Function], left: Any, right: Any) -> Tensor:
+    """Arithmetic on two tensors, or a tensor and a number, brought to one dtype."""
+    name = function_class.name
+    x, y = (_operand(name, value, other) for value, other in ((left, right), (right, left)))
+    check_same_device(name, (x.array, y.array))
+    try:
+        np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise ValueError(f"{name}: the shapes {x.shape} and {y.shape} do not broadcast") from None
+    if function_class is arithmetic.Div:
+        x, y = (_as_float(each, other) for each, other in ((x, y), (y, x)))
+    dtype = _common_dtype(x.dtype, y.dtype)
+    return apply(function_class, x.to(dtype), y.to(dtype))
+
+
+def _operand(name: str, value: Any, other: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        dtype = other.dtype
+        if dtype.kind != "f" and not isinstance(value, numbers.Integral):
+            dtype = np.dtype(np.float32)
+        return Tensor(other.device.backend.full((), value, dtype, other.device))
+    raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
+
+
+def _common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    """Floating point wins over integers, the wider over the narrower."""
+    if a.kind == "f" and b.kind != "f":
+        return a
+    if b.kind == "f" and a.kind != "f":
+        return b
+    return np.result_type(a, b)
+
+
+def _as_float(x: Tensor, other: Tensor | None = None) -> Tensor:
+    """An integer tensor as float32, or as the floating-point dtype of the other operand."""
+    if x.dtype.kind == "f":
+        return x
+    return x.to(other.dtype if other is not None and other.dtype.kind == "f" else np.float32)
+
+
+def same_dtype(name: str, *tensors: Tensor | None) -> None:
+    """Raise TypeError if the tensors do not all have one floating-point dtype."""
+    dtypes = [x.dtype for x in tensors if x is not None]
+    if dtypes[0].kind != "f" or any(dtype != dtypes[0] for dtype in dtypes):
+        given = " and ".join(dict.fromkeys(str(dtype) for dtype in dtypes))
+        raise TypeError(f"{name} takes tensors of one floating-point dtype, got {given}; convert with .to(np.float32)")
+
+
+# making tensors
+
+
+def _is_dtype_name(name: str) -> bool:
+    try:
+        np.dtype(name)
+    except TypeError:
+        return False
+    return True
+
+
+def _checked_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    result = np.dtype(dtype)
+    if result.kind not in "iu" and result not in (np.float32, np.float64):
+        raise TypeError(f"tensors hold float32, float64 or integers, not {result}; convert with .astype first")
+    return result
+
+
+def tensor(
+    array: npt.ArrayLike, device: str | Device = "cpu", dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor with a copy of the given numbers.
+
+    Args:
+        array: a NumPy array, whose dtype is kept, or (nested lists of) Python numbers, which become float32 or int64.
+        device: where it shall live.
+        dtype: float32, float64 or an integer type, if not the one that follows from `array`.
+        requires_grad: whether gradients are wanted.
+    """
+    values = np.asarray(array)
+    if dtype is None and not isinstance(array, (np.ndarray, np.generic, Tensor)) and values.dtype == np.float64:
+        dtype = np.float32
+    values = values.astype(_checked_dtype(values.dtype if dtype is None else dtype), copy=False)
+    where = _device(device)
+    return Tensor(where.backend.from_host(values, where), requires_grad)
+
+
+_device = device  # the functions below have a parameter of that name
+
+
+def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike) -> DeviceArray:
+    where = _device(device)
+    return cast(DeviceArray, where.backend.full(_sizes(sizes), value, _checked_dtype(dtype), where))
+
+
+def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """zeros(2, 3) and zeros((2, 3)) mean the same."""
+    shape_ = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    if any(not isinstance(n, numbers.Integral) or n < 0 for n in shape_):
+        raise ValueError(f"a shape is made of non-negative integers, got {shape_}")
+    return tuple(int(n) for n in shape_)
+
+
+def zeros(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of zeros."""
+    return Tensor(_filled(0, shape, device, dtype), requires_grad)
+
+
+def ones(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ones."""
+    return Tensor(_filled(1, shape, device, dtype), requires_grad)
+
+
+def randn(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
+    return tensor(default_generator.normal(_sizes(shape)), device, dtype, requires_grad)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors joined along an axis; their other axes, dtypes and devices agree."""
+    tensors = list(tensors)
+    if not tensors or not all(isinstance(x, Tensor) for x in tensors):
+        raise TypeError("cat takes a list of at least one tensor")
+    first = tensors[0]
+    axis = first._dim(dim)
+    for x in tensors[1:]:
+        if x.ndim != first.ndim or any(
+            a != b for at, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if at != axis
+        ):
+            raise ValueError(f"cat: the shapes {first.shape} and {x.shape} differ in more than axis {axis}")
+        if x.dtype != first.dtype:
+            raise TypeError(f"cat: the dtypes {first.dtype} and {x.dtype} differ; convert with .to")
+    return apply(shape.Cat, *tensors, dim=axis)
