@@ -1,0 +1,311 @@
+"""AlexNet, layer by layer (Figure 2), each of its columns on a device of its own; and the table of its layers.
+
+Run `python -m alexnet.model` to print the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import minigrad as mg
+from minigrad import nn
+
+__all__ = ["AlexNet", "Column", "LayerRow", "layer_table"]
+
+CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
+FULLY_CONNECTED = ("fc6", "fc7")
+REMOVABLE = CONVOLUTIONS[1:] + FULLY_CONNECTED
+
+# Kernels of a column's convolutions and units of its fully-connected layers (Figure 2). With one column, half of
+# conv1-4, but conv5 and the fully-connected layers whole, so that the parameters stay about as many (section 3.5).
+UNITS = {
+    1: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 256, "fc6": 4096, "fc7": 4096},
+    2: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 128, "fc6": 2048, "fc7": 2048},
+}
+BIASES_OF_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")  # ReLUs that start on the positive side (section 5)
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+class Column(nn.Module):
+    """What the paper put on one GPU: layers 1 to 7 of one column, without the fully-connected layers' other inputs.
+
+    The layers are attributes of their names in Figure 2 (conv1 ... fc7); those that a net does without are missing.
+    """
+
+    def __init__(self, device: mg.Device) -> None:
+        self.device = device
+
+    def layer(self, name: str, x: mg.Tensor) -> mg.Tensor:
+        """Layer `name` with all that follows it in the figure: activation, normalisation, pooling, dropout."""
+        for part in (name, f"{name}_act", f"{name}_norm", f"{name}_pool", f"{name}_drop"):
+            if part in self._modules:
+                x = self._modules[part](x)
+        return x
+
+
+class AlexNet(nn.Module):
+    """The network of Figure 2: five convolutions, three fully-connected layers, in one or two columns.
+
+    The two columns read each other's maps in conv3 and in the fully-connected layers only. There, and nowhere else,
+    arrays are copied between devices. The batch may be on any device; the logits are on the first.
+
+    Args:
+        num_classes: length of the output.
+        columns: 2, or 1 for the paper's one-GPU net with half the kernels (section 3.5).
+        devices: one for each column, or one for all of them.
+        activation: "relu" or "tanh" (section 3.1).
+        lrn: whether to normalise after conv1 and conv2, each column over its own maps (section 3.3).
+        overlapping_pooling: windows of 3 at stride 2, else of 2 (section 3.4).
+        dropout: the probability of zero after fc6 and fc7 (section 4.2).
+        without: names of layers, from conv2 to fc7, to leave out with their activation and dropout (section 7).
+        cross_columns: whether conv3 reads both columns.
+        width: factor on the number of kernels and units of every layer.
+        image_size: side of the square input; whatever it is, the last window of conv1 overhangs it where need be.
+        in_channels: colours of the input.
+        weight_std: standard deviation of the initial weights: a number (0.01 in section 5), numbers by layer name, or
+            None for sqrt(2 / fan_in), which lets nets of any size start to learn (He et al., 2015).
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        columns: int = 2,
+        devices: Sequence[str | mg.Device] = ("cpu:0", "cpu:1"),
+        *,
+        activation: str = "relu",
+        lrn: bool = True,
+        overlapping_pooling: bool = True,
+        dropout: float = 0.5,
+        without: Sequence[str] = (),
+        cross_columns: bool = True,
+        width: float = 1.0,
+        image_size: int = 224,
+        in_channels: int = 3,
+        weight_std: float | Mapping[str, float] | None = 0.01,
+    ) -> None:
+        _check_choices(num_classes, columns, activation, without, width)
+        self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
+        places = _places(devices, columns)
+        units = {name: max(1, round(count * width)) for name, count in UNITS[columns].items()}
+        self._columns = tuple(Column(place) for place in places)
+        for number, column in enumerate(self._columns):
+            setattr(self, f"column{number}", column)
+
+        # for each column: what it hands on, as (channels, side); the fully-connected layers read all columns
+        channels, side = in_channels, image_size
+        for name in CONVOLUTIONS:
+            if name not in without:
+                inputs = channels * columns if name == "conv3" and self.cross_columns else channels
+                side = self._add_convolution(name, inputs, units[name], side, activation)
+                channels = units[name]
+            if name in ("conv1", "conv2") and lrn:
+                for column in self._columns:  # k = 2, n = 5, alpha = 1e-4 of section 3.3; here alpha is divided by n
+                    setattr(column, f"{name}_norm", nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+            if name in ("conv1", "conv2", "conv5"):
+                side = self._add_pooling(name, side, overlapping_pooling)
+        features = channels * side * side
+        for name in FULLY_CONNECTED:
+            if name not in without:
+                for column in self._columns:
+                    setattr(column, name, nn.Linear(features * columns, units[name], device=column.device))
+                    setattr(column, f"{name}_act", ACTIVATIONS[activation]())
+                    setattr(column, f"{name}_drop", nn.Dropout(dropout, scale_at="test"))
+                features = units[name]
+        self.fc8 = nn.Linear(features * columns, num_classes, device=places[0])
+        self._initialise(weight_std)
+
+    def _add_convolution(self, name: str, inputs: int, kernels: int, side: int, activation: str) -> int:
+        """Give every column a convolution; returns the side of its maps."""
+        kernel_size, stride, padding = {"conv1": (11, 4, 0), "conv2": (5, 1, 2)}.get(name, (3, 1, 1))
+        # counted with ceil: 224 gives 55 x 55, with a last window that overhangs the image by 3 and reads zeros there
+        result = -(-(side + 2 * padding - kernel_size) // stride) + 1
+        overhang = (result - 1) * stride + kernel_size - (side + 2 * padding)
+        sides = (padding, padding + overhang, padding, padding + overhang)
+        if side + 2 * padding < kernel_size:
+            raise ValueError(f"AlexNet: images of {self.image_size} x {self.image_size} are too small for {name}")
+        for column in self._columns:
+            layer = nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=column.device)
+            setattr(column, name, layer)
+            setattr(column, f"{name}_act", ACTIVATIONS[activation]())
+        return result
+
+    def _add_pooling(self, name: str, side: int, overlapping: bool) -> int:
+        """Give every column a pooling layer; returns the side of its maps."""
+        kernel_size = 3 if overlapping else 2
+        if side < kernel_size:
+            raise ValueError(
+                f"AlexNet: images of {self.image_size} x {self.image_size} are too small: "
+                f"{side} x {side} is left for the pooling after {name}"
+            )
+        for column in self._columns:
+            setattr(column, f"{name}_pool", nn.MaxPool2d(kernel_size, 2))
+        return (side - kernel_size) // 2 + 1
+
+    def _initialise(self, weight_std: float | Mapping[str, float] | None) -> None:
+        """Normal weights; biases of 1 where section 5 has them, of 0 elsewhere."""
+        for path, module in self.named_modules():
+            name = path.rpartition(".")[2]
+            if not isinstance(module, (nn.Conv2d, nn.Linear)):
+                continue
+            std = weight_std.get(name, 0.01) if isinstance(weight_std, Mapping) else weight_std
+            if std is None:
+                nn.init.kaiming_normal_(module.weight)
+            else:
+                nn.init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, 1.0 if name in BIASES_OF_ONE else 0.0)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""
+        if x.ndim != 4 or x.shape[1:] != (self.in_channels, self.image_size, self.image_size):
+            raise ValueError(
+                f"AlexNet takes a batch of shape (N, {self.in_channels}, {self.image_size}, {self.image_size}), "
+                f"got {x.shape}"
+            )
+        columns = self._columns
+        maps = [column.layer("conv1", x.to(column.device)) for column in columns]
+        maps = [column.layer("conv2", own) for column, own in zip(columns, maps, strict=True)]
+        if self.cross_columns and "conv3" in columns[0]._modules:
+            maps = self._gather(maps)
+        maps = [column.layer("conv3", own) for column, own in zip(columns, maps, strict=True)]
+        maps = [column.layer("conv4", own) for column, own in zip(columns, maps, strict=True)]
+        maps = [column.layer("conv5", own) for column, own in zip(columns, maps, strict=True)]
+        features = [own.flatten(1) for own in maps]
+        for name in FULLY_CONNECTED:
+            if name in columns[0]._modules:
+                gathered = self._gather(features)
+                features = [column.layer(name, every) for column, every in zip(columns, gathered, strict=True)]
+        return self.fc8(self._gather(features)[0])
+
+    def _gather(self, parts: list[mg.Tensor]) -> list[mg.Tensor]:
+        """For each column, the maps (or units) of all columns on its device, the first column's first."""
+        if len(parts) == 1:
+            return parts
+        return [mg.cat([part.to(column.device) for part in parts], dim=1) for column in self._columns]
+
+
+def _check_choices(num_classes: int, columns: int, activation: str, without: Sequence[str], width: float) -> None:
+    if num_classes < 2:
+        raise ValueError(f"AlexNet: num_classes is 2 or more, got {num_classes}")
+    if columns not in UNITS:
+        raise ValueError(f"AlexNet has 1 or 2 columns, got {columns!r}")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"AlexNet: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+    if isinstance(without, str) or any(name not in REMOVABLE for name in without):
+        raise ValueError(f"AlexNet: without takes a list of layers from {', '.join(REMOVABLE)}; got {without!r}")
+    if not width > 0:
+        raise ValueError(f"AlexNet: width is positive, got {width!r}")
+
+
+def _places(devices: Sequence[str | mg.Device], columns: int) -> list[mg.Device]:
+    names = [devices] if isinstance(devices, (str, mg.Device)) else list(devices)
+    if columns == 1 and names:
+        names = names[:1]
+    if len(names) not in (1, columns):
+        raise ValueError(f"AlexNet: {columns} columns go on 1 or {columns} devices, got {len(names)}")
+    return [mg.device(name) for name in names * (columns // len(names))]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A line of the table: one layer over all columns.
+
+    Attributes:
+        name: name in Figure 2.
+        output: shape of what one column makes of one image.
+        columns: how many columns make it.
+        kernels: kernels and what each sees, in words.
+        parameters: weights and biases of all columns.
+        multiply_adds: for one image, all columns.
+        devices: where it is.
+    """
+
+    name: str
+    output: tuple[int, ...]
+    columns: int
+    kernels: str
+    parameters: int
+    multiply_adds: int
+    devices: str
+
+
+def layer_table(model: AlexNet) -> list[LayerRow]:
+    """The layers of a net in order, found by sending one blank image through it."""
+    outputs: dict[str, list[tuple[nn.Module, tuple[int, ...]]]] = {}
+    handles = []
+    for path, module in model.named_modules():
+        name = path.rpartition(".")[2]
+        if not module._modules and not name.endswith(("_act", "_drop")):
+
+            def note(
+                layer: nn.Module, inputs: tuple[mg.Tensor, ...], output: mg.Tensor, name: str = name
+            ) -> None:
+                outputs.setdefault(name, []).append((layer, output.shape[1:]))
+
+            handles.append(module.register_forward_hook(note))
+    try:
+        with mg.no_grad():
+            blank = mg.zeros(1, model.in_channels, model.image_size, model.image_size, dtype=model.fc8.weight.dtype)
+            model(blank)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [_row(name, layers) for name, layers in outputs.items()]
+
+
+def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow:
+    layer, output = layers[0]
+    parameters = sum(p.size for each, _ in layers for p in each.parameters())
+    multiply_adds, places, kernels = 0, "", ""
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        multiply_adds = sum(each.weight.size * prod(shape[1:]) for each, shape in layers)  # type: ignore[union-attr]
+        places = ", ".join(dict.fromkeys(str(each.weight.device) for each, _ in layers))  # type: ignore[union-attr]
+        sees = " x ".join(str(n) for n in (*layer.weight.shape[2:], layer.weight.shape[1]))
+        kernels = f"{layer.weight.shape[0] * len(layers)} of {sees}"
+        if isinstance(layer, nn.Conv2d) and layer.stride != 1:
+            kernels += f", stride {layer.stride}"
+    elif isinstance(layer, nn.MaxPool2d):
+        kernels = f"{layer.kernel_size} x {layer.kernel_size}, stride {layer.stride}"
+    elif isinstance(layer, nn.LocalResponseNorm):
+        kernels = f"over {layer.size} maps"
+    return LayerRow(name.replace("_", " "), output, len(layers), kernels, parameters, multiply_adds, places)
+
+
+def format_table(rows: Sequence[LayerRow]) -> str:
+    """The table as text, with totals."""
+    head = ("layer", "output", "kernels", "parameters", "multiply-adds", "device")
+    lines = [head]
+    for row in rows:
+        shape = " x ".join(map(str, row.output))
+        output = f"{row.columns} x ({shape})" if row.columns > 1 else shape
+        numbers = (f"{n:,}" if n else "" for n in (row.parameters, row.multiply_adds))
+        lines.append((row.name, output, row.kernels, *numbers, row.devices))
+    totals = (f"{sum(row.parameters for row in rows):,}", f"{sum(row.multiply_adds for row in rows):,}")
+    lines.append(("total", "", "", *totals, ""))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    text = [
+        "  ".join(
+            cell.rjust(width) if 3 <= column <= 4 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    rule = "-" * max(map(len, text))
+    return "\n".join([text[0], rule, *text[1:-1], rule, text[-1]])
+
+
+def main() -> None:
+    """Print the table of Figure 2."""
+    parser = argparse.ArgumentParser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
+    parser.add_argument(
+        "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.5 (default 2)"
+    )
+    columns = parser.parse_args().columns
+    print(format_table(layer_table(AlexNet(columns=columns).eval())))
+
+
+if __name__ == "__main__":
+    main()
