@@ -213,8 +213,6 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
 
 
 def _floating(name: str, x: Tensor) -> Tensor:
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} takes a tensor, got {type(x).__name__}; make one with mg.tensor")
     same_dtype(name, x)
     return x
 

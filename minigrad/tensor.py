@@ -493,7 +493,11 @@ def _as_float(x: Tensor, other: Tensor | None = None) -> Tensor:
 
 def same_dtype(name: str, *tensors: Tensor | None) -> None:
     """Raise TypeError if the tensors do not all have one floating-point dtype."""
-    dtypes = [x.dtype for x in tensors if x is not None]
+    given_tensors = [x for x in tensors if x is not None]
+    for x in given_tensors:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name} takes tensors, got {type(x).__name__}; make one with mg.tensor")
+    dtypes = [x.dtype for x in given_tensors]
     if dtypes[0].kind != "f" or any(dtype != dtypes[0] for dtype in dtypes):
         given = " and ".join(dict.fromkeys(str(dtype) for dtype in dtypes))
         raise TypeError(f"{name} takes tensors of one floating-point dtype, got {given}; convert with .to(np.float32)")

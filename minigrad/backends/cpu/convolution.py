@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.window import Window
+from minigrad.backends.cpu.window import Window, add_to, copy, flat_rows, inside
 from minigrad.device import DeviceArray
 
 WORKSPACE = 1 << 20  # elements of the columns made at a time
@@ -38,20 +38,18 @@ def _im2col(x, columns, first, last, batch, window):
                     i, start = position // window.out_w, position % window.out_w
                     stop = min(window.out_w, start + last - position)
                     at = (position - first - start) * batch  # where output column 0 of this run would lie
-                    low, high = _inside(i, v, start, stop, u, height, width, window)
+                    low, high = inside(window, i, u, v, start, stop, height, width)
                     row[at + start * batch : at + low * batch] = 0
                     row[at + high * batch : at + stop * batch] = 0
                     if low < high:
                         image = x[c, i * window.stride_h + u - window.top]
                         if window.stride_w == 1:
-                            source = (low + v - window.left) * batch
-                            for m in range((high - low) * batch):
-                                row[at + low * batch + m] = image[source + m]
+                            source, length = (low + v - window.left) * batch, (high - low) * batch
+                            copy(image[source : source + length], row[at + low * batch : at + high * batch])
                         else:
                             for j in range(low, high):
                                 source = (j * window.stride_w + v - window.left) * batch
-                                for n in range(batch):
-                                    row[at + j * batch + n] = image[source + n]
+                                copy(image[source : source + batch], row[at + j * batch : at + (j + 1) * batch])
                     position += stop - start
 
 
@@ -68,31 +66,17 @@ def _col2im(columns, x, first, last, batch, window):
                     i, start = position // window.out_w, position % window.out_w
                     stop = min(window.out_w, start + last - position)
                     at = (position - first - start) * batch
-                    low, high = _inside(i, v, start, stop, u, height, width, window)
+                    low, high = inside(window, i, u, v, start, stop, height, width)
                     if low < high:
                         image = x[c, i * window.stride_h + u - window.top]
                         if window.stride_w == 1:
-                            target = (low + v - window.left) * batch
-                            for m in range((high - low) * batch):
-                                image[target + m] += row[at + low * batch + m]
+                            target, length = (low + v - window.left) * batch, (high - low) * batch
+                            add_to(row[at + low * batch : at + high * batch], image[target : target + length])
                         else:
                             for j in range(low, high):
                                 target = (j * window.stride_w + v - window.left) * batch
-                                for n in range(batch):
-                                    image[target + n] += row[at + j * batch + n]
+                                add_to(row[at + j * batch : at + (j + 1) * batch], image[target : target + batch])
                     position += stop - start
-
-
-@kernel
-def _inside(i, v, start, stop, u, height, width, window):
-    """The part (low, high) of output columns start to stop whose pixel under (u, v) lies in the image."""
-    y = i * window.stride_h + u - window.top
-    if y < 0 or y >= height:
-        return stop, stop
-    low = (window.left - v + window.stride_w - 1) // window.stride_w
-    high = (width - 1 + window.left - v) // window.stride_w + 1
-    low = min(max(low, start), stop)
-    return low, max(low, min(high, stop))
 
 
 def _window(
@@ -109,15 +93,9 @@ def _window(
 def _position_spans(positions: int, batch: int, depth: int) -> list[tuple[int, int]]:
     """Cut the output positions so that the columns of one part, `depth` x (positions * batch), fit the workspace."""
     columns = max(LEAST_COLUMNS, WORKSPACE // depth)
-    at_once = max(1, columns // batch)
+    at_once = max(1, columns // max(1, batch))
     parts = max(-(-positions // at_once), min(PARTS, positions * batch // LEAST_COLUMNS))
     return spans(positions, parts)
-
-
-def _flat_rows(image: np.ndarray) -> np.ndarray:
-    """C x H x W x N as C x H x (W N)."""
-    channels, height, width, batch = image.shape
-    return image.reshape(channels, height, width * batch)
 
 
 def conv2d(
@@ -131,7 +109,7 @@ def conv2d(
     batch, filters = x.shape[0], weight.shape[0]
     window = _window(x.shape, weight.shape, stride, padding)
     y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
-    image = _flat_rows(stored(x, True))
+    image = flat_rows(stored(x, True))
     matrix = stored(weight, False).reshape(filters, -1)
     out = y.data.reshape(filters, -1)
     depth = matrix.shape[1]
@@ -163,7 +141,7 @@ def conv2d_grad_weight(
     """dy (K x positions) times the transposed columns, summed over parts of the positions, then over the parts."""
     batch, filters = x.shape[0], shape[0]
     window = _window(x.shape, shape, stride, padding)
-    image = _flat_rows(stored(x, True))
+    image = flat_rows(stored(x, True))
     gradient = stored(dy, True).reshape(filters, -1)
     channels, share = image.shape[0] // groups, filters // groups
     depth = shape[1] * shape[2] * shape[3]
@@ -208,7 +186,7 @@ def conv2d_grad_input(
     matrix = stored(weight, False).reshape(filters, weight.shape[1], -1)
     gradient = stored(dy, True).reshape(filters, -1)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    image = _flat_rows(dx.data)
+    image = flat_rows(dx.data)
     channels, share = shape[1] // groups, filters // groups
     blocks = spans(channels, max(1, PARTS // 2 // groups))
 

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.window import add_to
 from minigrad.device import DeviceArray
 
 PARTS = 64
@@ -27,13 +28,29 @@ def _scale_power(scale, beta, power):
             power[m] = scale[m] ** -beta
 
 
+# Loops over pixels stand in functions of their own, on one-dimensional slices: so they vectorise.
+
+
+@kernel
+def _add_square(values, alpha, total):
+    """total += alpha * values^2"""
+    for m in range(total.size):
+        total[m] += alpha * values[m] * values[m]
+
+
+@kernel
+def _multiply(values, factors, product):
+    """product = values * factors"""
+    for m in range(product.size):
+        product[m] = values[m] * factors[m]
+
+
 @kernel
 def _scale(x, c, at, before, after, alpha, k, scale):
     """scale = k + alpha * sum of squares of channels c - before to c + after, for pixels from `at`."""
     scale[:] = k
     for near in range(max(0, c - before), min(x.shape[0], c + after + 1)):
-        for m in range(scale.size):
-            scale[m] += alpha * x[near, at + m] * x[near, at + m]
+        _add_square(x[near, at : at + scale.size], alpha, scale)
 
 
 @kernel
@@ -45,8 +62,22 @@ def _local_response_norm(x, y, before, after, alpha, beta, k, first, last):
         for c in range(x.shape[0]):
             _scale(x, c, at, before, after, alpha, k, scale)
             _scale_power(scale, beta, power)
-            for m in range(lanes):
-                y[c, at + m] = x[c, at + m] * power[m]
+            _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
+
+
+@kernel
+def _terms(dy, x, scale, power, direct, shared):
+    """The two terms of one channel: dy s^-beta, and dy x s^-(beta + 1)."""
+    for m in range(dy.size):
+        direct[m] = dy[m] * power[m]
+        shared[m] = dy[m] * power[m] * x[m] / scale[m]
+
+
+@kernel
+def _subtract_product(values, factors, twice, total):
+    """total -= twice * values * factors"""
+    for m in range(total.size):
+        total[m] -= twice * values[m] * factors[m]
 
 
 @kernel
@@ -64,18 +95,13 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, first, l
         for c in range(channels):
             _scale(x, c, at, before, after, alpha, k, scale)
             _scale_power(scale, beta, power)
-            for m in range(lanes):
-                direct = dy[c, at + m] * power[m]
-                dx[c, at + m] = direct
-                shared[c, m] = direct * x[c, at + m] / scale[m]
+            _terms(dy[c, at : at + lanes], x[c, at : at + lanes], scale, power, dx[c, at : at + lanes], shared[c])
         for c in range(channels):
             scale[:] = 0
             # channel c lies in the windows of channels c - after to c + before
             for near in range(max(0, c - after), min(channels, c + before + 1)):
-                for m in range(lanes):
-                    scale[m] += shared[near, m]
-            for m in range(lanes):
-                dx[c, at + m] -= twice * x[c, at + m] * scale[m]
+                add_to(shared[near], scale)
+            _subtract_product(x[c, at : at + lanes], scale, twice, dx[c, at : at + lanes])
 
 
 def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> tuple[Any, ...]:

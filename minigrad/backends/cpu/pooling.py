@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.window import Window
+from minigrad.backends.cpu.window import Window, add_to, copy, flat_rows, inside
 from minigrad.device import DeviceArray
 
 PARTS = 32
@@ -39,57 +39,79 @@ def _out_size(shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: 
 
 
 @kernel
-def _max_pool2d(x, y, winner, window, first, last):
-    """for each channel and output row: for each place (u, v) of the window, in row order:
-    for each output of the row and each image: keep the first largest value and the number of its place
-    """
-    height, width, batch = x.shape[1], x.shape[2], x.shape[3]
-    for c in range(first, last):
-        for i in range(window.out_h):
-            seen = np.zeros(window.out_w, np.bool_)
-            for u in range(window.kernel_h):
-                h = i * window.stride_h + u - window.top
-                if h < 0 or h >= height:
-                    continue
-                for v in range(window.kernel_w):
-                    place = u * window.kernel_w + v
-                    for j in range(window.out_w):
-                        w = j * window.stride_w + v - window.left
-                        if w < 0 or w >= width:
-                            continue
-                        if not seen[j]:
-                            seen[j] = True
-                            for n in range(batch):
-                                y[c, i, j, n] = x[c, h, w, n]
-                                winner[c, i, j, n] = place
-                        else:
-                            for n in range(batch):
-                                value, best = x[c, h, w, n], y[c, i, j, n]
-                                better = value > best or value != value  # a NaN wins and stays
-                                y[c, i, j, n] = value if better else best
-                                winner[c, i, j, n] = place if better else winner[c, i, j, n]
+def _gather_row(image_row, values, low, high, v, batch, window):
+    """values = the pixels under place v, one an output column and image, of output columns low to high - 1."""
+    for j in range(low, high):
+        start = (j * window.stride_w + v - window.left) * batch
+        copy(image_row[start : start + batch], values[j * batch : (j + 1) * batch])
 
 
 @kernel
-def _max_pool2d_grad(dy, winner, dx, window, first, last):
+def _take_larger(values, place, best, winner):
+    """best = max(best, values), and winner = place where that changed it. A NaN wins and stays."""
+    for m in range(best.size):
+        value, before = values[m], winner[m]
+        better = (value > best[m]) | (value != value)
+        best[m] = value if better else best[m]
+        winner[m] = before + (place - before) * better  # a choice between bytes would not vectorise
+
+
+@kernel
+def _max_pool2d(x, y, winner, batch, window, first, last):
+    """x, y and winner are C x H x (W N). for each channel and output row:
+    start from the first place of each window that is in the image
+    for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
+    """
+    height, width = x.shape[1], x.shape[2] // batch
+    gathered = np.empty(y.shape[2], x.dtype)
+    for c in range(first, last):
+        for i in range(window.out_h):
+            top = i * window.stride_h - window.top
+            for j in range(window.out_w):
+                u, v = max(0, -top), max(0, window.left - j * window.stride_w)
+                start = (j * window.stride_w + v - window.left) * batch
+                y[c, i, j * batch : (j + 1) * batch] = x[c, top + u, start : start + batch]
+                winner[c, i, j * batch : (j + 1) * batch] = u * window.kernel_w + v
+            for u in range(window.kernel_h):
+                for v in range(window.kernel_w):
+                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if low < high:
+                        _gather_row(x[c, top + u], gathered, low, high, v, batch, window)
+                        row = slice(low * batch, high * batch)
+                        place = winner.dtype.type(u * window.kernel_w + v)
+                        _take_larger(gathered[row], place, y[c, i, row], winner[c, i, row])
+
+
+@kernel
+def _add_row(values, image_row, low, high, v, batch, window):
+    """Add values, one an output column and image, to the pixels under place v of output columns low to high - 1."""
+    for j in range(low, high):
+        start = (j * window.stride_w + v - window.left) * batch
+        add_to(values[j * batch : (j + 1) * batch], image_row[start : start + batch])
+
+
+@kernel
+def _where_won(gradient, winner, place, won):
+    """won = gradient where winner is place, else 0."""
+    zero = gradient.dtype.type(0)
+    for m in range(won.size):
+        won[m] = gradient[m] if winner[m] == place else zero
+
+
+@kernel
+def _max_pool2d_grad(dy, winner, dx, batch, window, first, last):
     """for each channel, output row and place (u, v): dx += dy where that place won. One thread owns a channel of dx."""
-    height, width, batch = dx.shape[1], dx.shape[2], dx.shape[3]
-    zero = dy.dtype.type(0)
+    height, width = dx.shape[1], dx.shape[2] // batch
+    won = np.empty(dy.shape[2], dy.dtype)
     for c in range(first, last):
         dx[c] = 0
         for i in range(window.out_h):
             for u in range(window.kernel_h):
-                h = i * window.stride_h + u - window.top
-                if h < 0 or h >= height:
-                    continue
                 for v in range(window.kernel_w):
-                    place = u * window.kernel_w + v
-                    for j in range(window.out_w):
-                        w = j * window.stride_w + v - window.left
-                        if w < 0 or w >= width:
-                            continue
-                        for n in range(batch):
-                            dx[c, h, w, n] += dy[c, i, j, n] if winner[c, i, j, n] == place else zero
+                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if low < high:
+                        _where_won(dy[c, i], winner[c, i], winner.dtype.type(u * window.kernel_w + v), won)
+                        _add_row(won, dx[c, i * window.stride_h + u - window.top], low, high, v, batch, window)
 
 
 @kernel
@@ -106,46 +128,45 @@ def _shares(length, kernel_size, stride, before, after, count, count_include_pad
 
 
 @kernel
-def _avg_pool2d(x, y, rows, columns, window, first, last):
-    """for each channel, output row and place: y += x; then divide by the size rows[i] * columns[j] of the window"""
-    height, width, batch = x.shape[1], x.shape[2], x.shape[3]
+def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
+    """for each channel, output row and place: y += x; then divide by the size rows[i] * columns[j] of the window."""
+    height, width = x.shape[1], x.shape[2] // batch
+    gathered = np.empty(y.shape[2], x.dtype)
     for c in range(first, last):
         for i in range(window.out_h):
             y[c, i] = 0
             for u in range(window.kernel_h):
-                h = i * window.stride_h + u - window.top
-                if h < 0 or h >= height:
-                    continue
                 for v in range(window.kernel_w):
-                    for j in range(window.out_w):
-                        w = j * window.stride_w + v - window.left
-                        if 0 <= w < width:
-                            for n in range(batch):
-                                y[c, i, j, n] += x[c, h, w, n]
+                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if low < high:
+                        _gather_row(x[c, i * window.stride_h + u - window.top], gathered, low, high, v, batch, window)
+                        row = slice(low * batch, high * batch)
+                        add_to(gathered[row], y[c, i, row])
             for j in range(window.out_w):
-                size = x.dtype.type(rows[i] * columns[j])
+                share = x.dtype.type(1) / x.dtype.type(rows[i] * columns[j])
                 for n in range(batch):
-                    y[c, i, j, n] /= size
+                    y[c, i, j * batch + n] *= share
 
 
 @kernel
-def _avg_pool2d_grad(dy, dx, rows, columns, window, first, last):
-    """for each channel, output row and place: dx += dy / size of the window. One thread owns a channel of dx."""
-    height, width, batch = dx.shape[1], dx.shape[2], dx.shape[3]
+def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, first, last):
+    """for each channel and output row: shares = dy / size of the window; dx += shares at each place (u, v).
+    One thread owns a channel of dx.
+    """
+    height, width = dx.shape[1], dx.shape[2] // batch
+    shares = np.empty(dy.shape[2], dy.dtype)
     for c in range(first, last):
         dx[c] = 0
         for i in range(window.out_h):
+            for j in range(window.out_w):
+                share = dy.dtype.type(1) / dy.dtype.type(rows[i] * columns[j])
+                for n in range(j * batch, (j + 1) * batch):
+                    shares[n] = dy[c, i, n] * share
             for u in range(window.kernel_h):
-                h = i * window.stride_h + u - window.top
-                if h < 0 or h >= height:
-                    continue
                 for v in range(window.kernel_w):
-                    for j in range(window.out_w):
-                        w = j * window.stride_w + v - window.left
-                        if 0 <= w < width:
-                            share = dy.dtype.type(1) / dy.dtype.type(rows[i] * columns[j])
-                            for n in range(batch):
-                                dx[c, h, w, n] += dy[c, i, j, n] * share
+                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if low < high:
+                        _add_row(shares, dx[c, i * window.stride_h + u - window.top], low, high, v, batch, window)
 
 
 def max_pool2d(
@@ -160,9 +181,9 @@ def max_pool2d(
     y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
     place = np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32
     winner = new(y.shape, place, x.device, batch_last=True)
-    image = stored(x, True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(winner.data)
     parts = spans(x.shape[1], PARTS)
-    parallel(lambda part: _max_pool2d(image, y.data, winner.data, window, *parts[part]), len(parts))
+    parallel(lambda part: _max_pool2d(*arrays, x.shape[0], window, *parts[part]), len(parts))
     return y, winner
 
 
@@ -176,9 +197,9 @@ def max_pool2d_grad(
 ) -> DeviceArray:
     window = _window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    gradient = stored(dy, True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(winner.data), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
-    parallel(lambda part: _max_pool2d_grad(gradient, winner.data, dx.data, window, *parts[part]), len(parts))
+    parallel(lambda part: _max_pool2d_grad(*arrays, shape[0], window, *parts[part]), len(parts))
     return dx
 
 
@@ -202,11 +223,11 @@ def avg_pool2d(
 ) -> DeviceArray:
     size = _out_size(x.shape, kernel_size, stride, padding, ceil_mode)
     window = _window(kernel_size, stride, padding, size)
-    rows, columns = _window_shares(x.shape, kernel_size, stride, padding, size, count_include_pad)
+    shares = _window_shares(x.shape, kernel_size, stride, padding, size, count_include_pad)
     y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
-    image = stored(x, True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     parts = spans(x.shape[1], PARTS)
-    parallel(lambda part: _avg_pool2d(image, y.data, rows, columns, window, *parts[part]), len(parts))
+    parallel(lambda part: _avg_pool2d(*arrays, *shares, x.shape[0], window, *parts[part]), len(parts))
     return y
 
 
@@ -219,9 +240,9 @@ def avg_pool2d_grad(
     count_include_pad: bool,
 ) -> DeviceArray:
     window = _window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
-    rows, columns = _window_shares(shape, kernel_size, stride, padding, (dy.shape[2], dy.shape[3]), count_include_pad)
+    shares = _window_shares(shape, kernel_size, stride, padding, (dy.shape[2], dy.shape[3]), count_include_pad)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    gradient = stored(dy, True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
-    parallel(lambda part: _avg_pool2d_grad(gradient, dx.data, rows, columns, window, *parts[part]), len(parts))
+    parallel(lambda part: _avg_pool2d_grad(*arrays, *shares, shape[0], window, *parts[part]), len(parts))
     return dx
