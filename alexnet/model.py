@@ -240,9 +240,7 @@ def layer_table(model: AlexNet) -> list[LayerRow]:
         name = path.rpartition(".")[2]
         if not module._modules and not name.endswith(("_act", "_drop")):
 
-            def note(
-                layer: nn.Module, inputs: tuple[mg.Tensor, ...], output: mg.Tensor, name: str = name
-            ) -> None:
+            def note(layer: nn.Module, inputs: tuple[mg.Tensor, ...], output: mg.Tensor, name: str = name) -> None:
                 outputs.setdefault(name, []).append((layer, output.shape[1:]))
 
             handles.append(module.register_forward_hook(note))
@@ -261,8 +259,8 @@ def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow
     parameters = sum(p.size for each, _ in layers for p in each.parameters())
     multiply_adds, places, kernels = 0, "", ""
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
-        multiply_adds = sum(each.weight.size * prod(shape[1:]) for each, shape in layers)  # type: ignore[union-attr]
-        places = ", ".join(dict.fromkeys(str(each.weight.device) for each, _ in layers))  # type: ignore[union-attr]
+        multiply_adds = layer.weight.size * prod(output[1:]) * len(layers)
+        places = ", ".join(dict.fromkeys(str(p.device) for each, _ in layers for p in each.parameters()))
         sees = " x ".join(str(n) for n in (*layer.weight.shape[2:], layer.weight.shape[1]))
         kernels = f"{layer.weight.shape[0] * len(layers)} of {sees}"
         if isinstance(layer, nn.Conv2d) and layer.stride != 1:
@@ -277,7 +275,7 @@ def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow
 def format_table(rows: Sequence[LayerRow]) -> str:
     """The table as text, with totals."""
     head = ("layer", "output", "kernels", "parameters", "multiply-adds", "device")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [head]
     for row in rows:
         shape = " x ".join(map(str, row.output))
         output = f"{row.columns} x ({shape})" if row.columns > 1 else shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def load(path: str | Path) -> dict[str, np.ndarray]:
         ValueError: the file is damaged or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no checkpoint {path}") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, OSError, AttributeError) as error:
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is not a checkpoint, or a damaged one ({error})") from error

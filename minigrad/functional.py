@@ -68,7 +68,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         shape (..., out_features).
     """
-    same_dtype("linear", x, weight, bias)
+    same_dtype("linear", x, weight, *(() if bias is None else (bias,)))
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: an input of shape {x.shape} does not fit a weight of shape {weight.shape}, "
@@ -96,7 +96,7 @@ def conv2d(
     Returns:
         shape (N, K, OH, OW), with OH = (H + top + bottom - KH) // stride + 1.
     """
-    same_dtype("conv2d", x, weight, bias)
+    same_dtype("conv2d", x, weight, *(() if bias is None else (bias,)))
     _check_image("conv2d", x)
     strides, sides = _pair("conv2d", "stride", stride, 1), _sides("conv2d", padding)
     groups = _integer("conv2d", "groups", groups, 1)
@@ -197,8 +197,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     _floating("cross_entropy", logits)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"cross_entropy: reduction is 'mean', 'sum' or 'none', got {reduction!r}")
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: targets are class numbers (int64), got {targets.dtype}")
+    if not isinstance(targets, Tensor) or targets.dtype.kind not in "iu":
+        given = targets.dtype if isinstance(targets, Tensor) else type(targets).__name__
+        raise TypeError(f"cross_entropy: targets are class numbers, a tensor of int64; got {given}")
     if logits.ndim != 2 or targets.shape != logits.shape[:1]:
         raise ValueError(
             f"cross_entropy: logits have shape (N, classes) and targets (N,), got {logits.shape} and {targets.shape}"

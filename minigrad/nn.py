@@ -100,7 +100,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         try:
             output = self.forward(*inputs, **options)
-        except (ValueError, TypeError, RuntimeError) as error:
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
             self._locate(error)
             raise
         for hook in list(self._hooks.values()):
@@ -311,13 +311,15 @@ class Conv2d(Module):
         bias: bool = True,
         device: str | Device = "cpu",
     ) -> None:
-        if in_channels % groups or out_channels % groups:
+        if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.stride, self.padding = stride, padding
         self.kernel_size = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
+        if min(self.kernel_size) < 1:
+            raise ValueError(f"Conv2d: kernel_size is 1 or more, got {kernel_size!r}")
         bound = 1 / sqrt(in_channels // groups * self.kernel_size[0] * self.kernel_size[1])
         shape = out_channels, in_channels // groups, *self.kernel_size
         self.weight = _uniform_parameter(*shape, bound=bound, device=device)

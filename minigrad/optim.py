@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
 import numpy as np
 
+from minigrad.device import DeviceArray
 from minigrad.tensor import Tensor
 
 __all__ = ["SGD"]
@@ -44,7 +46,7 @@ class SGD:
             raise ValueError("SGD was given no parameters")
         groups = given if all(isinstance(group, dict) for group in given) else [{"params": given}]
         self.param_groups: list[dict[str, Any]] = [self._group(group, defaults) for group in groups]
-        self._velocities: dict[int, Any] = {}
+        self._velocities: dict[int, DeviceArray | None] = {}
         parameter_ids = [id(parameter) for parameter in self._parameters()]
         if len(set(parameter_ids)) < len(parameter_ids):
             raise ValueError("SGD was given a parameter twice")
@@ -62,8 +64,9 @@ class SGD:
                 raise TypeError(f"SGD updates tensors made with requires_grad=True, got {type(parameter).__name__}")
         result = {**defaults, **group, "params": params}
         for name in defaults:
-            if not result[name] >= 0:
-                raise ValueError(f"SGD: {name} is 0 or more, got {result[name]!r}")
+            value = result[name]
+            if not isinstance(value, (int, float, np.number)) or not 0 <= value < inf:
+                raise ValueError(f"SGD: {name} is a number, 0 or more; got {value!r}")
         return result
 
     def _parameters(self) -> list[Tensor]:
@@ -84,16 +87,18 @@ class SGD:
                 velocity = self._velocities.get(id(parameter))
                 if velocity is None and group["momentum"]:
                     velocity = backend.full(w.shape, 0, w.dtype, w.device)
-                    self._velocities[id(parameter)] = velocity
+                elif velocity is not None and (velocity.device, velocity.dtype) != (w.device, w.dtype):
+                    velocity = Tensor(velocity).to(w.device).to(w.dtype).array  # the module was moved by .to
+                self._velocities[id(parameter)] = velocity
                 gradient = parameter.grad.array
                 backend.sgd_update(w, gradient, velocity, group["lr"], group["momentum"], group["weight_decay"])
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The velocities on the host, by the parameter's number in order of the groups; rates are not state."""
         return {
-            str(number): parameter.device.backend.to_host(self._velocities[id(parameter)])
+            str(number): velocity.device.backend.to_host(velocity)
             for number, parameter in enumerate(self._parameters())
-            if id(parameter) in self._velocities
+            if (velocity := self._velocities.get(id(parameter))) is not None
         }
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -103,7 +108,7 @@ class SGD:
             ValueError: a number or a shape does not fit; nothing is changed then.
         """
         parameters = self._parameters()
-        velocities = {}
+        velocities: dict[int, DeviceArray | None] = {}
         for name, value in state.items():
             if not name.isdecimal() or int(name) >= len(parameters) or parameters[int(name)].shape != value.shape:
                 raise ValueError(f"the velocity {name!r} of shape {value.shape} belongs to no parameter here")

@@ -161,8 +161,11 @@ class Tensor:
         if isinstance(target, Device) or (isinstance(target, str) and not _is_dtype_name(target)):
             where = device(target)
             return self if where == self.device else apply(shape.To, self, target=where)
+        if target is None:
+            raise TypeError("to() takes a device such as 'cpu:1' or a dtype such as np.float64")
         dtype = _checked_dtype(target)
-        return self if dtype == self.dtype else apply(arithmetic.Cast, self, dtype=dtype)
+        source = self if dtype.kind == "f" else self.detach()  # integers have no gradient
+        return self if dtype == self.dtype else apply(arithmetic.Cast, source, dtype=dtype)
 
     # arithmetic
 
@@ -281,6 +284,8 @@ class Tensor:
     def reshape(self, *shape_: Any) -> Tensor:
         """The elements, in C order, under another shape; one length may be -1."""
         wanted = tuple(shape_[0]) if len(shape_) == 1 and isinstance(shape_[0], (tuple, list)) else tuple(shape_)
+        if any(not isinstance(n, numbers.Integral) or n < -1 for n in wanted):
+            raise ValueError(f"reshape: a shape is made of integers, one of them may be -1; got {shape_}")
         if wanted.count(-1) == 1:
             known = prod(n for n in wanted if n != -1)
             if known and self.size % known == 0:
@@ -491,13 +496,12 @@ def _as_float(x: Tensor, other: Tensor | None = None) -> Tensor:
     return x.to(other.dtype if other is not None and other.dtype.kind == "f" else np.float32)
 
 
-def same_dtype(name: str, *tensors: Tensor | None) -> None:
+def same_dtype(name: str, *tensors: Tensor) -> None:
     """Raise TypeError if the tensors do not all have one floating-point dtype."""
-    given_tensors = [x for x in tensors if x is not None]
-    for x in given_tensors:
+    for x in tensors:
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} takes tensors, got {type(x).__name__}; make one with mg.tensor")
-    dtypes = [x.dtype for x in given_tensors]
+    dtypes = [x.dtype for x in tensors]
     if dtypes[0].kind != "f" or any(dtype != dtypes[0] for dtype in dtypes):
         given = " and ".join(dict.fromkeys(str(dtype) for dtype in dtypes))
         raise TypeError(f"{name} takes tensors of one floating-point dtype, got {given}; convert with .to(np.float32)")

@@ -30,7 +30,7 @@ class Mean(Sum):
     """y = mean of x over some axes."""
 
     def forward(self, x, dims, keepdim):
-        self.count = prod(x.shape[axis] for axis in dims)
+        self.count = prod(x.shape[axis] for axis in dims) or float("nan")  # the mean of nothing is no number
         return x.device.backend.scale(super().forward(x, dims, keepdim), 1 / self.count)
 
     def backward(self, dy):

@@ -111,10 +111,10 @@ def conv2d(
     y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
     image = flat_rows(stored(x, True))
     matrix = stored(weight, False).reshape(filters, -1)
-    out = y.data.reshape(filters, -1)
+    out = y.data.reshape(filters, window.positions * batch)
     depth = matrix.shape[1]
     channels, share = image.shape[0] // groups, filters // groups
-    pieces = [(g, *span) for g in range(groups) for span in _position_spans(out.shape[1] // batch, batch, depth)]
+    pieces = [(g, *span) for g in range(groups) for span in _position_spans(window.positions, batch, depth)]
 
     def run(part: int) -> None:
         group, first, last = pieces[part]
@@ -142,10 +142,10 @@ def conv2d_grad_weight(
     batch, filters = x.shape[0], shape[0]
     window = _window(x.shape, shape, stride, padding)
     image = flat_rows(stored(x, True))
-    gradient = stored(dy, True).reshape(filters, -1)
+    gradient = stored(dy, True).reshape(filters, window.positions * batch)
     channels, share = image.shape[0] // groups, filters // groups
     depth = shape[1] * shape[2] * shape[3]
-    positions = _position_spans(gradient.shape[1] // batch, batch, depth)
+    positions = _position_spans(window.positions, batch, depth)
     parts = spans(len(positions), max(1, PARTS // 2 // groups))
     partial = np.empty((len(parts), filters, depth), x.dtype)
 
@@ -184,7 +184,7 @@ def conv2d_grad_input(
     batch, filters = shape[0], weight.shape[0]
     window = _window(shape, weight.shape, stride, padding)
     matrix = stored(weight, False).reshape(filters, weight.shape[1], -1)
-    gradient = stored(dy, True).reshape(filters, -1)
+    gradient = stored(dy, True).reshape(filters, window.positions * batch)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
     image = flat_rows(dx.data)
     channels, share = shape[1] // groups, filters // groups
@@ -197,7 +197,7 @@ def conv2d_grad_input(
         weights = matrix[mine, first_channel:last_channel].reshape(share, -1)
         target = image[group * channels + first_channel : group * channels + last_channel]
         target[...] = 0
-        for first, last in _position_spans(gradient.shape[1] // batch, batch, weights.shape[1]):
+        for first, last in _position_spans(window.positions, batch, weights.shape[1]):
             columns = scratch("columns", (weights.shape[1], (last - first) * batch), dy.dtype)
             np.matmul(weights.T, gradient[mine, first * batch : last * batch], out=columns)
             _col2im(columns, target, first, last, batch, window)

@@ -41,19 +41,15 @@ def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray) -> DeviceArray
     inputs = [_storage_view(x, z.ndim, z.batch_last) for x in operands]
     if all(array.shape == out.shape and array.flags.c_contiguous for array in inputs):
         out, inputs = out.reshape(-1), [array.reshape(-1) for array in inputs]
-    elif out.ndim:
+    else:
         inputs = [np.broadcast_to(array, out.shape) for array in inputs]
-    if out.ndim == 0:
-        ufunc(*inputs, out=out)
-        return z
     parts = _parts(out.shape[0], out.size)
 
     def run(part: int) -> None:
         span = slice(*parts[part])
         ufunc(*(array[span] for array in inputs), out=out[span])
 
-    with np.errstate(all="ignore"):  # infinities and NaN are results, not events
-        parallel(run, len(parts))
+    parallel(run, len(parts))
     return z
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.memory import new, rows, stored, view
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
@@ -43,6 +43,7 @@ def _columns(x: DeviceArray) -> np.ndarray:
     return rows(x) if x.batch_last else x.data.T
 
 
+@quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
     y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
     multiply(stored(weight, False), _columns(x), y.data)

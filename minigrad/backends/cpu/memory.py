@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
@@ -180,6 +180,7 @@ def full(shape: tuple[int, ...], value: float, dtype: Any, device: Device) -> De
     return x
 
 
+@quiet
 def cast(x: DeviceArray, dtype: Any) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.batch_last)
     y.data[...] = x.data

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.device import DeviceArray
 
 
@@ -19,6 +19,7 @@ def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
     return y
 
 
+@quiet
 def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     # In storage order, summed axes at the end make sums of contiguous rows: bias gradients are of this kind.
     axes = sorted((axis - 1) % x.ndim if x.batch_last else axis for axis in dims)
@@ -60,23 +61,25 @@ def _shifted(x: DeviceArray, dim: int) -> np.ndarray:
     return array - array.max(axis=dim, keepdims=True)
 
 
+@quiet
 def softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    with np.errstate(all="ignore"):
-        powers = np.exp(_shifted(x, dim))
-        return _like(x, powers / powers.sum(axis=dim, keepdims=True))
+    powers = np.exp(_shifted(x, dim))
+    return _like(x, powers / powers.sum(axis=dim, keepdims=True))
 
 
+@quiet
 def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient, value = view(dy), view(y)
     return _like(y, value * (gradient - (gradient * value).sum(axis=dim, keepdims=True)))
 
 
+@quiet
 def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    with np.errstate(all="ignore"):
-        shifted = _shifted(x, dim)
-        return _like(x, shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
+    shifted = _shifted(x, dim)
+    return _like(x, shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
 
 
+@quiet
 def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient: Any = view(dy)
     return _like(y, gradient - np.exp(view(y)) * gradient.sum(axis=dim, keepdims=True))

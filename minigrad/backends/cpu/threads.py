@@ -33,22 +33,26 @@ def _thread_count() -> int:
 
 THREADS = _thread_count()
 threadpoolctl.threadpool_limits(1, user_api="blas")
+
+# A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
+quiet = np.errstate(all="ignore")
+
 _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
 _scratch = threading.local()
 
 
 def parallel(task: Callable[[int], Any], count: int) -> None:
     """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here."""
-    if count <= 1 or THREADS == 1:
-        for part in range(count):
-            task(part)
-        return
     ticket = itertools.count()  # its next() is one step under the GIL
 
+    @quiet
     def work() -> None:
         while (part := next(ticket)) < count:
             task(part)
 
+    if count <= 1 or THREADS == 1:
+        work()
+        return
     helpers = [_executor.submit(work) for _ in range(min(THREADS, count) - 1)]
     try:
         work()

@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.device import DeviceArray
 from minigrad.random import PHILOX_M0, PHILOX_M1, PHILOX_ROUNDS, PHILOX_W0, PHILOX_W1
 
@@ -14,6 +14,7 @@ PARTS = 16
 WORTH_THREADS = 1 << 14
 
 
+@quiet
 def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     scores, labels = stored(logits, True).reshape(logits.shape[1], -1), targets.data
     outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[0]))
@@ -23,16 +24,16 @@ def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArra
             f"cross_entropy: target {labels[n]} of example {n} is not a class; they are 0 to {scores.shape[0] - 1}"
         )
     examples = np.arange(labels.size)
-    with np.errstate(all="ignore"):
-        shifted = scores - scores.max(axis=0)  # the largest becomes 0, so no exponential overflows
-        powers = np.exp(shifted)
-        total = powers.sum(axis=0)
-        losses = np.log(total) - shifted[labels, examples]
-        probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
-        np.divide(powers, total, out=probabilities.data)
+    shifted = scores - scores.max(axis=0)  # the largest becomes 0, so no exponential overflows
+    powers = np.exp(shifted)
+    total = powers.sum(axis=0)
+    losses = np.log(total) - shifted[labels, examples]
+    probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
+    np.divide(powers, total, out=probabilities.data)
     return wrap(losses, logits.device), probabilities
 
 
+@quiet
 def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
     dx = new(probabilities.shape, dy.dtype, dy.device, batch_last=True)
     gradient = stored(dy, False)

@@ -24,6 +24,11 @@ class Window(NamedTuple):
     out_h: int
     out_w: int
 
+    @property
+    def positions(self) -> int:
+        """Number of outputs."""
+        return self.out_h * self.out_w
+
 
 @kernel
 def inside(window, i, u, v, start, stop, height, width):

@@ -1,0 +1,26 @@
+"""Data sets, and the way of a picture from its file to a batch: `open_dataset`, `RescaledSplit`, `Loader`.
+
+Everything random here is keyed by seed, epoch and picture, so threads and the order of work do not change a bit.
+"""
+
+from alexnet.data.augmentation import Augmentation, augment
+from alexnet.data.folders import read_image
+from alexnet.data.loader import Loader
+from alexnet.data.rescaling import RescaledSplit, rescale
+from alexnet.data.sources import open_dataset
+from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.statistics import Statistics
+
+__all__ = [
+    "Augmentation",
+    "DataError",
+    "DataSet",
+    "Loader",
+    "RescaledSplit",
+    "Split",
+    "Statistics",
+    "augment",
+    "open_dataset",
+    "read_image",
+    "rescale",
+]

@@ -1,0 +1,89 @@
+"""The two ways in which section 4.1 of the paper enlarges the training set: crops with mirroring, and colour noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alexnet.data.keyed import COLOUR, CROP, normals, words
+from alexnet.data.splits import DataError
+from alexnet.data.statistics import Statistics
+
+__all__ = ["Augmentation", "augment"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to training pictures; to others only the centre crop.
+
+    Section 4.1: "We do this by extracting random 224 x 224 patches (and their horizontal reflections) from the
+    256 x 256 images and training our network on these extracted patches." And: "to each training image, we add
+    multiples of the found principal components, with magnitudes proportional to the corresponding eigenvalues times a
+    random variable drawn from a Gaussian with mean zero and standard deviation 0.1." Taken to the letter the first
+    component would move by far more than the range 0-255; standard deviations (the eigenvalues' roots) are meant.
+
+    Attributes:
+        crop: height and width of what the network sees.
+        random_crop: a random position, not the centre.
+        mirror: turn left to right with probability 1/2.
+        colour_noise: standard deviation of the multiples; 0.1 in the paper, 0 for none. Grayscale gets none.
+    """
+
+    crop: int
+    random_crop: bool = True
+    mirror: bool = True
+    colour_noise: float = 0.0
+
+
+def augment(
+    images: np.ndarray,
+    indices: np.ndarray,
+    epoch: int,
+    seed: int,
+    augmentation: Augmentation,
+    statistics: Statistics,
+    training: bool,
+) -> np.ndarray:
+    """Crops of a batch, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
+
+    Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in.
+
+    Args:
+        images: uint8 (b, C, S, S).
+        indices: integers (b,), the pictures' places in their split.
+        epoch: counts from 0.
+        seed: a non-negative integer below 2^63.
+        augmentation: what to do.
+        statistics: of the training set; its mean has the shape (C, S, S).
+        training: without it, each picture gets its centre crop and nothing random.
+
+    Returns:
+        float32 (b, C, crop, crop).
+    """
+    size, crop = images.shape[-1], augmentation.crop
+    if not 1 <= crop <= size:
+        raise DataError(f"a crop of {crop} does not fit pictures of {size} x {size}; choose one from 1 to {size}")
+    if statistics.mean.shape != images.shape[1:]:
+        raise DataError(
+            f"pictures of shape {images.shape[1:]} need a mean image of the same shape, got {statistics.mean.shape}; "
+            "take the statistics of the training set, rescaled to the same size"
+        )
+    centre = (size - crop) // 2
+    mean = statistics.mean[:, centre : centre + crop, centre : centre + crop]
+    random_words = words(seed, epoch, CROP, indices)
+    corners = np.full((len(images), 2), centre)
+    if training and augmentation.random_crop:
+        corners = (random_words[:, :2].astype(np.uint64) * np.uint64(size - crop + 1) >> np.uint64(32)).astype(np.int64)
+    mirrored = (random_words[:, 2] >> 31).astype(bool) & (training and augmentation.mirror)
+
+    result = np.empty((len(images), images.shape[1], crop, crop), dtype=np.float32)
+    for image, (top, left), mirror, out in zip(images, corners.tolist(), mirrored.tolist(), result, strict=True):
+        patch = image[:, top : top + crop, left : left + crop]
+        np.subtract(patch[:, :, ::-1] if mirror else patch, mean, out=out)
+    std, vectors = statistics.component_std, statistics.component_vectors
+    if training and augmentation.colour_noise and std is not None and vectors is not None:
+        alphas = augmentation.colour_noise * normals(words(seed, epoch, COLOUR, indices))[:, :3]
+        shifts = (alphas * std) @ vectors.T  # for each picture, what its red, green and blue move by
+        result += shifts.astype(np.float32)[:, :, np.newaxis, np.newaxis]
+    return result

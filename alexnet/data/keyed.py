@@ -1,0 +1,48 @@
+"""Random numbers that are looked up instead of drawn: the same seed, epoch, purpose and picture give the same words.
+
+That makes augmentation and shuffling independent of batches, of threads and of the order in which pictures come.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.random import philox4x32
+
+__all__ = ["COLOUR", "CROP", "SHUFFLE", "SPLIT", "normals", "permutation", "words"]
+
+# What the words are for; the third word of the counter, so that no two purposes share numbers.
+CROP, COLOUR, SHUFFLE, SPLIT = range(4)
+
+
+def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarray:
+    """Four random 32-bit words for each index.
+
+    Args:
+        seed: a non-negative integer below 2^64.
+        epoch: counts from 0, below 2^32.
+        purpose: one of the constants above.
+        indices: integers (n,), below 2^32.
+
+    Returns:
+        uint32 (n, 4).
+    """
+    counter = np.zeros((len(indices), 4), dtype=np.uint64)
+    counter[:, 0] = indices
+    counter[:, 1] = epoch
+    counter[:, 2] = purpose
+    return philox4x32(counter, (seed & 0xFFFFFFFF, seed >> 32))
+
+
+def normals(random_words: np.ndarray) -> np.ndarray:
+    """Standard normals from random words by the method of Box and Muller (1958): uint32 (n, 4) -> float64 (n, 4)."""
+    uniforms = (random_words + 0.5) * 2.0**-32  # in the open interval: the logarithm below is finite
+    radius = np.sqrt(-2.0 * np.log(uniforms[:, :2]))
+    angle = 2.0 * np.pi * uniforms[:, 2:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def permutation(seed: int, epoch: int, purpose: int, count: int) -> np.ndarray:
+    """A random order of 0 ... count - 1: each gets 64 random bits, and the bits are sorted. int64 (count,)."""
+    drawn = words(seed, epoch, purpose, np.arange(count)).astype(np.uint64)
+    return np.argsort(drawn[:, 0] << np.uint64(32) | drawn[:, 1], kind="stable")

@@ -1,0 +1,99 @@
+"""Pictures of any size brought to one size, as section 2 of the paper says, and kept in memory where they fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from alexnet.data.splits import DataError, Split
+from alexnet.data.statistics import Statistics, cached_statistics
+
+__all__ = ["MEMORY_LIMIT", "RescaledSplit", "rescale", "rescaled_shape"]
+
+MEMORY_LIMIT = 4 * 2**30  # bytes; a split whose rescaled pictures take more is decoded anew in each epoch
+
+
+def rescaled_shape(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width after the shorter side became `size`; the longer one is rounded to the nearest pixel."""
+    shorter = min(height, width)
+    return (2 * height * size + shorter) // (2 * shorter), (2 * width * size + shorter) // (2 * shorter)
+
+
+def rescale(image: np.ndarray, size: int) -> np.ndarray:
+    """The picture with its shorter side at `size`, and of that the centre (section 2; there 256).
+
+    "Given a rectangular image, we first rescaled the image such that the shorter side was of length 256, and then
+    cropped out the central 256 x 256 patch from the resulting image." Bicubic, antialiased when it gets smaller.
+
+    Args:
+        image: uint8 (H, W, C) with C = 1 or 3.
+        size: positive.
+
+    Returns:
+        uint8 (C, size, size), C order.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
+        raise DataError(f"a picture is uint8 of shape (H, W, 1) or (H, W, 3), got {image.dtype} of shape {image.shape}")
+    height, width = rescaled_shape(image.shape[0], image.shape[1], size)
+    if (height, width) != image.shape[:2]:
+        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        resized = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+        image = resized.reshape(height, width, -1)
+    top, left = (height - size) // 2, (width - size) // 2
+    return np.ascontiguousarray(image[top : top + size, left : left + size].transpose(2, 0, 1))
+
+
+class RescaledSplit:
+    """A split whose pictures all have one size.
+
+    They are rescaled when first asked for and kept where all of them fit into MEMORY_LIMIT. Methods may be called from
+    several threads at once.
+
+    Args:
+        split: the pictures.
+        size: height and width to bring them to.
+    """
+
+    def __init__(self, split: Split, size: int) -> None:
+        if size < 1:
+            raise DataError(f"pictures are rescaled to a positive size, got {size}")
+        self.split = split
+        self.size = size
+        self.labels = split.labels
+        self.channels = split.channels
+        shape = (len(split), split.channels, size, size)
+        images = split.all_images()
+        self._pixels: np.ndarray | None = None
+        self._ready = np.zeros(len(split), dtype=bool)
+        if images is not None and images.shape[1:3] == (size, size):
+            self._pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+            self._ready[:] = True
+        elif np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
+            self._pixels = np.empty(shape, dtype=np.uint8)
+
+    def __len__(self) -> int:
+        """The number of pictures, n."""
+        return len(self.labels)
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """The pictures of the given indices, a copy: integers (b,) -> uint8 (b, C, size, size)."""
+        indices = np.asarray(indices)
+        if self._pixels is None:
+            pictures = np.empty((len(indices), self.channels, self.size, self.size), dtype=np.uint8)
+            for row, index in enumerate(indices):
+                pictures[row] = rescale(self.split.image(int(index)), self.size)
+            return pictures
+        for index in indices[~self._ready[indices]]:
+            # Two threads may come here with the same picture: both write the same bytes, and then set the mark.
+            self._pixels[index] = rescale(self.split.image(int(index)), self.size)
+            self._ready[index] = True
+        return self._pixels[indices]
+
+    def statistics(self, workers: int = 2, progress: bool = False) -> Statistics:
+        """Mean image and colour components of the split: computed once, then read from the user's cache folder.
+
+        Args:
+            workers: threads; the result is the same for any number.
+            progress: whether to show a bar.
+        """
+        return cached_statistics(self, self.split.fingerprint, workers, progress)

@@ -1,0 +1,186 @@
+"""python -m alexnet.train: train a recipe's network, by default a small AlexNet on pictures that the project draws."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import minigrad as mg
+from alexnet.data import DataSet, open_dataset
+from alexnet.recipes import RECIPES, Recipe
+from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
+from alexnet.training import Trainer
+
+EPILOG = """\
+examples:
+  python -m alexnet.train
+      a few minutes on a laptop: ten classes of shapes, drawn as they are needed
+  python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz
+      the smallest net of cuda-convnet on CIFAR-10 (the binary version, not the pickles)
+  python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
+      the whole AlexNet in two columns on the class folders in DIR, for a few steps
+  python -m alexnet.train --resume --out runs/shapes
+      go on with a run that was stopped
+
+recipes:
+"""
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1; got {text!r}")
+    return int(text)
+
+
+def _devices(text: str) -> list[str]:
+    try:
+        return [str(mg.device(name.strip())) for name in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    recipes = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
+    result = argparse.ArgumentParser(
+        prog="python -m alexnet.train",
+        description="Train a network of the AlexNet paper. Without flags: a small one, on drawn shapes.",
+        epilog=EPILOG + recipes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
+    add(
+        "--data",
+        metavar="PATH",
+        help="'shapes', a folder or tar archive of CIFAR-10's binary version, a folder of MNIST's idx files, or a "
+        "folder of class folders of images, with or without train/ and val/ (default: the recipe's own)",
+    )
+    add(
+        "--devices",
+        type=_devices,
+        metavar="NAMES",
+        help="one device for the whole network or one for each column, such as cpu:0,cpu:1 (default cpu:0)",
+    )
+    add("--epochs", type=_positive, help="passes over the training set (default: the recipe's)")
+    add("--steps", type=_positive, help="stop after so many steps, save, and print the loss of each")
+    add("--batch-size", type=_positive, help="examples a step (default: the recipe's)")
+    add("--seed", type=_seed, help="of weights, order, augmentation and dropout (default 0)")
+    add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
+    add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
+    return result
+
+
+def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
+    """The folder and the settings of a run that starts; nothing is written yet."""
+    recipe = RECIPES[args.recipe or "shapes"]
+    source = args.data or recipe.data
+    if not source:
+        raise RunError(f"the recipe {recipe.name} brings no data; say where yours is with --data PATH")
+    changes = {"epochs": args.epochs, "batch_size": args.batch_size}
+    recipe = replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    folder = RunFolder(args.out or free_folder(recipe.name))
+    settings = {
+        "recipe": recipe.to_json(),
+        "data": source if source == "shapes" else str(Path(source).expanduser().resolve()),
+        "seed": args.seed or 0,
+        "devices": args.devices or ["cpu:0"],
+    }
+    return folder, settings
+
+
+def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
+    """The folder and the settings of a run to go on with: as it was, but for --data, --devices and --epochs."""
+    folder = RunFolder(args.out or latest_folder(args.recipe or "shapes"))
+    settings = folder.read_settings()
+    try:
+        recipe = settings["recipe"]
+        fixed = {"--recipe": (args.recipe, recipe["name"]), "--seed": (args.seed, settings["seed"])}
+        fixed["--batch-size"] = (args.batch_size, recipe["batch_size"])
+        for flag, (given, before) in fixed.items():
+            if given is not None and given != before:
+                raise RunError(f"the run in {folder.path} was started with {flag} {before}; leave {flag} out to resume")
+        recipe["epochs"] = args.epochs or recipe["epochs"]
+        settings["data"] = args.data or settings["data"]
+        settings["devices"] = args.devices or settings["devices"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder.settings} is not the recipe of a run ({error} is missing)") from None
+    return folder, settings
+
+
+def _closing_table(trainer: Trainer) -> str:
+    """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
+    epochs = trainer.folder.epochs()
+    path = trainer.folder.path
+    if not epochs:
+        return f"Stopped before the end of an epoch; go on with: python -m alexnet.train --resume --out {path}"
+    best = min(epochs, key=lambda line: float(line["val_top1"]))
+    lines = ["", "validation error      top-1     top-5"]
+    for name, line in (("last", epochs[-1]), ("best", best)):
+        lines.append(
+            f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
+        )
+    lines += ["", f"{path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
+    if trainer.recipe.name == "shapes":
+        lines.append(
+            "Next, look at the pictures there, or try CIFAR-10: "
+            "python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz"
+        )
+    else:
+        lines.append(
+            f"Next, train longer: python -m alexnet.train --resume --out {path} --epochs {epochs[-1]['epoch'] + 10}"
+        )
+    return "\n".join(lines)
+
+
+def _open(settings: dict[str, Any]) -> DataSet:
+    return open_dataset(settings["data"], settings["seed"])
+
+
+def train(args: argparse.Namespace) -> None:
+    """Carry out the command."""
+    folder, settings = _old_run(args) if args.resume else _new_run(args)
+    recipe = Recipe.from_json(settings["recipe"])
+    state = folder.restore() if args.resume else None
+    data = _open(settings)
+    print(
+        f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
+        f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
+        flush=True,
+    )
+    trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
+    if state is None:
+        folder.create(settings)
+    else:
+        trainer.load_state(state)
+        folder.append({"event": "resume", "epoch": trainer.progress.epoch, "step": trainer.progress.step})
+    trainer.run(recipe.epochs, args.steps)
+    print(_closing_table(trainer))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
+    args = parser().parse_args(argv)
+    try:
+        train(args)
+    except KeyboardInterrupt:
+        print("\nstopped; --resume goes on from the last finished epoch", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"python -m alexnet.train: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

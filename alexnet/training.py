@@ -1,0 +1,240 @@
+"""The training of a network by a recipe: epochs, evaluation, rates, and a state that can be stopped and continued."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import minigrad as mg
+import minigrad.functional as F
+from alexnet import figures
+from alexnet.data import DataSet, Loader, RescaledSplit
+from alexnet.recipes import Recipe, build_network, parameter_groups
+from alexnet.runs import RunError, RunFolder
+from minigrad import nn, optim
+from minigrad.random import default_generator
+
+__all__ = ["Score", "Trainer", "evaluate"]
+
+DATA_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network does on a split: mean loss in nats, top-1 and top-5 error in percent."""
+
+    loss: float
+    top1: float
+    top5: float
+
+
+def evaluate(model: nn.Module, loader: Loader, device: mg.Device) -> Score:
+    """Loss and errors over all batches of a loader, with dropout off."""
+    model.eval()
+    loss, wrong1, wrong5, count = 0.0, 0, 0, 0
+    with mg.no_grad():
+        for images, labels in loader.batches(0):
+            logits = model(mg.tensor(images, device))
+            loss += F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
+            best = np.argsort(-logits.numpy(), axis=1, kind="stable")[:, :5] == labels[:, None]
+            wrong1 += int(np.sum(~best[:, 0]))
+            wrong5 += int(np.sum(~best.any(axis=1)))
+            count += len(labels)
+    model.train()
+    return Score(loss / count, 100 * wrong1 / count, 100 * wrong5 / count)
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch: the epoch under way, counted from 1.
+        step: steps made so far, in all epochs.
+        step_in_epoch: steps made in this epoch.
+        loss_sum, seen: loss of the examples seen in this epoch, added up, and their number.
+        drops: how often the rate was divided because the validation error stood still.
+        best_top1: lowest validation error so far, in percent.
+        best_epoch: the epoch that reached it; 0 before the first.
+        waited: epochs since then, or since the last drop.
+    """
+
+    epoch: int = 1
+    step: int = 0
+    step_in_epoch: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    drops: int = 0
+    best_top1: float = math.inf
+    best_epoch: int = 0
+    waited: int = 0
+
+
+class Trainer:
+    """Trains a recipe's network into a run's folder.
+
+    Args:
+        recipe: what to do.
+        data: what to learn.
+        devices: for the columns of the network; batches go to the first.
+        seed: of everything random.
+        folder: where to log and to keep checkpoints.
+
+    Raises:
+        ValueError: data, devices and network do not fit together.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: DataSet, devices: Sequence[str | mg.Device], seed: int, folder: RunFolder
+    ) -> None:
+        self.recipe, self.data, self.folder = recipe, data, folder
+        self.device = mg.device(devices[0])
+        mg.manual_seed(seed)
+        self.model = build_network(recipe, len(data.classes), data.channels, devices)
+        self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
+        self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
+        train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
+        statistics = train.statistics(DATA_WORKERS, progress=True)
+        arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
+        self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
+        self.progress = Progress()
+
+    # state
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that decides how training goes on, as arrays."""
+        state = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        state |= {f"velocity/{name}": value for name, value in self.optimizer.state_dict().items()}
+        state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
+        state["generator"] = np.array(default_generator.state(), dtype=np.int64)
+        return state
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            RunError: it belongs to another network.
+        """
+
+        def part(prefix: str) -> dict[str, np.ndarray]:
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+        try:
+            self.model.load_state_dict(part("model/"))
+            self.optimizer.load_state_dict(part("velocity/"))
+            self.progress = Progress(**{name: value.item() for name, value in part("progress/").items()})
+            seed, counter = state["generator"].tolist()
+            default_generator.set_state((seed, counter))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{self.folder.latest} does not fit this run ({error.args[0]})") from error
+
+    # training
+
+    def rate(self) -> float:
+        """The learning rate of this epoch."""
+        return self.recipe.lr * self._rate_factor()
+
+    def _rate_factor(self) -> float:
+        drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
+        return float(10.0**-drops)
+
+    def run(self, epochs: int, steps: int | None = None) -> None:
+        """Train until `epochs` are done, or for so many steps; the state is saved at the end of either."""
+        last_step = None if steps is None else self.progress.step + steps
+        while self.progress.epoch <= epochs:
+            if not self._epoch(epochs, last_step):
+                self.folder.save(self.state(), best=False)
+                return
+
+    def _epoch(self, epochs: int, last_step: int | None) -> bool:
+        """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
+        p = self.progress
+        for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
+            group["lr"] = first * self._rate_factor()
+        start, seen_before = time.perf_counter(), p.seen
+        bar = tqdm(
+            total=len(self.train_loader),
+            initial=p.step_in_epoch,
+            desc=f"epoch {p.epoch}/{epochs}",
+            unit="batch",
+            leave=False,
+            disable=None,
+        )
+        with bar, closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:
+            while p.step != last_step and p.step_in_epoch < len(self.train_loader):
+                begin = time.perf_counter()
+                images, labels = next(batches)
+                loss = self._step(images, labels)
+                bar.update()
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                if last_step is not None:
+                    speed = len(labels) / (time.perf_counter() - begin)
+                    bar.write(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
+        if p.step_in_epoch < len(self.train_loader):
+            return False
+        self._finish_epoch(epochs, (p.seen - seen_before) / (time.perf_counter() - start))
+        return True
+
+    def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
+        """One step of gradient descent (section 5); returns the loss before it."""
+        p = self.progress
+        self.optimizer.zero_grad()
+        loss = F.cross_entropy(self.model(mg.tensor(images, self.device)), mg.tensor(labels, self.device))
+        value = float(loss)
+        if not math.isfinite(value):
+            raise RunError(
+                f"the loss became {value} at step {p.step + 1} of epoch {p.epoch}: the rate {self.rate():g} is too "
+                f"high for this network; the last good state is in {self.folder.path}"
+            )
+        loss.backward()
+        self.optimizer.step()
+        p.step += 1
+        p.step_in_epoch += 1
+        p.loss_sum += value * len(labels)
+        p.seen += len(labels)
+        return value
+
+    def _finish_epoch(self, epochs: int, speed: float) -> None:
+        """Evaluate, log, draw and save at the end of an epoch."""
+        p = self.progress
+        score = evaluate(self.model, self.val_loader, self.device)
+        line: dict[str, Any] = {
+            "epoch": p.epoch,
+            "step": p.step,
+            "lr": self.rate(),
+            "train_loss": p.loss_sum / p.seen,
+            "val_loss": score.loss,
+            "val_top1": score.top1,
+            "val_top5": score.top5,
+            "images_per_second": speed,
+        }
+        self.folder.append(line)
+        tqdm.write(
+            f"epoch {p.epoch:3d}/{epochs}  rate {self.rate():g}  training loss {line['train_loss']:.3f}  "
+            f"validation loss {score.loss:.3f}  top-1 {score.top1:.2f} %  top-5 {score.top5:.2f} %  "
+            f"{speed:.0f} images/s"
+        )
+        best = score.top1 < p.best_top1
+        if best:
+            p.best_top1, p.best_epoch, p.waited = score.top1, p.epoch, 0
+        else:
+            p.waited += 1
+            if self.recipe.patience and p.waited >= self.recipe.patience and p.drops < self.recipe.most_drops:
+                p.drops, p.waited = p.drops + 1, 0
+        p.epoch, p.step_in_epoch, p.loss_sum, p.seen = p.epoch + 1, 0, 0.0, 0
+        self.folder.save(self.state(), best)
+        self.draw()
+
+    def draw(self) -> None:
+        """curves.png and filters.png, from the log and the weights as they are."""
+        title = f"{self.recipe.name} on {self.data.name}"
+        figures.save_figure(figures.curves(self.folder.epochs(), title), self.folder.path / "curves.png")
+        columns = figures.first_filters(self.model)
+        figures.save_figure(figures.filters(columns), self.folder.path / "filters.png")

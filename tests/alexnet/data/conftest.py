@@ -1,0 +1,95 @@
+"""Small data sets written to disk, and a cache folder that no other test has seen."""
+
+import gzip
+import io
+import struct
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet.data import RescaledSplit
+from alexnet.data.splits import ArraySplit
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "minigrad"
+
+
+@pytest.fixture
+def cifar_folder(tmp_path):
+    """Seven records a batch, the pixels random; record i of a batch has the label i."""
+    folder = tmp_path / "cifar"
+    folder.mkdir()
+    for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
+        records = np.random.default_rng(len(list(folder.iterdir()))).integers(0, 256, (7, 3073), dtype=np.uint8)
+        records[:, 0] = range(7)
+        (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return folder
+
+
+@pytest.fixture
+def cifar_archive(cifar_folder, tmp_path):
+    """The same files in a folder inside an archive of a given kind."""
+
+    def pack(ending, mode):
+        path = tmp_path / f"cifar-10-binary{ending}"
+        with tarfile.open(path, mode) as tar:
+            for file in sorted(cifar_folder.iterdir()):
+                member = tarfile.TarInfo(f"cifar-10-batches-bin/{file.name}")
+                member.size = file.stat().st_size
+                tar.addfile(member, io.BytesIO(file.read_bytes()))
+        return path
+
+    return pack
+
+
+@pytest.fixture
+def mnist_folder(tmp_path):
+    """Five training and three test pictures; the test files are gzipped."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for part, count, suffix in (("train", 5, ""), ("t10k", 3, ".gz")):
+        pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        files = {
+            f"{part}-images-idx3-ubyte": struct.pack(">4I", 2051, count, 28, 28) + pixels.tobytes(),
+            f"{part}-labels-idx1-ubyte": struct.pack(">2I", 2049, count) + bytes(range(count)),
+        }
+        for name, content in files.items():
+            (folder / (name + suffix)).write_bytes(gzip.compress(content) if suffix else content)
+    return folder
+
+
+@pytest.fixture
+def save_image():
+    """Write a plain picture of one colour."""
+
+    def save(path, size=(12, 10), colour=(200, 100, 50), mode="RGB", **options):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new(mode, size, colour).save(path, **options)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def class_folders(tmp_path, save_image):
+    """cat/ with 20 pictures and dog/ with 3, each picture of a colour of its own."""
+    for name, count in (("cat", 20), ("dog", 3)):
+        for number in range(count):
+            save_image(tmp_path / "pets" / name / f"{number:02}.png", colour=(number, count, 7))
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def random_split():
+    """A rescaled split of random pictures."""
+
+    def make(count=10, channels=3, size=8, seed=0):
+        pixels = np.random.default_rng(seed).integers(0, 256, (count, size, size, channels), dtype=np.uint8)
+        return RescaledSplit(ArraySplit(pixels, np.arange(count) % 10), size)
+
+    return make

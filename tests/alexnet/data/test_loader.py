@@ -1,0 +1,138 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, Statistics, open_dataset
+
+AUGMENTATION = Augmentation(6, colour_noise=0.1)
+
+
+@pytest.fixture(autouse=True)
+def no_threads_are_left():
+    yield
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("data")]
+
+
+def content(batches):
+    return [(images.tobytes(), labels.tobytes()) for images, labels in batches]
+
+
+def test_an_epoch_has_every_picture_once(random_split):
+    split = random_split(count=23)
+    split.labels = np.arange(23)
+    loader = Loader(split, AUGMENTATION, split.statistics(), 5, seed=0)
+    batches = list(loader.batches(0))
+    assert len(loader) == len(batches) == 5
+    assert [len(labels) for _, labels in batches] == [5, 5, 5, 5, 3]
+    assert all(images.shape == (len(labels), 3, 6, 6) for images, labels in batches)
+    assert batches[0][0].dtype == np.float32 and batches[0][1].dtype == np.int64
+    order = np.concatenate([labels for _, labels in batches])
+    assert sorted(order) == list(range(23)) and order.tolist() != list(range(23))
+    other = np.concatenate([labels for _, labels in loader.batches(1)])
+    assert sorted(other) == list(range(23)) and other.tolist() != order.tolist()
+
+
+def test_evaluation_keeps_the_order_and_the_centre(random_split):
+    split = random_split(count=12)
+    statistics = split.statistics()
+    loader = Loader(split, AUGMENTATION, statistics, 5, seed=0, training=False)
+    images, labels = (np.concatenate(parts) for parts in zip(*loader.batches(3), strict=True))
+    assert labels.tolist() == split.labels.tolist()
+    centre = split.batch(np.arange(12))[:, :, 1:7, 1:7]
+    assert np.array_equal(images, centre - statistics.mean[:, 1:7, 1:7])
+
+
+def test_any_number_of_workers_gives_the_same_bits(random_split):
+    split = random_split(count=50)
+    epochs = [
+        content(Loader(split, AUGMENTATION, split.statistics(), 7, seed=4, workers=workers).batches(2))
+        for workers in (1, 2, 5)
+    ]
+    assert epochs[0] == epochs[1] == epochs[2]
+    assert content(Loader(split, AUGMENTATION, split.statistics(), 7, seed=5).batches(2)) != epochs[0]
+
+
+def test_starting_in_the_middle(random_split):
+    split = random_split(count=23)
+    loader = Loader(split, AUGMENTATION, split.statistics(), 5, seed=0)
+    whole = content(loader.batches(4))
+    for start in range(7):
+        assert content(loader.batches(4, start)) == whole[start:]
+
+
+def test_a_broken_picture_in_the_middle(class_folders):
+    data = open_dataset(class_folders)
+    split = RescaledSplit(data.train, 8)
+    loader = Loader(split, AUGMENTATION, split.statistics(), 2, seed=0)
+    broken = data.train.files[loader.order(1)[7]]  # in the fourth batch
+    (class_folders / broken).write_bytes(b"broken")
+    fresh = Loader(RescaledSplit(data.train, 8), AUGMENTATION, split.statistics(), 2, seed=0)
+    batches = fresh.batches(1)
+    for _ in range(3):
+        next(batches)
+    with pytest.raises(DataError, match=rf"{broken} cannot be read as an image"):
+        next(batches)
+    assert next(batches, None) is None
+
+
+class Slow:
+    """A split that counts the batches asked of it and takes its time."""
+
+    size, labels = 8, np.zeros(1000, np.int64)
+
+    def __init__(self, seconds=0.02):
+        self.seconds = seconds
+        self.asked = 0
+
+    def __len__(self):
+        return 1000
+
+    def batch(self, indices):
+        self.asked += 1
+        time.sleep(self.seconds)
+        return np.zeros((len(indices), 3, 8, 8), np.uint8)
+
+
+@pytest.mark.parametrize("interruption", [GeneratorExit, KeyboardInterrupt])
+def test_stopping_early_stops_the_workers(interruption):
+    statistics = Statistics(np.zeros((3, 8, 8), np.float32), None, None)
+    slow = Slow()
+    batches = Loader(slow, Augmentation(8), statistics, 1, seed=0, workers=2).batches(0)
+    next(batches)
+    with pytest.raises(interruption):
+        batches.throw(interruption)
+    assert slow.asked <= 1 + 4
+    asked = slow.asked
+    time.sleep(0.1)
+    assert slow.asked == asked
+
+
+def test_batches_that_wait_are_dropped():
+    statistics = Statistics(np.zeros((3, 8, 8), np.float32), None, None)
+    slow = Slow(seconds=0.2)
+    batches = Loader(slow, Augmentation(8), statistics, 1, seed=0, workers=1).batches(0)
+    next(batches)
+    batches.close()
+    assert slow.asked <= 2  # the one that was taken and the one under way
+
+
+def test_at_most_workers_plus_two_batches_are_in_flight():
+    statistics = Statistics(np.zeros((3, 8, 8), np.float32), None, None)
+    slow = Slow()
+    batches = Loader(slow, Augmentation(8), statistics, 1, seed=0, workers=3).batches(0)
+    for taken in range(1, 4):
+        next(batches)
+        time.sleep(0.15)
+        assert slow.asked == taken + 4  # one was taken; the next is asked for when the consumer comes back
+    batches.close()
+
+
+def test_bad_arguments(random_split):
+    split = random_split()
+    for sizes in ((0, 2), (5, 0)):
+        with pytest.raises(DataError, match=rf"batch_size and workers are at least 1, got {sizes[0]} and {sizes[1]}"):
+            Loader(split, AUGMENTATION, split.statistics(), sizes[0], seed=0, workers=sizes[1])
+    with pytest.raises(DataError, match=r"a crop of 9 does not fit pictures of 8 x 8"):
+        next(Loader(split, Augmentation(9), split.statistics(), 5, seed=0).batches(0))

@@ -1,0 +1,214 @@
+"""The checks behind the tests of operations, as plain functions: the tests call them on drawn cases, and
+`test_mutants.py` calls them on broken kernels and gradients to see that they fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import reference
+from strategies import ConvCase, PoolCase, moderate
+
+import minigrad as mg
+import minigrad.functional as F
+from minigrad import optim
+
+# Of the largest value in the expected array: float64 sums differ in their last bits, float32 ones by a few roundings.
+FLOAT64_TOLERANCE = 1e-10
+FLOAT32_TOLERANCE = 2e-5
+
+USER_ERRORS = (ValueError, TypeError, IndexError, RuntimeError)
+
+Operation = Callable[..., mg.Tensor]
+
+
+def batch_last(x: mg.Tensor) -> mg.Tensor:
+    """The same tensor, its axis 0 stored last: what a pooling over windows of one pixel returns."""
+    if len(x.shape) < 2:
+        return x
+    return F.avg_pool2d(x.reshape(x.shape[0], -1, 1, 1), 1).reshape(*x.shape)
+
+
+def memory_orders(count: int) -> list[tuple[bool, ...]]:
+    """Which of `count` inputs come batch-last: none, all, and each alone."""
+    alone = [tuple(number == other for other in range(count)) for number in range(count)] if count > 1 else []
+    return [(False,) * count, (True,) * count, *alone]
+
+
+def in_orders(operation: Operation, orders: Sequence[bool]) -> Operation:
+    """The operation on its inputs after those marked in `orders` have been laid out batch-last."""
+
+    def reordered(*tensors: mg.Tensor) -> mg.Tensor:
+        return operation(*(batch_last(t) if order else t for t, order in zip(tensors, orders, strict=True)))
+
+    return reordered
+
+
+def assert_close(actual: mg.Tensor, expected: np.ndarray, what: str = "value", *, scale: float = 0.0) -> None:
+    """Shape and values, to a tolerance that follows from the dtype and the largest of what is expected and `scale`."""
+    found = actual.numpy()
+    assert actual.shape == tuple(np.shape(expected)), f"{what}: shape {actual.shape}, expected {np.shape(expected)}"
+    assert found.shape == actual.shape and found.dtype == actual.dtype and found.flags.c_contiguous
+    tolerance = {np.dtype(np.float64): FLOAT64_TOLERANCE, np.dtype(np.float32): FLOAT32_TOLERANCE}[found.dtype]
+    scale = float(np.max(np.abs(expected), initial=scale, where=np.isfinite(expected)))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=what)
+
+
+def leaves(
+    arrays: Sequence[np.ndarray], device: str, dtype: type = np.float64, requires_grad: bool = True
+) -> list[mg.Tensor]:
+    return [mg.tensor(array.astype(dtype), device=device, requires_grad=requires_grad) for array in arrays]
+
+
+def gradients(operation: Operation, tensors: Sequence[mg.Tensor], cotangent: np.ndarray) -> list[mg.Tensor]:
+    """The gradient of each input along the cotangent."""
+    y = operation(*tensors)
+    y.backward(mg.tensor(cotangent.astype(y.dtype), device=str(y.device)))
+    return [tensor.grad for tensor in tensors]
+
+
+def check_operation(
+    operation: Operation,
+    definition: Callable[..., np.ndarray],
+    arrays: Sequence[np.ndarray],
+    device: str,
+    *,
+    orders: Sequence[tuple[bool, ...]] | None = None,
+    scale: float = 0.0,
+) -> None:
+    """Value and gradients of an operation, in float64 and float32 and for inputs in every memory order.
+
+    Values are held against the definition; float64 gradients against differences (`gradcheck` draws the cotangents);
+    the gradients of every other order and dtype against those first ones, along a cotangent drawn here. `scale` is the
+    size of numbers that occur on the way and cancel.
+    """
+    expected = definition(*arrays)
+    cotangent = np.random.default_rng(99).uniform(-2, 2, np.shape(expected))
+    truth = [grad.numpy() for grad in gradients(operation, leaves(arrays, device), cotangent)]
+    for order in orders or memory_orders(len(arrays)):
+        ordered = in_orders(operation, order)
+        for dtype in (np.float64, np.float32):
+            tensors = leaves(arrays, device, dtype)
+            y = ordered(*tensors)
+            assert y.dtype == dtype and str(y.device) == device and y.requires_grad
+            assert_close(y, expected, scale=scale)
+            for number, grad in enumerate(gradients(ordered, tensors, cotangent)):
+                assert grad.dtype == dtype and str(grad.device) == device
+                assert_close(grad, truth[number], f"gradient of input {number}, batch-last: {order}", scale=scale)
+    mg.gradcheck(operation, leaves(arrays, device))
+
+
+@contextmanager
+def complains(
+    *words: str, error: type[Exception] | tuple[type[Exception], ...] = USER_ERRORS
+) -> Iterator[pytest.ExceptionInfo[Exception]]:
+    """One sentence on one line is raised, with all of `words` in it."""
+    with pytest.raises(error) as caught:
+        yield caught
+    assert not isinstance(caught.value, NotImplementedError | RecursionError)
+    message = str(caught.value.args[0])
+    assert "\n" not in message and len(message.split()) >= 4, f"not a sentence: {message!r}"
+    for word in words:
+        assert word in message, f"{word!r} is missing from: {message}"
+
+
+def check_conv2d(case: ConvCase, device: str) -> None:
+    def operation(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor | None = None) -> mg.Tensor:
+        return F.conv2d(x, weight, bias, case.stride, case.padding, case.groups)
+
+    def definition(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        return reference.conv2d(x, weight, bias, case.stride, case.padding, case.groups)
+
+    arrays = case.arrays()
+    orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
+    check_operation(operation, definition, arrays, device, orders=orders)
+
+
+def check_max_pool2d(case: PoolCase, x: np.ndarray, device: str) -> None:
+    """x must hold values far apart: its maxima may not change within a step of a difference quotient."""
+    check_operation(
+        lambda t: F.max_pool2d(t, *case.arguments), lambda a: reference.max_pool2d(a, *case.arguments), [x], device
+    )
+
+
+def check_avg_pool2d(case: PoolCase, x: np.ndarray, count_include_pad: bool, device: str) -> None:
+    check_operation(
+        lambda t: F.avg_pool2d(t, *case.arguments, count_include_pad),
+        lambda a: reference.avg_pool2d(a, *case.arguments, count_include_pad),
+        [x],
+        device,
+    )
+
+
+def check_local_response_norm(x: np.ndarray, size: int, alpha: float, beta: float, k: float, device: str) -> None:
+    check_operation(
+        lambda t: F.local_response_norm(t, size, alpha, beta, k),
+        lambda a: reference.local_response_norm(a, size, alpha, beta, k),
+        [x],
+        device,
+    )
+
+
+def check_cross_entropy(logits: np.ndarray, targets: np.ndarray, reduction: str, device: str) -> None:
+    labels = mg.tensor(targets, device=device)
+    check_operation(
+        lambda t: F.cross_entropy(t, labels, reduction),
+        lambda a: reference.cross_entropy(a, targets, reduction),
+        [logits],
+        device,
+        scale=float(np.abs(logits).max()),
+    )
+
+
+def dropout_mask(shape: tuple[int, ...], p: float, seed: int, device: str) -> np.ndarray:
+    """Which values the next dropout after `manual_seed(seed)` keeps, read off its effect on ones."""
+    mg.manual_seed(seed)
+    return F.dropout(mg.ones(*shape, device=device), p).numpy() != 0
+
+
+def check_dropout(x: np.ndarray, p: float, training: bool, scale_at: str, seed: int, device: str) -> None:
+    """x must not hold zeros: they would look dropped."""
+    kept = dropout_mask(x.shape, p, seed, device)
+
+    def operation(t: mg.Tensor) -> mg.Tensor:
+        mg.manual_seed(seed)
+        return F.dropout(t, p, training, scale_at)
+
+    check_operation(operation, lambda a: reference.dropout(a, kept, p, training, scale_at), [x], device)
+
+
+def check_sum(x: np.ndarray, dim: int | None, keepdim: bool, device: str) -> None:
+    check_operation(
+        lambda t: t.sum(dim, keepdim), lambda a: a.sum(axis=dim, keepdims=keepdim and dim is not None), [x], device
+    )
+
+
+def check_broadcast_multiply(x: np.ndarray, y: np.ndarray, device: str) -> None:
+    check_operation(lambda s, t: s * t, lambda a, b: a * b, [x, y], device)
+
+
+def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
+    """arrays: x, weight and perhaps a bias."""
+    orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
+    check_operation(F.linear, reference.linear, arrays, device, orders=orders)
+
+
+def check_sgd(
+    shape: tuple[int, ...], dtype: type, lr: float, momentum: float, weight_decay: float, seed: int, device: str
+) -> None:
+    """Five steps with gradients and rates that change: the rate inside the momentum shows where the rate changes."""
+    w, v = moderate(shape, seed), np.zeros(shape)
+    parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
+    optimizer = optim.SGD([parameter], lr, momentum, weight_decay)
+    for step in range(5):
+        rate = lr / (1 + step)
+        optimizer.param_groups[0]["lr"] = rate
+        g = moderate(shape, seed + step)
+        optimizer.zero_grad()
+        (parameter * mg.tensor(g.astype(dtype), device=device)).sum().backward()
+        optimizer.step()
+        w, v = reference.sgd_step(w, g, v, rate, momentum, weight_decay)
+        assert_close(parameter, w)

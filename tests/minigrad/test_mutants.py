@@ -1,0 +1,204 @@
+"""The suite proved: kernels and gradients broken on purpose, each of which the suite's own checks must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from checks import (
+    check_avg_pool2d,
+    check_broadcast_multiply,
+    check_conv2d,
+    check_cross_entropy,
+    check_dropout,
+    check_linear,
+    check_local_response_norm,
+    check_max_pool2d,
+    check_operation,
+    check_sgd,
+    check_sum,
+)
+from strategies import ConvCase, PoolCase, apart, moderate
+
+import minigrad.functional as F
+from minigrad.backends import cpu
+from minigrad.device import DeviceArray
+from minigrad.ops import activation, arithmetic, reduction, training
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+GROUPED = ConvCase((2, 4, 4, 4), (4, 2, 3, 2), 1, (1, 0, 0, 2), 2, True, 0)
+STRIDED = ConvCase((2, 2, 6, 5), (3, 2, 3, 2), (2, 1), 1, 1, True, 0)
+OVERLAPPING = PoolCase((3, 2, 7, 7), 3, 2, 0, False, 0)
+PADDED = PoolCase((3, 2, 5, 5), 3, 2, 1, False, 0)
+
+
+def changed(x: DeviceArray, change: Callable[[np.ndarray], np.ndarray]) -> DeviceArray:
+    """A copy of x with its values, as an array on the host, changed; in the same memory order."""
+    return cpu.reorder(cpu.from_host(np.ascontiguousarray(change(cpu.to_host(x))), x.device), x.batch_last)
+
+
+def replaced(name: str, broken: Callable[..., Any]) -> Patch:
+    """The kernel of that name replaced by `broken`, which gets the right kernel as its first argument."""
+    kernel = getattr(cpu, name)
+    return lambda patch: patch.setattr(cpu, name, lambda *arguments: broken(kernel, *arguments))
+
+
+def backward(function: type, broken: Callable[..., Any]) -> Patch:
+    """The Function's backward replaced by `broken`, which gets the right backward as its first argument."""
+    right = function.backward
+    return lambda patch: patch.setattr(function, "backward", lambda self, dy: broken(right, self, dy))
+
+
+def gradient_with_other_mask(right: Callable[..., DeviceArray], self: training.Dropout, dy: DeviceArray) -> DeviceArray:
+    p, scale, seed, counter = self.arguments
+    return cpu.dropout(dy, p, scale, seed, counter + 1)
+
+
+def sum_along_the_other_axis(right: Callable[..., DeviceArray], self: reduction.Sum, dy: DeviceArray) -> DeviceArray:
+    return cpu.broadcast_to(dy, self.shape)
+
+
+def first_instead_of_sum(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
+    front = dy.ndim - len(shape)
+    sides = (1,) * front + shape
+    index = tuple(slice(0, 1) if n == 1 else slice(None) for n in sides)
+    return cpu.reshape(cpu.getitem(dy, index), shape)
+
+
+def blind_to_order(kernel: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    """Elements paired as they lie in memory, which is right as long as both arrays have one order."""
+    if x.shape == y.shape and x.batch_last != y.batch_last:
+        y = DeviceArray(y.data.reshape(x.data.shape), x.shape, y.dtype, y.device, x.batch_last)
+    return kernel(x, y)
+
+
+def imprecise_in_float32(kernel: Callable[..., DeviceArray], *arguments: Any) -> DeviceArray:
+    y = kernel(*arguments)
+    return changed(y, lambda a: a * 1.001) if y.dtype == np.float32 else y
+
+
+def without_subtraction(
+    kernel: Callable[..., DeviceArray], dy: DeviceArray, p: DeviceArray, _: DeviceArray
+) -> DeviceArray:
+    return cpu.mul(cpu.reshape(dy, (dy.shape[0], 1)), p)
+
+
+def rate_outside_momentum(
+    kernel: Callable[..., None],
+    w: DeviceArray,
+    g: DeviceArray,
+    v: DeviceArray,
+    lr: float,
+    momentum: float,
+    decay: float,
+) -> None:
+    """PyTorch's rule: v <- momentum v + g + decay w; w <- w - lr v."""
+    v.data[...] = momentum * v.data + g.data + decay * w.data
+    w.data[...] -= lr * v.data
+
+
+# What is broken, how, and the check that must see it.
+MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
+    "gradient with the wrong sign": (
+        backward(activation.Tanh, lambda right, self, dy: cpu.neg(right(self, dy))),
+        lambda: check_operation(F.tanh, np.tanh, [moderate((3, 2), 0)], "cpu:0"),
+    ),
+    "relu's gradient passes everything": (
+        replaced("relu_grad", lambda kernel, dy, y: cpu.scale(dy, 1.0)),
+        lambda: check_operation(F.relu, lambda a: np.maximum(a, 0), [apart((3, 2), 0)], "cpu:0"),
+    ),
+    "normalisation misses a channel of its window": (
+        replaced("local_response_norm", lambda kernel, x, n, a, b, k: kernel(x, n - 1, a * (n - 1) / n, b, k)),
+        lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 5, 1.0, 0.75, 2.0, "cpu:0"),
+    ),
+    "normalisation's gradient misses a channel of its window": (
+        replaced(
+            "local_response_norm_grad", lambda kernel, dy, x, n, a, b, k: kernel(dy, x, n - 1, a * (n - 1) / n, b, k)
+        ),
+        lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 5, 1.0, 0.75, 2.0, "cpu:0"),
+    ),
+    "normalisation's window of even size leans to the other side": (
+        replaced(
+            "local_response_norm",
+            lambda kernel, x, *rest: changed(kernel(changed(x, lambda a: a[:, ::-1]), *rest), lambda a: a[:, ::-1]),
+        ),
+        lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 4, 1.0, 0.75, 2.0, "cpu:0"),
+    ),
+    "pooling pays the wrong winner": (
+        replaced("max_pool2d_grad", lambda kernel, dy, w, *rest: kernel(dy, changed(w, lambda a: a * 0), *rest)),
+        lambda: check_max_pool2d(OVERLAPPING, apart(OVERLAPPING.x_shape, 0), "cpu:0"),
+    ),
+    "average's gradient divides by another area": (
+        replaced("avg_pool2d_grad", lambda kernel, dy, *rest: kernel(dy, *rest[:-1], not rest[-1])),
+        lambda: check_avg_pool2d(PADDED, moderate(PADDED.x_shape, 0), True, "cpu:0"),
+    ),
+    "input gradient mixes up the groups": (
+        replaced(
+            "conv2d_grad_input",
+            lambda kernel, dy, w, *rest: kernel(dy, changed(w, lambda a: np.roll(a, len(a) // 2, axis=0)), *rest),
+        ),
+        lambda: check_conv2d(GROUPED, "cpu:0"),
+    ),
+    "weight gradient is flipped": (
+        replaced("conv2d_grad_weight", lambda kernel, *rest: changed(kernel(*rest), lambda a: a[:, :, ::-1, ::-1])),
+        lambda: check_conv2d(STRIDED, "cpu:0"),
+    ),
+    "padding on the opposite side": (
+        replaced(
+            "conv2d",
+            lambda kernel, x, w, b, stride, p, groups: kernel(x, w, b, stride, (p[1], p[0], p[3], p[2]), groups),
+        ),
+        lambda: check_conv2d(GROUPED, "cpu:0"),
+    ),
+    "convolution is imprecise in float32": (
+        replaced("conv2d", imprecise_in_float32),
+        lambda: check_conv2d(STRIDED, "cpu:0"),
+    ),
+    "cross entropy's gradient forgets to subtract the target": (
+        replaced("cross_entropy_grad", without_subtraction),
+        lambda: check_cross_entropy(moderate((3, 4), 0), np.array([1, 0, 3]), "mean", "cpu:0"),
+    ),
+    "dropout's gradient has another mask": (
+        backward(training.Dropout, gradient_with_other_mask),
+        lambda: check_dropout(apart((5, 6), 0), 0.5, True, "train", 1, "cpu:0"),
+    ),
+    "dropout is scaled in training where it should be at test": (
+        replaced("dropout", lambda kernel, x, p, scale, seed, counter: kernel(x, p, 1 / (1 - p), seed, counter)),
+        lambda: check_dropout(apart((5, 6), 0), 0.5, True, "test", 1, "cpu:0"),
+    ),
+    "sum's gradient is spread along another axis": (
+        backward(reduction.Sum, sum_along_the_other_axis),
+        lambda: check_sum(moderate((3, 3), 0), 1, False, "cpu:0"),
+    ),
+    "gradient of a broadcast operand is not summed": (
+        lambda patch: patch.setattr(arithmetic, "sum_to", first_instead_of_sum),
+        lambda: check_broadcast_multiply(moderate((3, 2), 0), moderate((2,), 1), "cpu:0"),
+    ),
+    "product is blind to the memory order": (
+        replaced("mul", blind_to_order),
+        lambda: check_broadcast_multiply(moderate((3, 2), 0), moderate((3, 2), 1), "cpu:0"),
+    ),
+    "linear's weight gradient is averaged over the batch": (
+        replaced("linear_grad_weight", lambda kernel, dy, x: cpu.scale(kernel(dy, x), 1 / x.shape[0])),
+        lambda: check_linear([moderate((3, 2), 0), moderate((4, 2), 1), moderate((4,), 2)], "cpu:0"),
+    ),
+    "rate outside the momentum": (
+        replaced("sgd_update", rate_outside_momentum),
+        lambda: check_sgd((3,), np.float64, 0.1, 0.9, 0.0, 0, "cpu:0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check passes as long as nothing is broken, and fails once it is (GradcheckError is an AssertionError)."""
+    break_it, check = MUTANTS[name]
+    check()
+    with monkeypatch.context() as patch:
+        break_it(patch)
+        with pytest.raises(AssertionError):
+            check()
+    check()

@@ -1,0 +1,192 @@
+"""SGD by the paper's rule: the rate is inside the momentum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checks import batch_last, check_sgd, complains
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import batch_shapes, moderate, seeds, shapes
+
+import minigrad as mg
+from minigrad import nn, optim
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    shape=st.one_of(shapes(), batch_shapes()),
+    seed=seeds,
+    lr=st.sampled_from([0.1, 0.01]),
+    momentum=st.sampled_from([0.0, 0.9]),
+    weight_decay=st.sampled_from([0.0, 0.05]),
+)
+def test_steps_follow_the_rule(
+    dtype: type, device: str, shape: tuple[int, ...], seed: int, lr: float, momentum: float, weight_decay: float
+) -> None:
+    check_sgd(shape, dtype, lr, momentum, weight_decay, seed, device)
+
+
+def test_rate_inside_the_momentum_by_hand() -> None:
+    """Two steps with gradient 1: v = -1, then the rate falls to a tenth and v = -0.9 - 0.1, w = 0 - 1 - 1."""
+    w = mg.tensor(np.array([0.0]), requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.9)
+    w.sum().backward()
+    optimizer.step()
+    optimizer.param_groups[0]["lr"] = 0.1
+    optimizer.step()
+    np.testing.assert_allclose(w.numpy(), [-2.0], rtol=1e-12)
+
+
+def test_groups_have_rates_of_their_own(device: str) -> None:
+    weight, bias = (mg.tensor(np.ones(2), device=device, requires_grad=True) for _ in range(2))
+    groups = [{"params": [weight], "weight_decay": 0.5}, {"params": [bias], "lr": 0.2}]
+    optimizer = optim.SGD(groups, lr=0.1, momentum=0.9)
+    (weight + bias).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(weight.numpy(), 1 - 0.1 * (1 + 0.5), rtol=1e-12)
+    np.testing.assert_allclose(bias.numpy(), 1 - 0.2, rtol=1e-12)
+
+
+def test_rate_of_nought_freezes(device: str) -> None:
+    w = mg.tensor(np.ones(2), device=device, requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.0, weight_decay=0.5)
+    w.sum().backward()
+    optimizer.step()
+    np.testing.assert_array_equal(w.numpy(), [1, 1])
+
+
+def test_parameter_without_gradient_stays() -> None:
+    """Also with weight decay: it took no part."""
+    used, unused = (mg.tensor(np.ones(1), requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([used, unused], lr=0.1, momentum=0.9, weight_decay=0.5)
+    used.sum().backward()
+    optimizer.step()
+    np.testing.assert_array_equal(unused.numpy(), [1])
+    assert used.item() < 1
+
+
+def test_zero_grad_forgets() -> None:
+    w = mg.tensor(np.ones(1), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    w.sum().backward()
+    optimizer.zero_grad()
+    assert w.grad is None or not w.grad.numpy().any()
+    (w * 3).sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [3])
+
+
+def test_step_fills_the_same_tensor_and_records_nothing() -> None:
+    layer = nn.Linear(3, 2)
+    weight = layer.weight
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+    layer(mg.ones(1, 3)).sum().backward()
+    before = weight.numpy()
+    optimizer.step()
+    assert layer.weight is weight and weight.requires_grad
+    np.testing.assert_allclose(weight.numpy(), before - 0.1, rtol=1e-6)
+
+
+def test_step_does_not_reach_a_copy_made_before(device: str) -> None:
+    w = mg.tensor(np.ones(2), device=device, requires_grad=True)
+    copy, held = w.numpy(), w * 1
+    w.sum().backward()
+    optim.SGD([w], lr=0.5).step()
+    np.testing.assert_array_equal(copy, [1, 1])
+    np.testing.assert_array_equal(held.numpy(), [1, 1])
+    np.testing.assert_array_equal(w.numpy(), [0.5, 0.5])
+
+
+def test_gradient_in_another_memory_order(device: str) -> None:
+    array, g = moderate((17, 2, 3, 2), 0), moderate((17, 2, 3, 2), 1)
+    results = []
+    for order in (lambda t: t, batch_last):
+        w = mg.tensor(array, device=device, requires_grad=True)
+        (order(w) * order(mg.tensor(g, device=device))).sum().backward()
+        optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=0.1).step()
+        results.append(w.numpy())
+    np.testing.assert_array_equal(*results)
+
+
+def test_parameters_on_several_devices() -> None:
+    weights = [mg.tensor(np.ones(2), device=name, requires_grad=True) for name in ("cpu:0", "cpu:1")]
+    optimizer = optim.SGD(weights, lr=0.5, momentum=0.9)
+    for w in weights:
+        w.sum().backward()
+    optimizer.step()
+    for w in weights:
+        np.testing.assert_array_equal(w.numpy(), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_weights_large_enough_to_be_shared_out(dtype: type, momentum: float, device: str) -> None:
+    check_sgd((300, 101), dtype, 0.1, momentum, 0.05, 0, device)
+
+
+def test_state_continues() -> None:
+    """Stopped after two steps and continued by another optimiser: the same as four steps in a row."""
+
+    def steps(w: mg.Tensor, optimizer: optim.SGD, count: int) -> None:
+        for _ in range(count):
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+    def optimizer_of(w: mg.Tensor) -> optim.SGD:
+        return optim.SGD([mg.ones(2, requires_grad=True), w], lr=0.1, momentum=0.9)
+
+    whole = mg.tensor(moderate((2, 3), 0), requires_grad=True)
+    steps(whole, optimizer_of(whole), 4)
+    first = mg.tensor(moderate((2, 3), 0), requires_grad=True)
+    stopped = optimizer_of(first)
+    steps(first, stopped, 2)
+    second = mg.tensor(first.numpy(), requires_grad=True)
+    continued = optimizer_of(second)
+    continued.load_state_dict(stopped.state_dict())
+    steps(second, continued, 2)
+    np.testing.assert_array_equal(second.numpy(), whole.numpy())
+
+
+def test_state_that_does_not_fit_complains() -> None:
+    optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1, momentum=0.9)
+    for state in ({"1": np.ones(2)}, {"0": np.ones(3)}, {"x": np.ones(2)}):
+        with complains(next(iter(state)), error=ValueError):
+            optimizer.load_state_dict(state)
+
+
+def test_a_generator_of_parameters_is_taken() -> None:
+    layer = nn.Linear(3, 2)
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+    assert len(optimizer.param_groups) == 1 and len(optimizer.param_groups[0]["params"]) == 2
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lr": -1.0}, {"lr": 0.1, "momentum": -0.5}, {"lr": 0.1, "weight_decay": -1e-4}, {"lr": float("nan")}]
+)
+def test_impossible_settings_complain(settings: dict[str, float]) -> None:
+    with complains(list(settings)[-1], error=ValueError):
+        optim.SGD([mg.tensor([1.0], requires_grad=True)], **settings)
+
+
+def test_nothing_to_train_complains() -> None:
+    with complains(error=(ValueError, TypeError)):
+        optim.SGD([], lr=0.1)
+    with complains(error=(ValueError, TypeError)):
+        optim.SGD([1.0], lr=0.1)
+    with complains(error=(ValueError, TypeError)):
+        optim.SGD(mg.tensor([1.0], requires_grad=True), lr=0.1)
+
+
+def test_unknown_entry_of_a_group_complains() -> None:
+    w = mg.tensor([1.0], requires_grad=True)
+    with complains("learning_rate", error=(ValueError, TypeError)):
+        optim.SGD([{"params": [w], "learning_rate": 0.1}], lr=0.1)
+    with complains("params", error=(ValueError, TypeError)):
+        optim.SGD([{"lr": 0.1}], lr=0.1)
+
+
+def test_same_parameter_in_two_groups_complains() -> None:
+    w = mg.tensor([1.0], requires_grad=True)
+    with complains(error=ValueError):
+        optim.SGD([{"params": [w]}, {"params": [w]}], lr=0.1)

@@ -1,0 +1,185 @@
+"""reshape, flatten, transpose, indexing and cat."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from checks import batch_last, check_operation, complains, in_orders
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import Index, Shape, arrays, batch_shapes, indices, moderate, seeds, shapes
+
+import minigrad as mg
+
+any_shape = st.one_of(shapes(), batch_shapes())
+
+
+@st.composite
+def regroupings(draw: st.DrawFn) -> tuple[Shape, Shape]:
+    """Two shapes of the same size: the factors of a number, cut in two ways."""
+    factors = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=5))
+
+    def cut() -> Shape:
+        ends = sorted(draw(st.lists(st.integers(0, len(factors)), max_size=3)))
+        bounds = [0, *ends, len(factors)]
+        return tuple(int(np.prod(factors[a:b], dtype=int)) for a, b in pairwise(bounds))
+
+    return cut(), cut()
+
+
+@given(pair=regroupings(), seed=seeds)
+def test_reshape(device: str, pair: tuple[Shape, Shape], seed: int) -> None:
+    before, after = pair
+    check_operation(lambda t: t.reshape(*after), lambda a: a.reshape(after), [moderate(before, seed)], device)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (2, -1), (-1, 3), (17, -1), (17, 2, -1), (17, 3, 2), (2, 17, 3), (6, 17)])
+def test_reshape_of_a_batch(shape: Shape, device: str) -> None:
+    """Some keep axis 0 and so the memory order; the rest must put the elements back in C order first."""
+    check_operation(lambda t: t.reshape(*shape), lambda a: a.reshape(shape), [moderate((17, 2, 3), 0)], device)
+
+
+def test_reshape_takes_a_tuple() -> None:
+    assert mg.zeros(2, 3).reshape((3, 2)).shape == (3, 2)
+
+
+def test_reshape_to_another_size_complains() -> None:
+    with complains("(2, 3)", "(4, 2)"):
+        mg.zeros(2, 3).reshape(4, 2)
+    with complains("(2, 3)"):
+        mg.zeros(2, 3).reshape(4, -1)
+    with complains("-1"):
+        mg.zeros(2, 3).reshape(-1, -1)
+
+
+@pytest.mark.parametrize(
+    "start, shape", [(0, (68 * 3,)), (1, (17, 12)), (2, (17, 2, 6)), (-1, (17, 2, 3, 2)), (-2, (17, 2, 6))]
+)
+def test_flatten(start: int, shape: Shape, device: str) -> None:
+    check_operation(lambda t: t.flatten(start), lambda a: a.reshape(shape), [moderate((17, 2, 3, 2), 0)], device)
+
+
+def test_flatten_without_an_argument_gives_one_dim() -> None:
+    assert mg.zeros(2, 3, 4).flatten().shape == (24,)
+    assert mg.tensor(1.0).flatten().shape == (1,)
+
+
+@given(x=arrays(st.one_of(shapes(1, 4), batch_shapes())), data=st.data())
+def test_transpose(device: str, x: np.ndarray, data: st.DataObject) -> None:
+    dims = data.draw(st.tuples(*[st.integers(-x.ndim, x.ndim - 1)] * 2))
+    check_operation(lambda t: t.transpose(*dims), lambda a: np.swapaxes(a, *dims), [x], device)
+
+
+def test_transpose_of_a_dim_that_is_not_there_complains() -> None:
+    with complains("2"):
+        mg.zeros(2, 3).transpose(0, 2)
+
+
+@given(x=arrays(any_shape), data=st.data())
+def test_indexing(device: str, x: np.ndarray, data: st.DataObject) -> None:
+    index = data.draw(indices(x.shape))
+    check_operation(lambda t: t[index], lambda a: a[index], [x], device)
+
+
+@pytest.mark.parametrize("index", [
+    0, -1, 16, slice(3, 9), slice(None, None, -1), slice(None, None, 5), (slice(None), 1), (slice(None), slice(1, 3)),
+    (slice(None), slice(None, None, 2), slice(None, None, -1)), (..., 0), (..., slice(1, None)), (3, ..., 1), ...,
+    (slice(2, 4), 2, 0, 1), (0, 0, 0, 0), slice(-5, None), slice(2, 1000), (),
+])  # fmt: skip
+def test_indexing_a_batch(index: Index | tuple[Index, ...], device: str) -> None:
+    check_operation(lambda t: t[index], lambda a: a[index], [moderate((17, 3, 2, 2), 0)], device)
+
+
+def test_empty_slice_has_no_elements_and_no_gradient(device: str) -> None:
+    for order in (False, True):
+        x = mg.tensor(np.ones((3, 2)), device=device, requires_grad=True)
+        y = in_orders(lambda t: t[2:1], [order])(x)
+        assert y.shape == (0, 2) and y.numpy().shape == (0, 2)
+        y.sum().backward()
+        np.testing.assert_array_equal(x.grad.numpy(), np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("index", [3, -4, (0, 2), (..., 5), (0, 0, 0)])
+def test_index_out_of_range_complains(index: Index | tuple[Index, ...]) -> None:
+    with complains(error=IndexError):
+        mg.zeros(3, 2)[index]
+
+
+@pytest.mark.parametrize(
+    "index", [[0, 1], np.array([0, 1]), 1.0, "a", None, True, (..., ...), np.array([True, False, True])]
+)
+def test_other_indices_complain(index: object) -> None:
+    with complains(error=(TypeError, IndexError)):
+        mg.zeros(3, 2)[index]
+
+
+def test_numpy_integers_index() -> None:
+    x = mg.tensor(np.arange(4.0))
+    assert x[np.int64(2)].item() == 2
+
+
+def test_a_tensor_can_be_unpacked_and_iterated() -> None:
+    first, second = mg.tensor(np.array([1.0, 2.0]))
+    assert (first.item(), second.item()) == (1, 2)
+    assert [row.shape for row in mg.zeros(3, 2)] == [(2,)] * 3
+
+
+def test_zero_step_complains() -> None:
+    with complains("step"):
+        mg.zeros(3)[::0]
+
+
+@given(shape=st.one_of(shapes(1, 4), batch_shapes()), data=st.data(), seed=seeds)
+def test_cat(device: str, shape: Shape, data: st.DataObject, seed: int) -> None:
+    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
+    sides = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    axis = dim % len(shape)
+    parts = [moderate((*shape[:axis], side, *shape[axis + 1 :]), seed + n) for n, side in enumerate(sides)]
+    check_operation(lambda *ts: mg.cat(list(ts), dim), lambda *parts: np.concatenate(parts, dim), parts, device)
+
+
+def test_cat_joins_along_axis_0_unless_told() -> None:
+    assert mg.cat([mg.zeros(2, 3), mg.zeros(1, 3)]).shape == (3, 3)
+
+
+def test_cat_of_one_tensor_twice(device: str) -> None:
+    x = mg.tensor(np.array([1.0, 2.0]), device=device, requires_grad=True)
+    mg.cat([x, x]).backward(mg.tensor(np.array([1.0, 2.0, 10.0, 20.0]), device=device))
+    np.testing.assert_array_equal(x.grad.numpy(), [11, 22])
+
+
+def test_cat_where_only_one_part_requires_grad(device: str) -> None:
+    x = mg.tensor(np.ones((2, 2)), device=device, requires_grad=True)
+    y = mg.cat([mg.zeros(2, 1, dtype=np.float64, device=device), x], dim=1)
+    y.backward(mg.tensor(np.arange(6.0).reshape(2, 3), device=device))
+    np.testing.assert_array_equal(x.grad.numpy(), [[1, 2], [4, 5]])
+
+
+def test_cat_of_misfits_complains() -> None:
+    with complains("(2, 3)", "(2, 4)"):
+        mg.cat([mg.zeros(2, 3), mg.zeros(2, 4)])
+    with complains():
+        mg.cat([])
+    with complains("3"):
+        mg.cat([mg.zeros(2, 3)], dim=3)
+
+
+def test_cat_keeps_integers() -> None:
+    parts = [mg.tensor(np.array([1, 2])), mg.tensor(np.array([3]))]
+    joined = mg.cat(parts)
+    assert joined.dtype == np.int64
+    np.testing.assert_array_equal(joined.numpy(), [1, 2, 3])
+
+
+def test_indexing_then_joining_gives_the_whole_back(device: str) -> None:
+    """The two columns of the net: slices of the channels, joined again."""
+    array = moderate((17, 4, 2, 2), 0)
+    for order in (False, True):
+        x = mg.tensor(array, device=device, requires_grad=True)
+        y = batch_last(x) if order else x
+        both = mg.cat([y[:, :1], y[:, 1:]], dim=1)
+        np.testing.assert_array_equal(both.numpy(), array)
+        both.backward(mg.tensor(array * 2, device=device))
+        np.testing.assert_array_equal(x.grad.numpy(), array * 2)

@@ -1,0 +1,188 @@
+"""Making tensors, what dtype they get, and the protocols by which the rest of Python reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checks import USER_ERRORS, batch_last, complains
+
+import minigrad as mg
+
+INTEGERS = [np.int32, np.int64, np.uint8]
+FLOATS = [np.float32, np.float64]
+
+
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+def test_numpy_arrays_keep_their_dtype(dtype: type, device: str) -> None:
+    array = np.arange(6, dtype=dtype).reshape(2, 3)
+    x = mg.tensor(array, device=device)
+    assert x.dtype == dtype and x.shape == (2, 3) and str(x.device) == device
+    assert not x.requires_grad and x.grad is None
+    np.testing.assert_array_equal(x.numpy(), array)
+    assert x.numpy().dtype == dtype
+
+
+def test_python_floats_become_float32(device: str) -> None:
+    assert mg.tensor([[1.5, 2.0], [3.0, 4.0]], device=device).dtype == np.float32
+    assert mg.tensor(1.5, device=device).dtype == np.float32
+    assert mg.tensor(1.5, device=device).shape == ()
+
+
+def test_python_integers_become_int64(device: str) -> None:
+    assert mg.tensor([1, 2, 3], device=device).dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dtype_argument_converts(dtype: type, device: str) -> None:
+    x = mg.tensor(np.arange(3), device=device, dtype=dtype)
+    assert x.dtype == dtype
+    np.testing.assert_array_equal(x.numpy(), [0, 1, 2])
+
+
+def test_tensor_copies_its_array() -> None:
+    array = np.ones(3)
+    x = mg.tensor(array)
+    array[0] = 5
+    np.testing.assert_array_equal(x.numpy(), [1, 1, 1])
+
+
+def test_numpy_is_a_copy(device: str) -> None:
+    x = mg.tensor(np.ones((2, 3)), device=device, requires_grad=True)
+    x.numpy()[0, 0] = 5
+    np.testing.assert_array_equal(x.numpy(), np.ones((2, 3)))
+
+
+def test_arrays_of_any_stride_are_taken() -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    for view in (array.T, array[:, ::-1, ::2], array[::-1], np.asfortranarray(array)):
+        np.testing.assert_array_equal(mg.tensor(view).numpy(), view)
+
+
+def test_made_tensors_are_float32_and_on_their_device(device: str) -> None:
+    for x, value in ((mg.zeros(2, 3, device=device), 0), (mg.ones(2, 3, device=device), 1)):
+        assert x.shape == (2, 3) and x.dtype == np.float32 and str(x.device) == device and not x.requires_grad
+        np.testing.assert_array_equal(x.numpy(), np.full((2, 3), value))
+    x = mg.randn(2, 3, device=device, dtype=np.float64, requires_grad=True)
+    assert x.shape == (2, 3) and x.dtype == np.float64 and x.requires_grad
+    assert mg.randn(2).dtype == np.float32
+
+
+def test_randn_is_normal_and_seeded() -> None:
+    mg.manual_seed(3)
+    x = mg.randn(100, 100).numpy()
+    assert abs(x.mean()) < 0.04 and abs(x.std() - 1) < 0.03
+    assert not np.array_equal(x, mg.randn(100, 100).numpy())
+    mg.manual_seed(3)
+    np.testing.assert_array_equal(x, mg.randn(100, 100).numpy())
+
+
+def test_randn_gives_the_same_numbers_in_both_float_types() -> None:
+    mg.manual_seed(3)
+    single = mg.randn(5)
+    mg.manual_seed(3)
+    np.testing.assert_array_equal(single.numpy(), mg.randn(5, dtype=np.float64).numpy().astype(np.float32))
+
+
+def test_asarray_from_either_memory_order(device: str) -> None:
+    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    x = mg.tensor(array, device=device, requires_grad=True)
+    for t in (x, batch_last(x)):
+        np.testing.assert_array_equal(np.asarray(t), array)
+        assert np.asarray(t).dtype == np.float32
+        assert np.asarray(t, dtype=np.float64).dtype == np.float64
+
+
+def test_item_float_len(device: str) -> None:
+    x = mg.tensor([2.5], device=device)
+    assert x.item() == 2.5 and type(x.item()) is float
+    assert float(x) == 2.5 and len(x) == 1
+    assert type(mg.tensor([3], device=device).item()) is int
+    assert len(mg.zeros(4, 2, device=device)) == 4
+
+
+def test_item_of_several_values_complains() -> None:
+    with complains("2"):
+        mg.zeros(2).item()
+
+
+def test_len_of_a_scalar_complains() -> None:
+    with complains(error=TypeError):
+        len(mg.tensor(1.0))
+
+
+def test_repr_says_what_is_not_the_default(device: str) -> None:
+    text = repr(mg.tensor(np.array([1.5, -2.0]), device=device, requires_grad=True))
+    assert "1.5" in text and "-2" in text and "requires_grad" in text and "float64" in text
+    assert "requires_grad" not in repr(mg.zeros(2))
+    assert "cpu:1" in repr(mg.zeros(2, device="cpu:1"))
+
+
+def test_repr_of_a_large_tensor_is_short() -> None:
+    assert len(repr(mg.zeros(100, 100))) < 1500
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_cannot_require_grad(dtype: type) -> None:
+    with complains(np.dtype(dtype).name):
+        mg.tensor(np.arange(3, dtype=dtype), requires_grad=True)
+
+
+@pytest.mark.parametrize("data", ["abc", [[1, 2], [3]], np.array(["a"]), np.ones(2, dtype=np.complex128), None])
+def test_what_is_no_array_of_numbers_complains(data: object) -> None:
+    with complains():
+        mg.tensor(data)
+
+
+def test_unknown_dtype_complains() -> None:
+    with complains("complex128"):
+        mg.zeros(2, dtype=np.complex128)
+
+
+def test_shape_with_a_negative_side_complains() -> None:
+    with complains("-1"):
+        mg.zeros(2, -1)
+
+
+def test_detach_shares_the_value_not_the_graph(device: str) -> None:
+    x = mg.tensor([1.0, 2.0], device=device, requires_grad=True)
+    y = (x * 2).detach()
+    assert not y.requires_grad
+    np.testing.assert_array_equal(y.numpy(), [2, 4])
+
+
+def test_to_dtype_is_differentiable(device: str) -> None:
+    x = mg.tensor(np.array([1.0, 2.0]), device=device, requires_grad=True)
+    y = x.to(np.float32)
+    assert y.dtype == np.float32
+    (y * y).sum().backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_allclose(x.grad.numpy(), [2, 4])
+
+
+def test_to_integers_keeps_whole_numbers() -> None:
+    y = mg.tensor([1.0, -2.0, 3.0]).to(np.int64)
+    assert y.dtype == np.int64 and not y.requires_grad
+    np.testing.assert_array_equal(y.numpy(), [1, -2, 3])
+
+
+def test_integers_made_from_a_tensor_that_requires_grad_do_not() -> None:
+    y = mg.tensor([1.0, 2.0], requires_grad=True).to(np.int64)
+    assert y.dtype == np.int64 and not y.requires_grad
+
+
+@pytest.mark.parametrize("target", [None, 3, "float16", np.complex128])
+def test_to_what_is_neither_device_nor_dtype_complains(target: object) -> None:
+    with complains():
+        mg.zeros(2).to(target)
+
+
+def test_empty_batch_has_shape_and_dtype(device: str) -> None:
+    x = mg.tensor(np.zeros((0, 3), np.float32), device=device)
+    assert x.shape == (0, 3) and x.numpy().shape == (0, 3) and len(x) == 0
+
+
+def test_truth_of_several_values_is_refused_or_meaningful() -> None:
+    """`if tensor:` may raise, as in NumPy, but not silently ask whether the length is zero."""
+    with pytest.raises(USER_ERRORS):
+        bool(mg.zeros(2))
+    assert not bool(mg.zeros(1))
