@@ -65,8 +65,8 @@ class AlexNet(nn.Module):
         width: factor on the number of kernels and units of every layer.
         image_size: side of the square input; whatever it is, the last window of conv1 overhangs it where need be.
         in_channels: colours of the input.
-        weight_std: standard deviation of the initial weights: a number (0.01 in section 5), numbers by layer name, or
-            None for sqrt(2 / fan_in), which lets nets of any size start to learn (He et al., 2015).
+        weight_std: standard deviation of the initial weights: a number (0.01 in section 5), or None for
+            sqrt(2 / fan_in), which lets nets of any size start to learn (He et al., 2015); or either by layer name.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class AlexNet(nn.Module):
         width: float = 1.0,
         image_size: int = 224,
         in_channels: int = 3,
-        weight_std: float | Mapping[str, float] | None = 0.01,
+        weight_std: float | Mapping[str, float | None] | None = 0.01,
     ) -> None:
         _check_choices(num_classes, columns, activation, without, width)
         self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
@@ -144,7 +144,7 @@ class AlexNet(nn.Module):
             setattr(column, f"{name}_pool", nn.MaxPool2d(kernel_size, 2))
         return (side - kernel_size) // 2 + 1
 
-    def _initialise(self, weight_std: float | Mapping[str, float] | None) -> None:
+    def _initialise(self, weight_std: float | Mapping[str, float | None] | None) -> None:
         """Normal weights; biases of 1 where section 5 has them, of 0 elsewhere."""
         for path, module in self.named_modules():
             name = path.rpartition(".")[2]

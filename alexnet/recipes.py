@@ -98,7 +98,7 @@ RECIPES = {
         ),
         Recipe(
             name="cifar10-80sec",
-            summary="cuda-convnet's first CIFAR-10 net: 26 %% test error after about ten epochs",
+            summary="cuda-convnet's first CIFAR-10 net: 26 % test error after about ten epochs",
             network="cifar10-80sec",
             data="",
             rescale=32,

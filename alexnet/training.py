@@ -190,8 +190,8 @@ class Trainer:
         value = float(loss)
         if not math.isfinite(value):
             raise RunError(
-                f"the loss became {value} at step {p.step + 1} of epoch {p.epoch}: the rate {self.rate():g} is too "
-                f"high for this network; the last good state is in {self.folder.path}"
+                f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}; "
+                f"the rate {self.rate():g} may be too high for this network"
             )
         loss.backward()
         self.optimizer.step()

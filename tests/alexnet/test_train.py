@@ -1,0 +1,288 @@
+"""The training command, run as a user runs it, on a few small pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet import train
+from minigrad import checkpoint
+
+SIZE = 67  # the smallest that leaves something after three overlapping poolings
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs and caches go to a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two classes, dark and bright, 12 training and 4 validation pictures each."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 4)):
+        for name, light in (("dark", 60), ("bright", 190)):
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = np.clip(random.normal(light, 30, (40, 50, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return tmp_path / "pictures"
+
+
+def run(*arguments: object) -> int:
+    return train.main([str(argument) for argument in arguments])
+
+
+def cifar(pictures: Path, *more: object) -> int:
+    """The command with the small network of CIFAR-10."""
+    return run("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, *more)
+
+
+def log(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
+    folder = Path("run")
+    names = {"recipe.json", "log.jsonl", "curves.png", "filters.png", "checkpoint.npz", "best.npz"}
+    assert {path.name for path in folder.iterdir()} == names
+    lines = log(folder)
+    assert [line["epoch"] for line in lines] == [1, 2] and lines[-1]["step"] == 10
+    assert set(lines[0]) == {
+        *("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second"),
+    }
+    for name in ("curves.png", "filters.png"):
+        with Image.open(folder / name) as picture:
+            assert picture.width > 400
+    settings = json.loads((folder / "recipe.json").read_text())
+    assert settings["recipe"]["epochs"] == 2 and settings["recipe"]["batch_size"] == 5
+    out = capsys.readouterr().out
+    assert "top-1" in out and "best (epoch" in out and str(folder) in out
+
+
+def state_of(folder: Path) -> dict[str, np.ndarray]:
+    state = checkpoint.load(folder / "checkpoint.npz")
+    state.pop("log_bytes")
+    return state
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    """The same bits in the checkpoints, and the same numbers in the logs but for times."""
+    one, other = state_of(first), state_of(second)
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+    lines = [[line for line in log(folder) if "event" not in line] for folder in (first, second)]
+    for line in (line for part in lines for line in part):
+        del line["images_per_second"]
+    assert lines[0] == lines[1]
+
+
+def test_resume_gives_the_same_bits(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 3, "--out", "whole") == 0
+    assert cifar(pictures, "--epochs", 1, "--out", "parts") == 0
+    assert run("--resume", "--out", "parts", "--epochs", 3) == 0
+    assert_same_run(Path("whole"), Path("parts"))
+    assert [line.get("event") for line in log(Path("parts"))] == [None, "resume", None, None]
+
+
+def test_resume_in_the_middle_of_an_epoch_gives_the_same_bits(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    assert cifar(pictures, "--epochs", 2, "--steps", 3, "--out", "parts") == 0
+    assert run("--resume", "--out", "parts", "--steps", 4) == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+
+
+def test_resume_after_a_crash_between_log_and_checkpoint(pictures: Path) -> None:
+    """The line of an epoch whose checkpoint was never written is taken back, and the epoch done again."""
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    assert cifar(pictures, "--epochs", 1, "--out", "parts") == 0
+    with Path("parts/log.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "step": 10, "lr')
+    assert run("--resume", "--out", "parts", "--epochs", 2) == 0
+    assert_same_run(Path("whole"), Path("parts"))
+
+
+def test_dropout_and_augmentation_resume_to_the_same_bits(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = train.RECIPES["shapes"]
+    options = {**shapes.network_options, "image_size": SIZE, "width": 1 / 16}
+    augmentation = replace(shapes.augmentation, crop=SIZE, colour_noise=0.1)
+    small = replace(shapes, network_options=options, batch_size=8, augmentation=augmentation)
+    monkeypatch.setitem(train.RECIPES, "shapes", small)
+    assert run("--data", pictures, "--epochs", 2, "--out", "whole", "--devices", "cpu:0,cpu:1") == 0
+    assert run("--data", pictures, "--epochs", 2, "--out", "parts", "--steps", 2) == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+
+
+def test_another_seed_gives_another_run(pictures: Path) -> None:
+    for seed in (0, 1):
+        assert cifar(pictures, "--epochs", 1, "--seed", seed, "--out", f"run{seed}") == 0
+    assert state_of(Path("run0"))["model/conv2.weight"].any()
+    assert not np.array_equal(
+        state_of(Path("run0"))["model/conv2.weight"], state_of(Path("run1"))["model/conv2.weight"]
+    )
+
+
+def test_steps_prints_the_loss_of_each(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--steps", 2, "--out", "run") == 0
+    out = capsys.readouterr().out
+    assert out.count("loss") == 2 and "--resume --out run" in out
+
+
+def test_the_default_folder_is_the_next_free_one(pictures: Path) -> None:
+    for _ in range(2):
+        assert cifar(pictures, "--steps", 1) == 0
+    assert {path.name for path in Path("runs").iterdir()} == {"cifar10-80sec", "cifar10-80sec-2"}
+    assert run("--recipe", "cifar10-80sec", "--resume", "--steps", 1) == 0
+    assert log(Path("runs/cifar10-80sec-2"))[0]["event"] == "resume"
+
+
+def test_the_rate_falls_at_its_epochs_and_when_the_error_stands_still(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(train.RECIPES["cifar10-80sec"], lr=1e-12, drop_epochs=(2,), patience=2, most_drops=1)
+    monkeypatch.setitem(train.RECIPES, "cifar10-80sec", recipe)
+    assert cifar(pictures, "--epochs", 6, "--out", "run") == 0
+    rates = [line["lr"] for line in log(Path("run"))]
+    np.testing.assert_allclose(rates, [1e-12, 1e-13, 1e-13, 1e-14, 1e-14, 1e-14])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = replace(train.RECIPES["cifar10-80sec"], lr=1e30)
+    monkeypatch.setitem(train.RECIPES, "cifar10-80sec", recipe)
+    assert cifar(pictures, "--out", "run") == 2
+    assert "loss became" in capsys.readouterr().err
+    assert not Path("run/checkpoint.npz").exists()
+
+
+def broken(pictures: Path, where: str) -> Path:
+    """The data with something wrong in it."""
+    if where == "empty class":
+        (pictures / "train" / "grey").mkdir()
+        (pictures / "val" / "grey").mkdir()
+    elif where == "unreadable image":
+        (pictures / "train" / "dark" / "3.png").write_bytes(b"no picture")
+    elif where == "truncated":
+        pictures = pictures.parent / "cifar"
+        pictures.mkdir()
+        for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
+            (pictures / name).write_bytes(bytes(3073 * 3))
+        (pictures / "data_batch_4.bin").write_bytes(bytes(3073 * 2 + 100))
+    elif where == "label":
+        pictures = broken(pictures, "truncated")
+        (pictures / "data_batch_4.bin").write_bytes(bytes([10]) + bytes(3072))
+    return pictures
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("empty class", ("grey",)),
+        ("unreadable image", ("3.png",)),
+        ("truncated", ("data_batch_4.bin",)),
+        ("label", ("data_batch_4.bin", "10")),
+    ],
+)
+def test_broken_data_is_one_sentence_and_status_2(
+    where: str, words: tuple[str, ...], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(broken(pictures, where), "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--data", "nowhere"), ("nowhere",)),
+        (("--recipe", "paper"), ("paper", "--data")),
+        (("--resume", "--out", "nowhere"), ("nowhere", "no run")),
+        (("--resume",), ("runs/shapes", "--out")),
+        (("--data", "PICTURES", "--recipe", "cifar10-80sec", "--devices", "cpu:0,cpu:1"), ("one device",)),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_status_2(
+    arguments: tuple[str, ...], words: tuple[str, ...], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*(str(pictures) if argument == "PICTURES" else argument for argument in arguments)) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--recipe", "papers"),
+        ("--epochs", "0"),
+        ("--epochs", "two"),
+        ("--seed", "-1"),
+        ("--devices", "gpu"),
+        ("--devices", "cpu:7"),
+        ("--learning-rate", "1"),
+    ],
+)
+def test_wrong_flags_end_with_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    assert stop.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err
+
+
+def test_a_second_run_into_a_folder_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 0
+    before = state_of(Path("run"))
+    assert cifar(pictures, "--steps", 1, "--seed", 5, "--out", "run") == 2
+    assert "--resume" in capsys.readouterr().err
+    assert state_of(Path("run")).keys() == before.keys()
+
+
+def test_resume_refuses_other_settings(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 0
+    for flags in (("--seed", 5), ("--batch-size", 6), ("--recipe", "paper")):
+        assert run("--resume", "--out", "run", *flags) == 2
+        assert flags[0] in capsys.readouterr().err
+
+
+def test_damaged_checkpoints_complain(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "run") == 0
+    path = Path("run/checkpoint.npz")
+    path.write_bytes(path.read_bytes()[:1000])
+    assert run("--resume", "--out", "run", "--epochs", 2) == 2
+    assert "checkpoint.npz" in capsys.readouterr().err
+    path.unlink()
+    assert run("--resume", "--out", "run", "--epochs", 2) == 2
+    assert "checkpoint.npz" in capsys.readouterr().err
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run("--help")
+    out = capsys.readouterr().out
+    assert stop.value.code == 0
+    for word in ("examples:", "recipes:", "cifar10-80sec", "paper", "shapes", "--resume", "26 % test"):
+        assert word in out
+
+
+def test_the_module_runs_as_a_command() -> None:
+    command = [sys.executable, "-m", "alexnet.train", "--data", "nowhere"]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert result.returncode == 2 and "nowhere" in result.stderr and "Traceback" not in result.stderr
