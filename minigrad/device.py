@@ -7,6 +7,7 @@ devices only where the program says so.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +16,21 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Device", "DeviceArray", "DeviceInfo", "DeviceMismatchError", "check_same_device", "device", "devices"]
+__all__ = [
+    "Device",
+    "DeviceArray",
+    "DeviceInfo",
+    "DeviceList",
+    "DeviceMismatchError",
+    "check_same_device",
+    "device",
+    "devices",
+]
 
-BACKENDS = ("cpu",)
+BACKENDS = ("cpu", "cuda")
+
+# The package that a kind of device needs, and what to say where it is not installed.
+REQUIRED = {"cuda": ("numba_cuda", "the package numba-cuda is not installed (pip install numba-cuda; none for macOS)")}
 
 
 class DeviceMismatchError(RuntimeError):
@@ -34,6 +47,23 @@ class DeviceInfo:
 
     def __str__(self) -> str:
         return f"{self.device}  {self.memory / 2**30:.1f} GiB  {self.kind}"
+
+
+class DeviceList(list[DeviceInfo]):
+    """What `devices()` gives: a list that prints a line a device, and says which kinds are not there, and why.
+
+    Attributes:
+        missing: the reason by kind of device: `{"cuda": "the package numba-cuda is not installed ..."}`.
+    """
+
+    def __init__(self, infos: Iterable[DeviceInfo] = (), missing: dict[str, str] | None = None) -> None:
+        super().__init__(infos)
+        self.missing = missing or {}
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self), *(f"{kind}: {reason}" for kind, reason in self.missing.items())])
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True)
@@ -57,6 +87,9 @@ class Device:
 
 @cache
 def _backend(device_type: str) -> Any:
+    package, reason = REQUIRED.get(device_type, ("", ""))
+    if package and importlib.util.find_spec(package) is None:
+        raise RuntimeError(f"there are no {device_type} devices: {reason}")
     return importlib.import_module(f"minigrad.backends.{device_type}")
 
 
@@ -67,7 +100,10 @@ def _device_by_name(name: str) -> Device:
         known = ", ".join(str(info.device) for info in devices())
         raise ValueError(f"there is no device {name!r}; the devices here are {known}")
     result = Device(device_type, int(index or 0))
-    known_devices = [info.device for info in result.backend.devices()]
+    try:
+        known_devices = [info.device for info in result.backend.devices()]
+    except RuntimeError as error:
+        raise ValueError(f"there is no device {name!r}: {error}") from None
     if result not in known_devices:
         known = ", ".join(str(each) for each in known_devices)
         raise ValueError(f"there is no device {name!r}; the devices here are {known}")
@@ -75,7 +111,7 @@ def _device_by_name(name: str) -> Device:
 
 
 def device(name: str | Device) -> Device:
-    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1".
+    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1", "cuda", "cuda:1".
 
     Raises:
         ValueError: there is no such device; the message lists those there are.
@@ -87,9 +123,18 @@ def device(name: str | Device) -> Device:
     return _device_by_name(name)
 
 
-def devices() -> list[DeviceInfo]:
-    """The devices of this machine: name, memory and whether hardware or an emulation carries them out."""
-    return [info for name in BACKENDS for info in _backend(name).devices()]
+def devices() -> DeviceList:
+    """The devices of this machine: name, memory and whether hardware or an emulation carries them out.
+
+    Where a kind of device cannot be had at all, the list says why, in `missing` and when printed.
+    """
+    found = DeviceList()
+    for name in BACKENDS:
+        try:
+            found += _backend(name).devices()
+        except RuntimeError as error:
+            found.missing[name] = str(error)
+    return found
 
 
 class DeviceArray:

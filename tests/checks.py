@@ -81,9 +81,9 @@ def check_operation(
 ) -> None:
     """Value and gradients of an operation, in float64 and float32 and for inputs in every memory order.
 
-    Values are held against the definition; float64 gradients against differences (`gradcheck` draws the cotangents);
-    the gradients of every other order and dtype against those first ones, along a cotangent drawn here. `scale` is the
-    size of numbers that occur on the way and cancel.
+    Values are held against the definition; float64 gradients against differences (`gradcheck` draws the cotangents; one
+    direction has to do on other devices than the CPU); the gradients of every other order and dtype against those first
+    ones, along a cotangent drawn here. `scale` is the size of numbers that occur on the way and cancel.
     """
     expected = definition(*arrays)
     cotangent = np.random.default_rng(99).uniform(-2, 2, np.shape(expected))
@@ -98,7 +98,30 @@ def check_operation(
             for number, grad in enumerate(gradients(ordered, tensors, cotangent)):
                 assert grad.dtype == dtype and str(grad.device) == device
                 assert_close(grad, truth[number], f"gradient of input {number}, batch-last: {order}", scale=scale)
-    mg.gradcheck(operation, leaves(arrays, device))
+    if device.startswith("cpu"):
+        mg.gradcheck(operation, leaves(arrays, device))
+    else:
+        check_along_one_direction(operation, arrays, cotangent, truth, device)
+
+
+def check_along_one_direction(
+    operation: Operation,
+    arrays: Sequence[np.ndarray],
+    cotangent: np.ndarray,
+    gradients: Sequence[np.ndarray],
+    device: str,
+) -> None:
+    """One difference an input: enough where the formula has passed gradcheck on another device, and much faster."""
+    step, random = 1e-6, np.random.default_rng(98)
+    for number, gradient in enumerate(gradients):
+        direction = random.uniform(-1, 1, gradient.shape)
+        ends = []
+        for sign in (1, -1):
+            moved = [array + sign * step * direction if n == number else array for n, array in enumerate(arrays)]
+            with mg.no_grad():
+                ends.append(np.sum(cotangent * operation(*leaves(moved, device, requires_grad=False)).numpy()))
+        said, found = np.sum(gradient * direction), (ends[0] - ends[1]) / (2 * step)
+        assert abs(said - found) <= 1e-6 + 1e-5 * abs(found), f"gradient of input {number} along a direction"
 
 
 @contextmanager

@@ -12,7 +12,8 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.window import Window, add_to, copy, flat_rows, inside
+from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
+from minigrad.backends.window import convolution_window
 from minigrad.device import DeviceArray
 
 WORKSPACE = 1 << 20  # elements of the columns made at a time
@@ -79,17 +80,6 @@ def _col2im(columns, x, first, last, batch, window):
                     position += stop - start
 
 
-def _window(
-    x_shape: tuple[int, ...], weight_shape: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int, int, int]
-) -> Window:
-    _, _, height, width = x_shape
-    _, _, kernel_h, kernel_w = weight_shape
-    top, bottom, left, right = padding
-    out_h = (height + top + bottom - kernel_h) // stride[0] + 1
-    out_w = (width + left + right - kernel_w) // stride[1] + 1
-    return Window(kernel_h, kernel_w, stride[0], stride[1], top, left, out_h, out_w)
-
-
 def _position_spans(positions: int, batch: int, depth: int) -> list[tuple[int, int]]:
     """Cut the output positions so that the columns of one part, `depth` x (positions * batch), fit the workspace."""
     columns = max(LEAST_COLUMNS, WORKSPACE // depth)
@@ -107,7 +97,7 @@ def conv2d(
     groups: int,
 ) -> DeviceArray:
     batch, filters = x.shape[0], weight.shape[0]
-    window = _window(x.shape, weight.shape, stride, padding)
+    window = convolution_window(x.shape, weight.shape, stride, padding)
     y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
     image = flat_rows(stored(x, True))
     matrix = stored(weight, False).reshape(filters, -1)
@@ -140,7 +130,7 @@ def conv2d_grad_weight(
 ) -> DeviceArray:
     """dy (K x positions) times the transposed columns, summed over parts of the positions, then over the parts."""
     batch, filters = x.shape[0], shape[0]
-    window = _window(x.shape, shape, stride, padding)
+    window = convolution_window(x.shape, shape, stride, padding)
     image = flat_rows(stored(x, True))
     gradient = stored(dy, True).reshape(filters, window.positions * batch)
     channels, share = image.shape[0] // groups, filters // groups
@@ -182,7 +172,7 @@ def conv2d_grad_input(
     Windows overlap, so each part owns some channels of the result and adds to no others.
     """
     batch, filters = shape[0], weight.shape[0]
-    window = _window(shape, weight.shape, stride, padding)
+    window = convolution_window(shape, weight.shape, stride, padding)
     matrix = stored(weight, False).reshape(filters, weight.shape[1], -1)
     gradient = stored(dy, True).reshape(filters, window.positions * batch)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)

@@ -7,35 +7,11 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.window import Window, add_to, copy, flat_rows, inside
+from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
+from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 from minigrad.device import DeviceArray
 
 PARTS = 32
-
-
-Pair = tuple[int, int]
-Sides = tuple[int, int, int, int]
-
-
-def _out_length(length: int, kernel_size: int, stride: int, before: int, after: int, ceil_mode: bool) -> int:
-    """Number of windows along an axis. Counted with ceil, the last may overhang but must start inside the image."""
-    room = length + before + after - kernel_size
-    if not ceil_mode:
-        return room // stride + 1
-    count = -(-room // stride) + 1
-    return count - 1 if (count - 1) * stride >= length + before else count
-
-
-def _window(kernel_size: Pair, stride: Pair, padding: Sides, out_size: Pair) -> Window:
-    return Window(*kernel_size, *stride, padding[0], padding[2], *out_size)
-
-
-def _out_size(shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Sides, ceil_mode: bool) -> Pair:
-    top, bottom, left, right = padding
-    return (
-        _out_length(shape[2], kernel_size[0], stride[0], top, bottom, ceil_mode),
-        _out_length(shape[3], kernel_size[1], stride[1], left, right, ceil_mode),
-    )
 
 
 @kernel
@@ -176,8 +152,8 @@ def max_pool2d(
     padding: Sides,
     ceil_mode: bool,
 ) -> tuple[DeviceArray, DeviceArray]:
-    size = _out_size(x.shape, kernel_size, stride, padding, ceil_mode)
-    window = _window(kernel_size, stride, padding, size)
+    size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
+    window = pooling_window(kernel_size, stride, padding, size)
     y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
     place = np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32
     winner = new(y.shape, place, x.device, batch_last=True)
@@ -195,7 +171,7 @@ def max_pool2d_grad(
     stride: Pair,
     padding: Sides,
 ) -> DeviceArray:
-    window = _window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
+    window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(winner.data), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
@@ -221,8 +197,8 @@ def avg_pool2d(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> DeviceArray:
-    size = _out_size(x.shape, kernel_size, stride, padding, ceil_mode)
-    window = _window(kernel_size, stride, padding, size)
+    size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
+    window = pooling_window(kernel_size, stride, padding, size)
     shares = _window_shares(x.shape, kernel_size, stride, padding, size, count_include_pad)
     y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
@@ -239,7 +215,7 @@ def avg_pool2d_grad(
     padding: Sides,
     count_include_pad: bool,
 ) -> DeviceArray:
-    window = _window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
+    window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     shares = _window_shares(shape, kernel_size, stride, padding, (dy.shape[2], dy.shape[3]), count_include_pad)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)

@@ -7,6 +7,7 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.threads import parallel, quiet, spans
+from minigrad.backends.labels import check_labels
 from minigrad.device import DeviceArray
 from minigrad.random import PHILOX_M0, PHILOX_M1, PHILOX_ROUNDS, PHILOX_W0, PHILOX_W1
 
@@ -17,12 +18,7 @@ WORTH_THREADS = 1 << 14
 @quiet
 def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     scores, labels = stored(logits, True).reshape(logits.shape[1], -1), targets.data
-    outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[0]))
-    if outside.size:
-        n = int(outside[0])
-        raise ValueError(
-            f"cross_entropy: target {labels[n]} of example {n} is not a class; they are 0 to {scores.shape[0] - 1}"
-        )
+    check_labels(labels, scores.shape[0])
     examples = np.arange(labels.size)
     shifted = scores - scores.max(axis=0)  # the largest becomes 0, so no exponential overflows
     powers = np.exp(shifted)

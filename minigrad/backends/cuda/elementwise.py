@@ -1,0 +1,331 @@
+"""Arithmetic and activations, one result an element.
+
+Each formula is a device function of numbers. The kernels around them are few: arrays of one shape and single numbers
+are walked as lines; only what broadcasts in earnest needs its index taken apart.
+"""
+
+from __future__ import annotations
+
+import math
+from builtins import abs as magnitude
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from minigrad.backends.cuda import driver, steps
+from minigrad.backends.cuda.kernel import Kernel, device_function, kernel, launch_1d
+from minigrad.backends.cuda.memory import flat, new, reorder
+from minigrad.device import DeviceArray
+
+
+def _named(function: Any, what: str, body: Callable[..., None]) -> Callable[..., None]:
+    body.__name__ = f"{function.py_func.__name__.strip('_')}_{what}"
+    return body
+
+
+def _unary(function: Any, word: str = "float") -> Kernel:
+    """The kernel of a function of one number."""
+
+    def body(x, y):
+        """for each element: y = function(x)"""
+        for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+            y[i] = function(x[i])
+
+    return kernel(f"{word}[::1], {word}[::1]")(_named(function, "of_each", body))
+
+
+def _binary(function: Any, word: str = "float") -> Kernel:
+    """The kernel of a function of two numbers, each from an array of the result's size (step 1) or alone (step 0)."""
+
+    def body(x, y, z, x_step, y_step):
+        """for each element: z = function(x, y)"""
+        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
+            z[i] = function(x[i * x_step], y[i * y_step])
+
+    return kernel(f"{word}[::1], {word}[::1], {word}[::1], i8, i8")(_named(function, "of_pairs", body))
+
+
+def _broadcasting(function: Any, word: str = "float") -> Kernel:
+    """The kernel of a function of two numbers from arrays that broadcast."""
+
+    def body(x, y, z, walk):
+        """walk holds the sizes of the axes, the steps of x and the steps of y; z has no gaps.
+
+        for each element: split its number into an index, the last axis first, and add up where that is in x and in y
+        """
+        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
+            rest, x_at, y_at = i, 0, 0
+            for axis in range(walk.shape[1] - 1, -1, -1):
+                place = rest % walk[0, axis]
+                rest //= walk[0, axis]
+                x_at += place * walk[1, axis]
+                y_at += place * walk[2, axis]
+            z[i] = function(x[x_at], y[y_at])
+
+    declaration = f"{word}[::1], {word}[::1], {word}[::1], i8[:,::1]"
+    return kernel(declaration)(_named(function, "broadcasting", body))
+
+
+def _ternary(function: Any) -> Kernel:
+    """The kernel of a function of three numbers."""
+
+    def body(x, y, z, result):
+        """for each element: result = function(x, y, z)"""
+        for i in range(cuda.grid(1), result.size, cuda.gridsize(1)):
+            result[i] = function(x[i], y[i], z[i])
+
+    return kernel("float[::1], float[::1], float[::1], float[::1]")(_named(function, "of_triples", body))
+
+
+def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
+    """Room for a result: batch-last if an operand of full height is."""
+    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
+    return new(shape, operands[0].dtype, operands[0].device, batch_last)
+
+
+def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    launch_1d(each, y.size, x.device, flat(x), flat(y))
+    return y
+
+
+def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    """Apply the kernel for pairs where that is possible, the one that broadcasts elsewhere."""
+    pairs, broadcasting = kernels
+    z = _result(np.broadcast_shapes(x.shape, y.shape), (x, y))
+    if z.size == 0:
+        return z
+    x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
+    walks = (steps.storage_axes(steps.repeated(each, z.shape), z.batch_last) for each in (x, y))
+    sizes, (x_steps, y_steps) = steps.collapse(steps.storage_axes(z.shape, z.batch_last), *walks)
+    if len(sizes) == 1:
+        launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_steps[0], y_steps[0])
+    else:
+        walk = steps.on_device(z.device, sizes, x_steps, y_steps)
+        launch_1d(broadcasting, z.size, z.device, flat(x), flat(y), flat(z), walk)
+    return z
+
+
+def _pairwise(pairs: Kernel, dy: DeviceArray, x: DeviceArray) -> DeviceArray:
+    """Two arrays of one shape; the result takes the order of x, whose gradient it is."""
+    dx = new(x.shape, x.dtype, x.device, x.batch_last)
+    launch_1d(pairs, dx.size, x.device, flat(reorder(dy, x.batch_last)), flat(x), flat(dx), 1, 1)
+    return dx
+
+
+def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceArray:
+    """x repeated to a shape, stored in the order wanted."""
+    if x.shape == shape:
+        return reorder(x, batch_last)
+    z = new(shape, x.dtype, x.device, batch_last)
+    sizes, walk = (steps.storage_axes(each, z.batch_last) for each in (shape, steps.repeated(x, shape)))
+    steps.copy_steps(x.data, z.data, sizes, walk, steps.contiguous(sizes))
+    return z
+
+
+def _triples(kernel_of_three: Kernel, *operands: DeviceArray) -> DeviceArray:
+    """Three arrays that broadcast: rare enough to be repeated to one shape first."""
+    z = _result(np.broadcast_shapes(*(x.shape for x in operands)), operands)
+    lines = (flat(repeat(x, z.shape, z.batch_last)) for x in operands)
+    launch_1d(kernel_of_three, z.size, z.device, *lines, flat(z))
+    return z
+
+
+# The formulas. type(x)(1) is a 1 in the precision of x: a plain 1 would make float32 arithmetic float64.
+
+
+@device_function
+def _add(x, y):
+    return x + y
+
+
+@device_function
+def _sub(x, y):
+    return x - y
+
+
+@device_function
+def _mul(x, y):
+    return x * y
+
+
+@device_function
+def _div(x, y):
+    return x / y
+
+
+@device_function
+def _pow(x, y):
+    return x**y
+
+
+@device_function
+def _neg(x):
+    return -x
+
+
+@device_function
+def _exp(x):
+    return math.exp(x)
+
+
+@device_function
+def _log(x):
+    return math.log(x)
+
+
+@device_function
+def _abs(x):
+    return magnitude(x)
+
+
+@device_function
+def _tanh(x):
+    return math.tanh(x)
+
+
+@device_function
+def _relu(x):
+    """NaN passes."""
+    return x if x > 0 or x != x else type(x)(0)
+
+
+@device_function
+def _sigmoid(x):
+    """1 / (1 + e^-x) as (1 + tanh(x / 2)) / 2, which cannot overflow."""
+    half = type(x)(0.5)
+    return half + half * math.tanh(half * x)
+
+
+@device_function
+def _relu_grad(dy, y):
+    return type(dy)(0) if y == 0 else dy
+
+
+@device_function
+def _tanh_grad(dy, y):
+    return dy * (type(y)(1) - y * y)
+
+
+@device_function
+def _sigmoid_grad(dy, y):
+    return dy * y * (type(y)(1) - y)
+
+
+@device_function
+def _abs_grad(dy, x):
+    if x > 0:
+        return dy
+    return -dy if x < 0 else dy * type(dy)(0)
+
+
+@device_function
+def _pow_grad_base(dy, x, y):
+    return type(x)(0) if y == 0 else dy * y * math.pow(x, y - type(y)(1))
+
+
+@device_function
+def _pow_grad_exponent(dy, x, z):
+    return type(x)(0) if x == 0 else dy * z * math.log(x)
+
+
+_ADD = _binary(_add, "any"), _broadcasting(_add, "any")
+_SUB = _binary(_sub, "any"), _broadcasting(_sub, "any")
+_MUL = _binary(_mul, "any"), _broadcasting(_mul, "any")
+_DIV = _binary(_div), _broadcasting(_div)
+_POW = _binary(_pow, "any"), _broadcasting(_pow, "any")
+_NEG, _ABS, _RELU = (_unary(function, "any") for function in (_neg, _abs, _relu))
+_EXP, _LOG, _TANH, _SIGMOID = (_unary(function) for function in (_exp, _log, _tanh, _sigmoid))
+_RELU_GRAD, _TANH_GRAD, _SIGMOID_GRAD, _ABS_GRAD = (
+    _binary(function) for function in (_relu_grad, _tanh_grad, _sigmoid_grad, _abs_grad)
+)
+_POW_GRAD_BASE, _POW_GRAD_EXPONENT = _ternary(_pow_grad_base), _ternary(_pow_grad_exponent)
+
+
+@kernel("float[::1], float[::1], float")
+def _scale(x, y, factor):
+    """for each element: y = factor x"""
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        y[i] = factor * x[i]
+
+
+def add(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_ADD, x, y)
+
+
+def sub(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_SUB, x, y)
+
+
+def mul(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_MUL, x, y)
+
+
+def div(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_DIV, x, y)
+
+
+def pow(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    if y.dtype.kind == "i" and (driver.copy_to_host(y.data) < 0).any():
+        raise ValueError("Integers to negative integer powers are not allowed.")  # NumPy's words
+    return _combine(_POW, x, y)
+
+
+def scale(x: DeviceArray, factor: float) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    launch_1d(_scale, y.size, x.device, flat(x), flat(y), float(factor))
+    return y
+
+
+def neg(x: DeviceArray) -> DeviceArray:
+    return _map(_NEG, x)
+
+
+def exp(x: DeviceArray) -> DeviceArray:
+    return _map(_EXP, x)
+
+
+def log(x: DeviceArray) -> DeviceArray:
+    return _map(_LOG, x)
+
+
+def abs(x: DeviceArray) -> DeviceArray:
+    return _map(_ABS, x)
+
+
+def relu(x: DeviceArray) -> DeviceArray:
+    return _map(_RELU, x)
+
+
+def tanh(x: DeviceArray) -> DeviceArray:
+    return _map(_TANH, x)
+
+
+def sigmoid(x: DeviceArray) -> DeviceArray:
+    return _map(_SIGMOID, x)
+
+
+def abs_grad(dy: DeviceArray, x: DeviceArray) -> DeviceArray:
+    return _pairwise(_ABS_GRAD, dy, x)
+
+
+def relu_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_RELU_GRAD, dy, y)
+
+
+def tanh_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_TANH_GRAD, dy, y)
+
+
+def sigmoid_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _pairwise(_SIGMOID_GRAD, dy, y)
+
+
+def pow_grad_base(dy: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _triples(_POW_GRAD_BASE, dy, x, y)
+
+
+def pow_grad_exponent(dy: DeviceArray, x: DeviceArray, z: DeviceArray) -> DeviceArray:
+    return _triples(_POW_GRAD_EXPONENT, dy, x, z)

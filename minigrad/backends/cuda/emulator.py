@@ -1,0 +1,306 @@
+"""The emulated driver: the kernels, compiled for the host, on as many emulated GPUs as asked for.
+
+A launch runs at once, its blocks handed out to a worker a core. Each worker has a compiled instance of the kernel of
+its own, since shared memory and the special registers are globals of an instance. Each emulated GPU has memory of its
+own: a launch that is given another's array is refused by `kernel.launch`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import struct
+import sys
+import threading
+import time
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from minigrad.backends.cpu.threads import THREADS, parallel
+from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
+from minigrad.backends.cuda.arrays import ArrayView, Memory, OutOfMemoryError, Pool, device_count, host_memory
+from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.device import Device, DeviceInfo
+
+__all__ = ["EmulatedDriver", "Program", "host", "reserve"]
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+WORTH_A_WORKER = 1e-4  # seconds of work: for less, waking another worker does not pay
+CHUNKS = 8  # pieces of work for each worker, so that none waits long for the last
+LIMITS = ((1024, 1024, 64), (2**31 - 1, 65535, 65535))  # of a block and of a grid, on every CUDA GPU
+
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+
+emulator_ir.add_mathematics()
+
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
+
+
+class EmulatedDriver:
+    """As many GPUs as `MINIGRAD_CUDA_DEVICES` says, two unless told, in the host's memory."""
+
+    most_blocks = 65535  # a thread an element: neighbouring threads, which run one after another, share cache lines
+
+    def __init__(self) -> None:
+        count = device_count(2)
+        self.backwards = _schedule()
+        self._pools = tuple(Pool(Device("cuda", index), self.reserve) for index in range(count))
+        self._programs: dict[tuple[Kernel, Variant], Program] = {}
+        self._lock = threading.RLock()  # a launch has all instances
+        self._announced = False
+
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """The emulated devices, which share the host's memory."""
+        return tuple(DeviceInfo(pool.device, host_memory(), "emulated") for pool in self._pools)
+
+    def take(self, device: Device, size: int) -> Memory:
+        """That many bytes of an emulated device's memory."""
+        if not self._announced:
+            self._announced = True
+            print(f"minigrad: no CUDA GPU is used; {len(self._pools)} are emulated on the CPU", file=sys.stderr)
+        return self._pools[device.index].take(size)
+
+    def copy_from_host(self, target: ArrayView, source: np.ndarray) -> None:
+        """Copy at once."""
+        np.copyto(host(target), source)
+
+    def copy_to_host(self, source: ArrayView, target: np.ndarray) -> None:
+        """Copy at once."""
+        np.copyto(target, host(source))
+
+    def copy(self, target: ArrayView, source: ArrayView) -> None:
+        """Copy at once."""
+        np.copyto(host(target).reshape(-1), host(source).reshape(-1))
+
+    def synchronise(self, device: Device) -> None:
+        """There is nothing to wait for."""
+
+    def launch(
+        self,
+        kernel: Kernel,
+        variant: Variant,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        device: Device,
+        arguments: tuple[Any, ...],
+    ) -> None:
+        """Run a kernel to its end."""
+        with self._lock:
+            self._program(kernel, variant).run(grid, block, arguments, self.backwards)
+
+    def reserve(self, size: int) -> tuple[Any, int]:
+        """Memory of a device: (its handle, the address)."""
+        return reserve(size)
+
+    def _program(self, kernel: Kernel, variant: Variant, checked: bool = False) -> Program:
+        program = self._programs.get((kernel, variant))
+        if program is None:
+            program = self._programs[kernel, variant] = Program(kernel, variant, checked)
+        return program
+
+
+class Program:
+    """A kernel compiled for the host: object code, loaded once for each worker.
+
+    Args:
+        kernel: the kernel.
+        variant: the dtypes it is compiled for.
+        checked: whether accesses are checked.
+    """
+
+    def __init__(self, kernel: Kernel, variant: Variant, checked: bool = False) -> None:
+        self.kernel = kernel
+        self._pack = struct.Struct(_layout(kernel, variant)).pack
+        self._code = _compile(kernel, kernel.signature(*variant), checked)
+        self._engines: list[Any] = []
+        self._runs: list[Any] = []
+        self._addresses: dict[str, int] = {}
+        self._seconds = 1e-5  # a block; a guess, then what was last measured
+        self._extend(1)
+
+    def _extend(self, count: int) -> None:
+        """Have at least that many instances."""
+        while len(self._runs) < count:
+            engine = _load(self._code)
+            self._engines.append(engine)
+            self._runs.append(_RUN(engine.get_function_address("run_blocks")))
+
+    def run(
+        self, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], backwards: bool = False
+    ) -> None:
+        """Run the blocks of a grid, on all workers if it takes long enough."""
+        blocks = grid[0] * grid[1] * grid[2]
+        workers = min(THREADS, blocks, 1 + int(blocks * self._seconds / WORTH_A_WORKER))
+        if workers == 1:
+            start = time.perf_counter()
+            self.run_serially(grid, block, arguments, backwards)
+            self._seconds = (time.perf_counter() - start) / blocks
+            return
+        packed, dims = self.pack(arguments), self._dims(grid, block, backwards)
+        self._extend(workers)
+        step = max(blocks // (workers * CHUNKS), 1)
+        ticket = itertools.count(0, step)  # its next() is one step under the GIL
+
+        def work(worker: int) -> None:
+            while (first := next(ticket)) < blocks:
+                self._runs[worker](packed, dims, first, min(first + step, blocks))
+
+        start = time.perf_counter()
+        parallel(work, workers)
+        self._seconds = (time.perf_counter() - start) * workers / blocks
+
+    def run_serially(
+        self, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], backwards: bool
+    ) -> None:
+        """Run the blocks of a grid one after another."""
+        self._runs[0](self.pack(arguments), self._dims(grid, block, backwards), 0, grid[0] * grid[1] * grid[2])
+
+    def address(self, name: str) -> int:
+        """Where the first instance has a global of that name."""
+        if name not in self._addresses:
+            self._addresses[name] = int(self._engines[0].get_global_value_address(name))
+        return self._addresses[name]
+
+    def _dims(self, grid: tuple[int, ...], block: tuple[int, ...], backwards: bool) -> bytes:
+        """The launch's sizes as compiled code takes them."""
+        _check_limits(self.kernel.name, grid, block)
+        return struct.pack("=7i", *block, *grid, backwards)
+
+    def pack(self, arguments: tuple[Any, ...]) -> bytes:
+        """The arguments as a compiled kernel takes them, eight bytes a field."""
+        fields: list[Any] = []
+        for argument in arguments:
+            if isinstance(argument, ArrayView):
+                fields += argument.native or _fields(argument)
+            else:
+                fields.append(argument)
+        try:
+            return self._pack(*fields)
+        except struct.error as error:
+            raise TypeError(f"kernel {self.kernel.name}: a number does not fit its declaration ({error})") from None
+
+
+def reserve(size: int) -> tuple[Any, int]:
+    """Memory of the host, aligned for vectors."""
+    try:
+        buffer = np.empty(size + ALIGNMENT, np.uint8)
+    except MemoryError:
+        raise OutOfMemoryError(f"the host has no {size / 2**20:.0f} MiB left for an emulated GPU") from None
+    address = buffer.ctypes.data
+    start = -address % ALIGNMENT
+    return buffer[start : start + size], address + start
+
+
+def host(view: ArrayView) -> np.ndarray:
+    """The view as an ndarray in the host's memory."""
+    block: np.ndarray = view.memory.block
+    return block[view.offset : view.offset + view.nbytes].view(view.dtype).reshape(view.shape)
+
+
+def _fields(view: ArrayView) -> tuple[int, ...]:
+    """An array as kernels take it: two unused pointers, elements, bytes of one, address, shape, strides."""
+    view.native = (0, 0, view.size, view.dtype.itemsize, view.address, *view.shape, *view.strides)
+    result: tuple[int, ...] = view.native
+    return result
+
+
+def _schedule() -> bool:
+    """Whether blocks and threads run in reverse, which must make no difference."""
+    schedule = os.environ.get("MINIGRAD_CUDA_SCHEDULE") or "forward"
+    if schedule not in ("forward", "reverse"):
+        raise ValueError(f"MINIGRAD_CUDA_SCHEDULE is 'forward' or 'reverse', got {schedule!r}")
+    return schedule == "reverse"
+
+
+def _layout(kernel: Kernel, variant: Variant) -> str:
+    """The format of `struct` for the arguments."""
+    result = "="
+    for parameter, dtype in zip(kernel.parameters, kernel.dtypes(variant), strict=True):
+        if parameter.ndim is not None:
+            result += "QQqqQ" + "qq" * parameter.ndim
+        else:
+            char = {"i8": "q", "u8": "Q", "i4": "i", "u4": "I"}.get(dtype.str[1:], dtype.char)
+            result += char + f"{8 - dtype.itemsize}x"
+    return result
+
+
+def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> None:
+    """Refuse what a GPU would refuse."""
+    threads = block[0] * block[1] * block[2]
+    fits = all(
+        0 < size <= limit
+        for sizes, limits in zip((block, grid), LIMITS, strict=True)
+        for size, limit in zip(sizes, limits, strict=True)
+    )
+    if not fits or threads > emulator_ir.MAX_THREADS:
+        raise ValueError(f"kernel {name}: no GPU takes a grid of {grid} blocks of {block} threads")
+
+
+def _compile(kernel: Kernel, signature: tuple[Any, ...], checked: bool) -> bytes:
+    """Object code, from the disk where it is there."""
+    name = emulator_cache.digest(kernel.py_func, signature, checked)
+    code = emulator_cache.load(name) if name else None
+    if code is None:
+        lowered = lowering.lower(kernel.py_func, signature, checked)
+        code = _object_code(kernel.name, emulator_ir.host_modules(kernel.name, lowered, checked), checked)
+        if name:
+            emulator_cache.save(name, code)
+    return code
+
+
+def _machine() -> Any:
+    """LLVM's code generator for this processor."""
+    return llvm.Target.from_default_triple().create_target_machine(
+        opt=3,
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        jit=True,
+        reloc="default",
+        codemodel="jitdefault",
+    )
+
+
+def _object_code(name: str, texts: tuple[str, ...], checked: bool) -> bytes:
+    """Link the modules and optimise the kernel, make it run the threads of blocks, optimise that and compile it.
+
+    What vectorises within a thread must do so before the kernel becomes a coroutine, whose variables live in memory.
+    """
+    module = llvm.parse_assembly(texts[0])
+    for text in texts[1:]:
+        module.link_in(llvm.parse_assembly(text))
+    machine = _machine()
+    waits = "@mg_barrier" in texts[0]
+    _optimise(module, machine, loops=not waits)
+    module = llvm.parse_assembly(emulator_ir.program(name, module, checked))
+    if not waits:
+        module.get_global_variable("sreg").linkage = "internal"
+    _optimise(module, machine, loops=not waits)
+    return bytes(machine.emit_object(module))
+
+
+def _optimise(module: Any, machine: Any, loops: bool) -> None:
+    """Run LLVM's passes. A thread's loops are short where its block has barriers: they are unrolled, not vectorised.
+
+    Shared memory stays visible to all: else LLVM would conclude that nobody changes it while a thread waits.
+    """
+    module.verify()
+    for function in module.functions:
+        if not function.is_declaration and function.name not in ("kernel", "run_blocks"):
+            function.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(3)
+    options.slp_vectorization = True
+    options.loop_vectorization = options.loop_interleaving = loops
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _load(code: bytes) -> Any:
+    """An instance of compiled code, ready to run."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine

@@ -1,0 +1,134 @@
+"""Arrays in a device's memory: made, filled, copied, converted, and put into one of the two memory orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from minigrad.backends.cuda import driver
+from minigrad.backends.cuda.driver import ArrayView
+from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.device import Device, DeviceArray, DeviceInfo
+
+TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
+LINE = TILE + 1  # of the tile in shared memory: one number more, so that no two threads meet in a bank
+TILE_ROWS = 8  # rows of it that the threads of a block handle at once
+MOST_BLOCKS = 1 << 16  # of kernels that walk over tiles or lines in grid-stride loops
+
+
+def devices() -> tuple[DeviceInfo, ...]:
+    """The CUDA devices, real or emulated."""
+    return driver.devices()
+
+
+def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = False) -> DeviceArray:
+    """An uninitialised array; `data` is a view in storage shape (axis 0 at the end if `batch_last`)."""
+    dtype = np.dtype(dtype)
+    batch_last = batch_last and len(shape) > 1
+    storage = shape[1:] + shape[:1] if batch_last else shape
+    return DeviceArray(driver.allocate(storage, dtype, device), shape, dtype, device, batch_last)
+
+
+def flat(x: DeviceArray) -> ArrayView:
+    """The storage as one line of elements."""
+    return x.data.reshape(x.size)
+
+
+def rows(x: DeviceArray) -> ArrayView:
+    """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
+    batch = x.shape[0]
+    rest = x.size // batch if batch else 0
+    return x.data.reshape(rest, batch) if x.batch_last else x.data.reshape(batch, rest)
+
+
+def stored(x: DeviceArray, batch_last: bool) -> ArrayView:
+    """The elements of x in the storage shape of that order; copied only if they must be."""
+    return reorder(x, batch_last).data
+
+
+def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
+    if x.batch_last == batch_last or x.ndim < 2:
+        return x
+    storage = x.shape[1:] + x.shape[:1] if batch_last else x.shape
+    if x.shape[0] == 1 or x.size <= x.shape[0]:  # one order is the other
+        return DeviceArray(x.data.reshape(storage), x.shape, x.dtype, x.device, batch_last)
+    result = new(x.shape, x.dtype, x.device, batch_last)
+    transpose_matrix(rows(x), rows(result), x.device)
+    return result
+
+
+def transpose_matrix(source: ArrayView, target: ArrayView, device: Device) -> None:
+    """target = source^T."""
+    tiles = -(-source.shape[0] // TILE) * -(-source.shape[1] // TILE)
+    launch(_transpose, min(tiles, MOST_BLOCKS), (TILE, TILE_ROWS), device, source, target)
+
+
+@kernel("any[:,::1], any[:,::1]")
+def _transpose(source, target):
+    """A block turns a tile of 32 x 32 at a time, so that both reading and writing run along lines.
+
+    for each tile:
+        read its lines into shared memory
+        (barrier: the whole tile is there)
+        write its columns as lines of the target
+        (barrier: nobody reads any more when the next tile comes in)
+    """
+    tile = cuda.shared.array((TILE, LINE), source.dtype)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    height, width = source.shape
+    across = (width + TILE - 1) // TILE
+    down = (height + TILE - 1) // TILE
+    for number in range(cuda.blockIdx.x, down * across, cuda.gridDim.x):
+        top, left = number // across * TILE, number % across * TILE
+        for row in range(y, TILE, TILE_ROWS):
+            if top + row < height and left + x < width:
+                tile[row, x] = source[top + row, left + x]
+        cuda.syncthreads()
+        for row in range(y, TILE, TILE_ROWS):
+            if left + row < width and top + x < height:
+                target[left + row, top + x] = tile[x, row]
+        cuda.syncthreads()
+
+
+def from_host(array: np.ndarray, device: Device) -> DeviceArray:
+    x = new(array.shape, array.dtype, device)
+    driver.copy_from_host(x.data, array)
+    return x
+
+
+def to_host(x: DeviceArray) -> np.ndarray:
+    return driver.copy_to_host(stored(x, False))
+
+
+def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
+    y = new(x.shape, x.dtype, device, x.batch_last)
+    driver.copy(y.data, x.data)
+    return y
+
+
+@kernel("any[::1], any")
+def fill(x, value):
+    """for each element: x = value"""
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        x[i] = value
+
+
+def full(shape: tuple[int, ...], value: float, dtype: Any, device: Device) -> DeviceArray:
+    x = new(shape, dtype, device)
+    launch_1d(fill, x.size, device, flat(x), x.dtype.type(value).item())
+    return x
+
+
+@kernel("any[::1], other[::1]")
+def _cast(x, y):
+    """for each element: y = x in the type of y"""
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        y[i] = x[i]
+
+
+def cast(x: DeviceArray, dtype: Any) -> DeviceArray:
+    y = new(x.shape, dtype, x.device, x.batch_last)
+    launch_1d(_cast, x.size, x.device, flat(x), flat(y))
+    return y

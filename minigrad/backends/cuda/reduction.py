@@ -1,0 +1,336 @@
+"""Sums, maxima and softmax along axes.
+
+Every reduction sees its array as outer x length x inner and works along `length`. A block of threads takes a strip of
+neighbouring `inner` places, so that it reads along memory, cuts `length` into slices, one for each thread at a place,
+and joins the slices in a tree. The cuts follow from the shape alone: the same bits come out every time.
+"""
+
+from __future__ import annotations
+
+import math
+from math import prod
+
+from numba import cuda
+
+from minigrad.backends.cuda import driver
+from minigrad.backends.cuda.driver import ArrayView
+from minigrad.backends.cuda.elementwise import mul
+from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.memory import MOST_BLOCKS, new, reorder, stored
+from minigrad.device import Device, DeviceArray
+
+THREADS = 256
+STRIP = 32  # most places of a strip: one warp reads them together
+SERIAL = 64  # most numbers that one thread adds up one after another: rounding errors grow with it
+
+
+def strip_width(inner: int) -> int:
+    """Places of a strip: a power of two that divides the block."""
+    return min(STRIP, 1 << (inner - 1).bit_length()) if inner > 1 else 1
+
+
+def _blocks(tasks: int) -> int:
+    return min(tasks, MOST_BLOCKS)
+
+
+def lines(x: DeviceArray, dim: int) -> ArrayView:
+    """The storage of x as outer x length x inner, where `length` is the axis `dim`."""
+    storage = x.data.shape
+    axis = (dim - 1) % x.ndim if x.batch_last else dim
+    return x.data.reshape(prod(storage[:axis]), storage[axis], prod(storage[axis + 1 :]))
+
+
+@kernel("any[:,:,::1], any[:,:,::1], i8, i8")
+def _sum(x, y, width, span):
+    """y[o, p, i] = sum of x[o, :, i] over part p of the length: span numbers.
+
+    for each outer place, part and strip of inner places (one block):
+        each thread adds up its slice
+        (barrier: all slices are there)
+        halve the number of slices until one is left, a barrier after each step
+    What a thread writes after the last barrier, of this task or the next, only itself has yet to read.
+    """
+    partial = cuda.shared.array(THREADS, x.dtype)
+    thread = cuda.threadIdx.x
+    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    outer, length, inner = x.shape
+    parts = y.shape[1]
+    strips = (inner + width - 1) // width
+    for task in range(cuda.blockIdx.x, outer * parts * strips, cuda.gridDim.x):
+        place, number = task % strips * width + lane, task // strips
+        first, part = number // parts, number % parts
+        total = x.dtype.type(0)
+        if place < inner:
+            for row in range(part * span + piece, min(length, (part + 1) * span), pieces):
+                total += x[first, row, place]
+        partial[thread] = total
+        cuda.syncthreads()
+        half = pieces // 2
+        while half > 0:
+            if piece < half:
+                partial[thread] += partial[thread + half * width]
+            cuda.syncthreads()
+            half //= 2
+        if piece == 0 and place < inner:
+            y[first, part, place] = partial[thread]
+
+
+@kernel("any[:,:,::1], any[:,:,::1]")
+def _short_sum(x, y):
+    """One thread a sum, no cut and no barrier: y is outer x 1 x inner.
+
+    for each outer and inner place: add up along the length
+    """
+    length, inner = x.shape[1], x.shape[2]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        first, place = i // inner, i % inner
+        total = x.dtype.type(0)
+        for row in range(length):
+            total += x[first, row, place]
+        y[first, 0, place] = total
+
+
+def sum_along(x: ArrayView, device: Device, out: ArrayView | None = None) -> ArrayView:
+    """The sums of x, outer x length x inner, along the length; long ones in parts, whose sums are added up again.
+
+    They come as outer x 1 x inner, in `out` if it is given.
+    """
+    outer, length, inner = x.shape
+    width = strip_width(inner)
+    span = SERIAL * THREADS // width
+    while length > span:
+        parts = -(-length // span)
+        y = driver.allocate((outer, parts, inner), x.dtype, device)
+        launch(_sum, _blocks(outer * parts * -(-inner // width)), THREADS, device, x, y, width, span)
+        x, length = y, parts
+    y = driver.allocate((outer, 1, inner), x.dtype, device) if out is None else out
+    if length > SERIAL:
+        launch(_sum, _blocks(outer * -(-inner // width)), THREADS, device, x, y, width, span)
+    else:
+        launch_1d(_short_sum, y.size, device, x, y)
+    return y
+
+
+def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
+    """One pass for each run of neighbouring axes in memory, the last run first."""
+    reduced = [axis in dims for axis in range(x.ndim)]
+    sizes = list(x.data.shape)
+    if x.batch_last:
+        reduced = reduced[1:] + reduced[:1]
+    data = x.data
+    stop = x.ndim
+    while stop > 0:
+        start = stop - 1
+        while start > 0 and reduced[start - 1] == reduced[stop - 1]:
+            start -= 1
+        if reduced[stop - 1]:
+            data = sum_along(data.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])), x.device)
+            sizes[start:stop] = [1] * (stop - start)
+        stop = start
+    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
+    batch_last = x.batch_last and 0 not in dims and len(shape) > 1
+    storage = shape[1:] + shape[:1] if batch_last else shape
+    return DeviceArray(data.reshape(storage), shape, x.dtype, x.device, batch_last)
+
+
+@device_function
+def _goes_before(value, place, other, other_place):
+    """Whether a value wins over another: NaN over numbers, the larger over the smaller, the first among equals."""
+    if value != value or other != other:
+        return value != value and (other == other or place < other_place)
+    return value > other or (value == other and place < other_place)
+
+
+@kernel("any[:,:,::1], any[:,::1], i8[:,::1], i8")
+def _max(x, values, indices, width):
+    """values[o, i] = largest of x[o, :, i], indices[o, i] = where the first of them stands; a tree as in `_sum`.
+
+    A thread with an empty slice starts, as all do, from the first number of the line.
+    """
+    best = cuda.shared.array(THREADS, x.dtype)
+    where = cuda.shared.array(THREADS, indices.dtype)
+    thread = cuda.threadIdx.x
+    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    outer, length, inner = x.shape
+    strips = (inner + width - 1) // width
+    for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
+        first, place = task // strips, task % strips * width + lane
+        if place < inner:
+            best[thread] = x[first, 0, place]
+            where[thread] = 0
+            for row in range(piece, length, pieces):
+                if _goes_before(x[first, row, place], row, best[thread], where[thread]):
+                    best[thread] = x[first, row, place]
+                    where[thread] = row
+        cuda.syncthreads()
+        half = pieces // 2
+        while half > 0:
+            other = thread + half * width
+            if piece < half and place < inner and _goes_before(best[other], where[other], best[thread], where[thread]):
+                best[thread] = best[other]
+                where[thread] = where[other]
+            cuda.syncthreads()
+            half //= 2
+        if piece == 0 and place < inner:
+            values[first, place] = best[thread]
+            indices[first, place] = where[thread]
+
+
+def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    x = reorder(x, False)
+    table = lines(x, dim)
+    outer, _, inner = table.shape
+    shape = tuple(1 if axis == dim else n for axis, n in enumerate(x.shape) if keepdim or axis != dim)
+    values, indices = new(shape, x.dtype, x.device), new(shape, "i8", x.device)
+    width = strip_width(inner)
+    results = values.data.reshape(outer, inner), indices.data.reshape(outer, inner)
+    launch(_max, _blocks(outer * -(-inner // width)), THREADS, x.device, table, *results, width)
+    return values, indices
+
+
+@kernel("float[:,::1], i8[:,::1], float[:,:,::1]")
+def _max_grad(dy, indices, dx):
+    """for each element of dx: dy where its place along the length is the index, else 0"""
+    length, inner = dx.shape[1], dx.shape[2]
+    for i in range(cuda.grid(1), dx.size, cuda.gridsize(1)):
+        place, row, first = i % inner, i // inner % length, i // inner // length
+        won = indices[first, place] == row
+        dx[first, row, place] = dy[first, place] if won else dy.dtype.type(0)
+
+
+def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim: int) -> DeviceArray:
+    dx = new(shape, dy.dtype, dy.device)
+    table = lines(dx, dim)
+    outer, _, inner = table.shape
+    winners, gradient = (stored(each, False).reshape(outer, inner) for each in (indices, dy))
+    launch_1d(_max_grad, dx.size, dx.device, gradient, winners, table)
+    return dx
+
+
+@kernel("float[:,:,::1], float[:,::1], float[:,::1], i8")
+def _line_statistics(x, largest, total, width):
+    """largest[o, i] = largest of x[o, :, i]; total[o, i] = sum of e^(x - largest): what a softmax divides by.
+
+    for each outer place and strip of inner places (one block): a tree as in `_sum` for the largest, another for the sum
+    """
+    partial = cuda.shared.array(THREADS, x.dtype)
+    thread = cuda.threadIdx.x
+    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    outer, length, inner = x.shape
+    strips = (inner + width - 1) // width
+    for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
+        first, place = task // strips, task % strips * width + lane
+        inside = place < inner
+        best = x[first, 0, place] if inside else x.dtype.type(0)
+        if inside:
+            for row in range(piece, length, pieces):
+                best = x[first, row, place] if x[first, row, place] > best else best
+        partial[thread] = best
+        cuda.syncthreads()
+        half = pieces // 2
+        while half > 0:
+            if piece < half and partial[thread + half * width] > partial[thread]:
+                partial[thread] = partial[thread + half * width]
+            cuda.syncthreads()
+            half //= 2
+        best = partial[lane]
+        cuda.syncthreads()  # everybody has read the largest before the sums take its place
+        powers = x.dtype.type(0)
+        if inside:
+            for row in range(piece, length, pieces):
+                powers += math.exp(x[first, row, place] - best)
+        partial[thread] = powers
+        cuda.syncthreads()
+        half = pieces // 2
+        while half > 0:
+            if piece < half:
+                partial[thread] += partial[thread + half * width]
+            cuda.syncthreads()
+            half //= 2
+        if piece == 0 and inside:
+            largest[first, place] = best
+            total[first, place] = partial[thread]
+
+
+@kernel("float[:,:,::1], float[:,::1], float[:,::1], float[:,:,::1]")
+def _softmax(x, largest, total, y):
+    """for each element: y = e^(x - largest) / total, both of its line"""
+    length, inner = x.shape[1], x.shape[2]
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        place, row, first = i % inner, i // inner % length, i // inner // length
+        y[first, row, place] = math.exp(x[first, row, place] - largest[first, place]) / total[first, place]
+
+
+@kernel("float[:,:,::1], float[:,::1], float[:,::1], float[:,:,::1]")
+def _log_softmax(x, largest, total, y):
+    """for each element: y = x - largest - log(total), both of its line"""
+    length, inner = x.shape[1], x.shape[2]
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        place, row, first = i % inner, i // inner % length, i // inner // length
+        y[first, row, place] = x[first, row, place] - largest[first, place] - math.log(total[first, place])
+
+
+@kernel("float[:,:,::1], float[:,:,::1], float[:,::1], float[:,:,::1]")
+def _softmax_grad(dy, y, total, dx):
+    """for each element: dx = y (dy - total), where total is its line's sum of dy y"""
+    length, inner = y.shape[1], y.shape[2]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        place, row, first = i % inner, i // inner % length, i // inner // length
+        dx[first, row, place] = y[first, row, place] * (dy[first, row, place] - total[first, place])
+
+
+@kernel("float[:,:,::1], float[:,:,::1], float[:,::1], float[:,:,::1]")
+def _log_softmax_grad(dy, y, total, dx):
+    """for each element: dx = dy - e^y total, where total is its line's sum of dy"""
+    length, inner = y.shape[1], y.shape[2]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        place, row, first = i % inner, i // inner % length, i // inner // length
+        dx[first, row, place] = dy[first, row, place] - math.exp(y[first, row, place]) * total[first, place]
+
+
+def line_statistics(x: ArrayView, device: Device) -> tuple[ArrayView, ArrayView]:
+    """The largest number of each line of x, outer x length x inner, and the sum of exponentials below it."""
+    outer, _, inner = x.shape
+    largest, total = (driver.allocate((outer, inner), x.dtype, device) for _ in range(2))
+    width = strip_width(inner)
+    launch(_line_statistics, _blocks(outer * -(-inner // width)), THREADS, device, x, largest, total, width)
+    return largest, total
+
+
+def softmax_lines(x: ArrayView, largest: ArrayView, total: ArrayView, y: ArrayView, device: Device) -> None:
+    """y = softmax of the lines of x, from their statistics."""
+    launch_1d(_softmax, x.size, device, x, largest, total, y)
+
+
+def softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    table = lines(x, dim)
+    softmax_lines(table, *line_statistics(table, x.device), lines(y, dim), x.device)
+    return y
+
+
+def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    table = lines(x, dim)
+    launch_1d(_log_softmax, x.size, x.device, table, *line_statistics(table, x.device), lines(y, dim))
+    return y
+
+
+def _line_sums(x: DeviceArray, dim: int) -> ArrayView:
+    table = lines(x, dim)
+    return sum_along(table, x.device).reshape(table.shape[0], table.shape[2])
+
+
+def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
+    dx = new(y.shape, y.dtype, y.device, y.batch_last)
+    dy = reorder(dy, y.batch_last)
+    total = _line_sums(mul(dy, y), dim)
+    launch_1d(_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), total, lines(dx, dim))
+    return dx
+
+
+def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
+    dx = new(y.shape, y.dtype, y.device, y.batch_last)
+    dy = reorder(dy, y.batch_last)
+    launch_1d(_log_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), _line_sums(dy, dim), lines(dx, dim))
+    return dx

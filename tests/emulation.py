@@ -1,0 +1,100 @@
+"""What the tests of the emulated GPUs share: arrays, launches, and a few kernels that are right."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import cuda
+
+from minigrad.backends.cuda import driver
+from minigrad.backends.cuda.arrays import ArrayView
+from minigrad.backends.cuda.declaration import Kernel
+from minigrad.backends.cuda.kernel import device_function, launch
+from minigrad.device import Device
+
+FIRST, SECOND = Device("cuda", 0), Device("cuda", 1)
+TILE = 8
+
+
+def use(chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put a driver in the place of this machine's."""
+    chosen._announced = True
+    monkeypatch.setattr(driver, "current", lambda: chosen)
+    return chosen
+
+
+def on_device(array: np.ndarray, device: Device = FIRST) -> ArrayView:
+    """A copy of an array on a device."""
+    view = driver.allocate(array.shape, array.dtype, device)
+    driver.copy_from_host(view, array)
+    return view
+
+
+def result_of(kernel: Kernel, grid: Any, block: Any, shape: tuple[int, ...], dtype: Any, *arguments: Any) -> np.ndarray:
+    """What a kernel writes into its first argument, which begins as zeros."""
+    target = on_device(np.zeros(shape, dtype))
+    launch(kernel, grid, block, FIRST, target, *arguments)
+    return driver.copy_to_host(target)
+
+
+def random(*shape: int, dtype: str = "f8") -> np.ndarray:
+    """The same random numbers every time."""
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def _product(c, a, b):
+    a_tile = cuda.shared.array((TILE, TILE), a.dtype)
+    b_tile = cuda.shared.array((TILE, TILE), b.dtype)
+    j, i = cuda.grid(2)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    total = a.dtype.type(0)
+    for k in range(0, a.shape[1], TILE):
+        a_tile[y, x] = a[i, k + x] if i < a.shape[0] and k + x < a.shape[1] else 0
+        b_tile[y, x] = b[k + y, j] if k + y < b.shape[0] and j < b.shape[1] else 0
+        cuda.syncthreads()
+        for step in range(TILE):
+            total += a_tile[y, step] * b_tile[step, x]
+        cuda.syncthreads()
+    if i < c.shape[0] and j < c.shape[1]:
+        c[i, j] = total
+
+
+product = Kernel(_product, "float[:,::1], float[:,::1], float[:,::1]")
+
+
+def multiply(a: np.ndarray, b: np.ndarray, kernel: Kernel = product) -> np.ndarray:
+    """The product of two matrices through shared memory."""
+    blocks = -(-b.shape[1] // TILE), -(-a.shape[0] // TILE)
+    shape = (a.shape[0], b.shape[1])
+    return result_of(kernel, blocks, (TILE, TILE), shape, a.dtype, on_device(a), on_device(b))
+
+
+def _own_element(out, x):
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        out[i] = math.sqrt(x[i]) * 2 + i
+
+
+own_element = Kernel(_own_element, "f8[::1], f8[::1]")
+
+
+@device_function
+def inner(x, i):
+    return x[i] * cuda.blockDim.x
+
+
+@device_function
+def outer(x, i):
+    return inner(x, i) + cuda.threadIdx.x, -x[i]
+
+
+def _calls(out, x):
+    i = cuda.grid(1)
+    if i < x.size:
+        first, second = outer(x, i)
+        out[i] = first + second
+
+
+calls = Kernel(_calls, "f8[::1], f8[::1]")

@@ -1,0 +1,250 @@
+"""Every kernel on CUDA against its namesake on the CPU: the arguments to try, and the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.device import Device, DeviceArray
+
+pytest.importorskip("numba_cuda", reason="numba-cuda has no wheels for this platform")
+
+CPU, CUDA = mg.device("cpu:0"), mg.device("cuda:0")
+
+# Of the largest value: float64 sums differ in their last bits, float32 ones by a few roundings of long sums.
+TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
+
+
+class Last(NamedTuple):
+    """An argument that is handed over batch-last."""
+
+    array: np.ndarray
+
+
+def uniform(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.5, 2, shape)
+
+
+def signed(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-2, 2, shape)
+
+
+LABELS = np.array([1, 0, 4, 2] * 9)
+ONE, STRIDED = ((1, 1), (0, 0, 0, 0)), ((2, 3), (1, 1, 1, 1))
+PAIR, OTHER = ((1, 1), (1, 0, 0, 2)), ((1, 1), (0, 2, 1, 0))  # padding on some sides
+POOLS = [
+    ((3, 3), (2, 2), (0, 0, 0, 0), False),
+    ((3, 2), (2, 3), (1, 1, 1, 1), True),
+    ((2, 1), (3, 3), (1, 1, 0, 0), True),
+]
+INDICES = [
+    (0, slice(None), slice(None), slice(None)),
+    (slice(None), slice(1, 3), slice(None), slice(None)),
+    (slice(None, None, -1), slice(None), 1, slice(None, None, 2)),
+    (slice(3, 9), slice(None), slice(None), slice(None)),
+    (slice(2, 1), slice(None), slice(None), slice(None)),
+    (3, 0, 1, 0),
+]
+IMAGES = (17, 4, 7, 6)
+# Shape of the images, shape of the weight, stride and padding, groups.
+CONVOLUTIONS = [
+    (IMAGES, (4, 2, 3, 2), PAIR, 2),
+    ((3, 2, 6, 5), (3, 2, 3, 2), STRIDED, 1),
+    ((1, 3, 20, 20), (70, 3, 5, 5), OTHER, 1),
+    ((2, 2, 5, 5), (2, 2, 1, 1), ONE, 1),
+    ((17, 1, 9, 9), (2, 1, 3, 3), ((3, 3), (0, 0, 0, 0)), 1),
+    ((0, 1, 5, 5), (2, 1, 3, 3), ONE, 1),
+    ((2, 1, 3, 3), (2, 1, 2, 2), ((1, 1), (4, 4, 4, 4)), 1),  # windows that see padding alone
+]
+# Beyond one tile of the matrix product in every direction, and beyond one part of its depth.
+MATRICES = [(3, 4, 5), (70, 33, 130), (64, 16, 64), (20, 2000, 30), (1, 5, 1)]
+
+
+def binary() -> list[tuple[Any, ...]]:
+    batch, images = uniform(17, 3, 2, 2), uniform(17, 3, 2, 2, seed=1)
+    return [
+        (batch, images), (Last(batch), images), (batch, Last(images)), (Last(batch), uniform(3, 1, 1)),
+        (batch, uniform(17, 1, 1, 2)), (uniform(1, 5), Last(uniform(17, 5))), (np.array(1.5), batch),
+        (batch, np.array(0.7)), (uniform(5), uniform(4, 1)), (np.zeros((0, 3)), uniform(3)),
+    ]  # fmt: skip
+
+
+def unary() -> list[tuple[Any, ...]]:
+    return [(signed(17, 3, 2, 2),), (Last(signed(17, 3, 2, 2)),), (signed(),), (np.zeros((0, 2)),)]
+
+
+def paired() -> list[tuple[Any, ...]]:
+    dy, y = signed(17, 3, 2), signed(17, 3, 2, seed=1).round(1)
+    return [(dy, y), (Last(dy), y), (dy, Last(y))]
+
+
+def products() -> list[tuple[Any, ...]]:
+    cases: list[tuple[Any, ...]] = []
+    for height, depth, width in MATRICES:
+        for turned in ((False, False), (True, False), (False, True), (True, True)):
+            a = signed(*((depth, height) if turned[0] else (height, depth)))
+            b = signed(*((width, depth) if turned[1] else (depth, width)), seed=1)
+            cases += [(a, b, *turned), (Last(a), b, *turned), (a, Last(b), *turned)]
+    return cases
+
+
+def convolutions(kind: str) -> list[tuple[Any, ...]]:
+    cases: list[tuple[Any, ...]] = []
+    for shape, weight, (stride, padding), groups in CONVOLUTIONS:
+        x, w, bias = signed(*shape), signed(*weight, seed=1), signed(weight[0], seed=2)
+        sizes = [
+            (shape[axis] + padding[2 * axis - 4] + padding[2 * axis - 3] - weight[axis]) // stride[axis - 2] + 1
+            for axis in (2, 3)
+        ]
+        dy = signed(shape[0], weight[0], *sizes, seed=3)
+        cases += {
+            "value": [(x, w, bias, stride, padding, groups), (Last(x), w, None, stride, padding, groups)],
+            "input": [(dy, w, shape, stride, padding, groups), (Last(dy), w, shape, stride, padding, groups)],
+            "weight": [(dy, x, weight, stride, padding, groups), (Last(dy), Last(x), weight, stride, padding, groups)],
+        }[kind]
+    return cases
+
+
+def averaged_gradients() -> list[tuple[Any, ...]]:
+    cases: list[tuple[Any, ...]] = []
+    for size, stride, padding, ceil in POOLS:
+        shape = mg.device("cpu").backend.avg_pool2d(on(signed(*IMAGES), CPU), size, stride, padding, ceil, True).shape
+        cases += [(Last(signed(*shape)), IMAGES, size, stride, padding, pad) for pad in (True, False)]
+    return cases
+
+
+def along(count: int) -> list[tuple[Any, ...]]:
+    """`count` arrays of one shape and an axis."""
+    arrays = [signed(17, 4, 3, 2, seed=seed) for seed in range(count)]
+    return [
+        (*orders, dim)
+        for dim in range(4)
+        for orders in (arrays, [Last(arrays[0]), *arrays[1:]], [Last(each) for each in arrays])
+    ] + [(*(signed(700, 3, seed=seed) for seed in range(count)), 0)]
+
+
+def maxima_gradients() -> list[tuple[Any, ...]]:
+    x = signed(17, 4, 3, 2)
+    return [
+        (x.max(axis=dim, keepdims=True), np.argmax(x, axis=dim, keepdims=True).astype(np.int64), x.shape, dim)
+        for dim in range(4)
+    ]
+
+
+def index_gradients() -> list[tuple[Any, ...]]:
+    x = signed(*IMAGES)
+    taken = [(np.array(x[index]), index) for index in INDICES]
+    return [(dy, index, IMAGES) for dy, index in taken] + [
+        (Last(dy), index, IMAGES) for dy, index in taken if dy.ndim > 1
+    ]
+
+
+# The arguments to try with each kernel; those of integers come in a test of their own.
+CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
+    **dict.fromkeys(("add", "sub", "mul", "div", "pow"), binary),
+    **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), unary),
+    **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), paired),
+    "log": lambda: [(uniform(17, 3),), (Last(uniform(17, 3)),)],
+    "scale": lambda: [(signed(17, 3), 0.3), (Last(signed(17, 3)), -2)],
+    **dict.fromkeys(
+        ("pow_grad_base", "pow_grad_exponent"),
+        lambda: [
+            (signed(17, 3), Last(uniform(17, 1)), uniform(3, seed=1).round(0)),
+            (Last(signed(17, 3)), uniform(17, 3), uniform(1, 3, seed=1)),
+        ],
+    ),
+    "cast": lambda: [(signed(17, 3), np.float32), (Last(signed(17, 3) * 9), np.int64), (signed(4) * 9, np.int32)],
+    "reorder": lambda: [(signed(70, 5, 9), True), (Last(signed(70, 5, 9)), False), (signed(1, 5), True),
+                        (signed(4), True)],
+    "reshape": lambda: [(order(signed(*IMAGES)), shape) for order in (np.array, Last) for shape in
+                        ((17, 168), (68, 42), (17, 4, 42), (17, 2, 2, 7, 6))],
+    "transpose": lambda: [(order(signed(*IMAGES)), *dims) for order in (np.array, Last) for dims in
+                          ((0, 1), (1, 3), (2, 2))] + [(signed(70, 40), 0, 1), (Last(signed(70, 40)), 1, 0)],
+    "getitem": lambda: [(order(signed(*IMAGES)), index) for order in (np.array, Last) for index in INDICES],
+    "getitem_grad": index_gradients,
+    "cat": lambda: [([signed(*IMAGES), Last(signed(*IMAGES, seed=1))], dim) for dim in range(4)] +
+                   [([signed(*IMAGES), signed(*IMAGES, seed=1)], dim) for dim in range(4)],
+    "broadcast_to": lambda: [(signed(3, 1), (17, 3, 4)), (Last(signed(17, 1, 3)), (17, 2, 3)),
+                             (Last(signed(17, 3)), (17, 3))],
+    "sum": lambda: [(order(signed(17, 4, 3, 2)), dims, keep) for order in (np.array, Last) for keep in (True, False)
+                    for dims in ((0, 2, 3), (1,), (0,), (3,), (1, 2), (0, 1, 2, 3), (0, 2), (1, 3))] +
+                   [(signed(3000, 70), (0,), False), (signed(3, 70000), (1,), False), (signed(0, 3), (0,), False)],
+    "max": lambda: [(*case, keep) for case in along(1) for keep in (True, False)] + [(signed(3, 70000), 1, False)],
+    "max_grad": maxima_gradients,
+    "softmax": lambda: along(1),
+    "log_softmax": lambda: along(1),
+    "softmax_grad": lambda: along(2),
+    "log_softmax_grad": lambda: along(2),
+    "matmul": products,
+    "linear": lambda: [(order(signed(n, 70)), signed(33, 70, seed=1), bias) for order in (np.array, Last)
+                       for n in (1, 3, 17) for bias in (signed(33), None)] +
+                      [(signed(5, 1200), signed(33, 1200, seed=1), signed(33))],
+    "linear_grad_input": lambda: [(order(signed(n, 33)), signed(33, 70, seed=1)) for order in (np.array, Last)
+                                  for n in (1, 3, 17)],
+    "linear_grad_weight": lambda: [(order(signed(n, 33)), Last(signed(n, 70, seed=1))) for order in (np.array, Last)
+                                   for n in (1, 3, 17)] + [(signed(3, 5), signed(3, 4))],
+    "conv2d": lambda: convolutions("value"),
+    "conv2d_grad_input": lambda: convolutions("input"),
+    "conv2d_grad_weight": lambda: convolutions("weight"),
+    "max_pool2d": lambda: [(order(x), *pool) for order in (np.array, Last) for pool in POOLS
+                           for x in (signed(*IMAGES), signed(*IMAGES).round(0))],
+    "avg_pool2d": lambda: [(Last(signed(*IMAGES)), *pool, pad) for pool in POOLS for pad in (True, False)],
+    "avg_pool2d_grad": averaged_gradients,
+    "local_response_norm": lambda: [(signed(0, 9, 2, 2), 5, 1.0, 0.75, 2.0)] +
+                                   [(order(signed(3, 9, 2, 2)), size, 1.0, beta, 2.0) for order in (np.array, Last)
+                                    for size in (1, 4, 5) for beta in (0.75, 0.6)],
+    "local_response_norm_grad": lambda: [(order(signed(3, 9, 2, 2)), signed(3, 9, 2, 2, seed=1), size, 1.0, beta, 2.0)
+                                         for order in (np.array, Last) for size in (1, 4, 5) for beta in (0.75, 0.6)],
+    "cross_entropy": lambda: [(signed(0, 5), LABELS[:0])] +
+                             [(order(signed(36, 5)), LABELS) for order in (np.array, Last)],
+    "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Last)],
+    "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Last)],
+}  # fmt: skip
+
+# Tried by tests of their own below, or by every test.
+OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update"}
+
+
+def on(argument: Any, device: Device, dtype: Any = np.float64) -> Any:
+    """Arrays in an argument as DeviceArrays of the dtype (integers keep theirs)."""
+    backend = device.backend
+    if isinstance(argument, Last):
+        return backend.reorder(on(argument.array, device, dtype), True)
+    if isinstance(argument, np.ndarray):
+        return backend.from_host(argument.astype(dtype if argument.dtype.kind == "f" else argument.dtype), device)
+    return [on(each, device, dtype) for each in argument] if isinstance(argument, list) else argument
+
+
+def assert_same(actual: DeviceArray, expected: DeviceArray, tolerance: float | None = None) -> None:
+    """Shape, dtype and memory order, and the values to a tolerance that follows from the dtype."""
+    assert actual.shape == expected.shape and actual.batch_last == expected.batch_last
+    assert actual.dtype == expected.dtype
+    found, wanted = CUDA.backend.to_host(actual), CPU.backend.to_host(expected)
+    if wanted.dtype.kind != "f":
+        np.testing.assert_array_equal(found, wanted)
+        return
+    largest = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=(tolerance or TOLERANCE[wanted.dtype]) * largest)
+
+
+def both(name: str, arguments: tuple[Any, ...], dtype: Any) -> tuple[list[DeviceArray], list[DeviceArray]]:
+    """The results of a kernel on CUDA and on the CPU."""
+    results = []
+    for device in (CUDA, CPU):
+        result = getattr(device.backend, name)(*(on(each, device, dtype) for each in arguments))
+        results.append(list(result) if isinstance(result, tuple) else [result])
+    return results[0], results[1]
+
+
+def check_kernel(name: str, dtype: Any) -> None:
+    """The kernel agrees with the CPU's on all its cases."""
+    for arguments in CASES[name]():
+        actual, expected = both(name, arguments, dtype)
+        if name == "max_pool2d":  # the places of winners are kept in another integer type
+            expected[1] = CPU.backend.cast(expected[1], np.int32)
+        for one, other in zip(actual, expected, strict=True):
+            assert_same(one, other)
