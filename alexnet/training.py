@@ -234,7 +234,7 @@ class Trainer:
 
     def draw(self) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""
-        title = f"{self.recipe.name} on {self.data.name}"
+        title = f"recipe {self.recipe.name}, data {self.data.name}"
         figures.save_figure(figures.curves(self.folder.epochs(), title), self.folder.path / "curves.png")
         columns = figures.first_filters(self.model)
         figures.save_figure(figures.filters(columns), self.folder.path / "filters.png")
