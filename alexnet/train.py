@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from alexnet.data import DataSet, open_dataset
+from alexnet.data import open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
@@ -122,8 +122,9 @@ def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
     path = trainer.folder.path
+    resume = f"python -m alexnet.train --resume --out {path}"
     if not epochs:
-        return f"Stopped before the end of an epoch; go on with: python -m alexnet.train --resume --out {path}"
+        return f"Stopped before the end of an epoch; go on with: {resume}"
     best = min(epochs, key=lambda line: float(line["val_top1"]))
     lines = ["", "validation error      top-1     top-5"]
     for name, line in (("last", epochs[-1]), ("best", best)):
@@ -131,20 +132,16 @@ def _closing_table(trainer: Trainer) -> str:
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
     lines += ["", f"{path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
-    if trainer.recipe.name == "shapes":
+    if trainer.progress.epoch <= trainer.recipe.epochs:
+        lines.append(f"Stopped in epoch {trainer.progress.epoch}; go on with: {resume}")
+    elif trainer.recipe.name == "shapes":
         lines.append(
             "Next, look at the pictures there, or try CIFAR-10: "
             "python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz"
         )
     else:
-        lines.append(
-            f"Next, train longer: python -m alexnet.train --resume --out {path} --epochs {epochs[-1]['epoch'] + 10}"
-        )
+        lines.append(f"Next, train longer: {resume} --epochs {epochs[-1]['epoch'] + 10}")
     return "\n".join(lines)
-
-
-def _open(settings: dict[str, Any]) -> DataSet:
-    return open_dataset(settings["data"], settings["seed"])
 
 
 def train(args: argparse.Namespace) -> None:
@@ -152,7 +149,7 @@ def train(args: argparse.Namespace) -> None:
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     recipe = Recipe.from_json(settings["recipe"])
     state = folder.restore() if args.resume else None
-    data = _open(settings)
+    data = open_dataset(settings["data"], settings["seed"])
     print(
         f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
         f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
