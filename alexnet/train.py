@@ -113,8 +113,11 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         recipe["epochs"] = args.epochs or recipe["epochs"]
         settings["data"] = args.data or settings["data"]
         settings["devices"] = args.devices or settings["devices"]
+        if not isinstance(settings["data"], str) or not isinstance(settings["seed"], int):
+            raise TypeError("data or seed")
+        settings["devices"] = [str(mg.device(name)) for name in settings["devices"]]
     except (KeyError, TypeError) as error:
-        raise RunError(f"{folder.settings} is not the recipe of a run ({error} is missing)") from None
+        raise RunError(f"{folder.settings} is not the recipe of a run: {error} is missing or wrong") from None
     return folder, settings
 
 
@@ -148,7 +151,6 @@ def train(args: argparse.Namespace) -> None:
     """Carry out the command."""
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     recipe = Recipe.from_json(settings["recipe"])
-    state = folder.restore() if args.resume else None
     data = open_dataset(settings["data"], settings["seed"])
     print(
         f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
@@ -156,13 +158,25 @@ def train(args: argparse.Namespace) -> None:
         flush=True,
     )
     trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
-    if state is None:
-        folder.create(settings)
+    if args.resume:
+        _continue(trainer, settings)
     else:
-        trainer.load_state(state)
-        folder.append({"event": "resume", "epoch": trainer.progress.epoch, "step": trainer.progress.step})
+        folder.create(settings)
     trainer.run(recipe.epochs, args.steps)
     print(_closing_table(trainer))
+
+
+def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
+    """Bring a trainer to where its run was stopped."""
+    state = trainer.folder.restore()
+    if state is not None:
+        trainer.load_state(state)
+    trainer.folder.write_settings(settings)
+    progress = trainer.progress
+    if progress.epoch > trainer.recipe.epochs:
+        print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
+    else:
+        trainer.folder.append({"event": "resume", "epoch": progress.epoch, "step": progress.step})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -171,9 +185,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train(args)
     except KeyboardInterrupt:
-        print("\nstopped; --resume goes on from the last finished epoch", file=sys.stderr)
+        print("\nstopped; --resume goes on from the last checkpoint", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except MemoryError as error:
+        print(f"python -m alexnet.train: error: out of memory ({error}); try --batch-size", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, mg.DeviceMismatchError) as error:
         print(f"python -m alexnet.train: error: {error}", file=sys.stderr)
         return 2
     return 0

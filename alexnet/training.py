@@ -102,6 +102,7 @@ class Trainer:
         self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
         statistics = train.statistics(DATA_WORKERS, progress=True)
+        val.read(DATA_WORKERS, progress=True)
         arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
         self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
         self.progress = Progress()
