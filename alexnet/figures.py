@@ -70,9 +70,9 @@ def filters(columns: Sequence[tuple[str, np.ndarray]]) -> Figure:
 
     Every filter is stretched by itself to the full range, with 0 at middle grey.
     """
-    across = 16 if max(len(weights) for _, weights in columns) > 16 else 8
+    across = min(16, max(len(weights) for _, weights in columns))
     rows = [-(-len(weights) // across) for _, weights in columns]
-    figure = Figure(figsize=(8, 0.55 * sum(rows) * 16 / across + 0.5 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(8, 8 / across * sum(rows) + 0.3 * len(rows)), layout="constrained")
     panels = figure.subplots(len(columns), 1, squeeze=False, height_ratios=rows)[:, 0]
     for axes, (name, weights) in zip(panels, columns, strict=True):
         axes.imshow(_mosaic(weights, across), interpolation="nearest", vmin=0, vmax=1, cmap="gray")

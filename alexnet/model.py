@@ -35,8 +35,10 @@ class Column(nn.Module):
     The layers are attributes of their names in Figure 2 (conv1 ... fc7); those that a net does without are missing.
     """
 
-    def __init__(self, device: mg.Device) -> None:
-        self.device = device
+    @property
+    def device(self) -> mg.Device:
+        """Where its parameters are, and so where its arrays will be."""
+        return next(self.parameters()).device
 
     def layer(self, name: str, x: mg.Tensor) -> mg.Tensor:
         """Layer `name` with all that follows it in the figure: activation, normalisation, pooling, dropout."""
@@ -86,11 +88,11 @@ class AlexNet(nn.Module):
         in_channels: int = 3,
         weight_std: float | Mapping[str, float | None] | None = 0.01,
     ) -> None:
-        _check_choices(num_classes, columns, activation, without, width)
+        _check_choices(num_classes, columns, activation, without, width, image_size, in_channels, weight_std)
         self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
         places = _places(devices, columns)
         units = {name: max(1, round(count * width)) for name, count in UNITS[columns].items()}
-        self._columns = tuple(Column(place) for place in places)
+        self._columns = tuple(Column() for _ in places)
         for number, column in enumerate(self._columns):
             setattr(self, f"column{number}", column)
 
@@ -99,7 +101,7 @@ class AlexNet(nn.Module):
         for name in CONVOLUTIONS:
             if name not in without:
                 inputs = channels * columns if name == "conv3" and self.cross_columns else channels
-                side = self._add_convolution(name, inputs, units[name], side, activation)
+                side = self._add_convolution(name, inputs, units[name], side, activation, places)
                 channels = units[name]
             if name in ("conv1", "conv2") and lrn:
                 for column in self._columns:  # k = 2, n = 5, alpha = 1e-4 of section 3.3; here alpha is divided by n
@@ -109,15 +111,17 @@ class AlexNet(nn.Module):
         features = channels * side * side
         for name in FULLY_CONNECTED:
             if name not in without:
-                for column in self._columns:
-                    setattr(column, name, nn.Linear(features * columns, units[name], device=column.device))
+                for column, place in zip(self._columns, places, strict=True):
+                    setattr(column, name, nn.Linear(features * columns, units[name], device=place))
                     setattr(column, f"{name}_act", ACTIVATIONS[activation]())
                     setattr(column, f"{name}_drop", nn.Dropout(dropout, scale_at="test"))
                 features = units[name]
         self.fc8 = nn.Linear(features * columns, num_classes, device=places[0])
         self._initialise(weight_std)
 
-    def _add_convolution(self, name: str, inputs: int, kernels: int, side: int, activation: str) -> int:
+    def _add_convolution(
+        self, name: str, inputs: int, kernels: int, side: int, activation: str, places: Sequence[mg.Device]
+    ) -> int:
         """Give every column a convolution; returns the side of its maps."""
         kernel_size, stride, padding = {"conv1": (11, 4, 0), "conv2": (5, 1, 2)}.get(name, (3, 1, 1))
         # counted with ceil: 224 gives 55 x 55, with a last window that overhangs the image by 3 and reads zeros there
@@ -126,8 +130,8 @@ class AlexNet(nn.Module):
         sides = (padding, padding + overhang, padding, padding + overhang)
         if side + 2 * padding < kernel_size:
             raise ValueError(f"AlexNet: images of {self.image_size} x {self.image_size} are too small for {name}")
-        for column in self._columns:
-            layer = nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=column.device)
+        for column, place in zip(self._columns, places, strict=True):
+            layer = nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=place)
             setattr(column, name, layer)
             setattr(column, f"{name}_act", ACTIVATIONS[activation]())
         return result
@@ -160,6 +164,8 @@ class AlexNet(nn.Module):
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""
+        if not isinstance(x, mg.Tensor):
+            raise TypeError(f"AlexNet takes a tensor, got {type(x).__name__}; make one with mg.tensor")
         if x.ndim != 4 or x.shape[1:] != (self.in_channels, self.image_size, self.image_size):
             raise ValueError(
                 f"AlexNet takes a batch of shape (N, {self.in_channels}, {self.image_size}, {self.image_size}), "
@@ -187,17 +193,35 @@ class AlexNet(nn.Module):
         return [mg.cat([part.to(column.device) for part in parts], dim=1) for column in self._columns]
 
 
-def _check_choices(num_classes: int, columns: int, activation: str, without: Sequence[str], width: float) -> None:
-    if num_classes < 2:
-        raise ValueError(f"AlexNet: num_classes is 2 or more, got {num_classes}")
+def _check_choices(
+    num_classes: int,
+    columns: int,
+    activation: str,
+    without: Sequence[str],
+    width: float,
+    image_size: int,
+    in_channels: int,
+    weight_std: float | Mapping[str, float | None] | None,
+) -> None:
+    for name, value, least in (
+        ("num_classes", num_classes, 2),
+        ("image_size", image_size, 1),
+        ("in_channels", in_channels, 1),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"AlexNet: {name} is a whole number, {least} or more; got {value!r}")
     if columns not in UNITS:
         raise ValueError(f"AlexNet has 1 or 2 columns, got {columns!r}")
     if activation not in ACTIVATIONS:
         raise ValueError(f"AlexNet: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
-    if isinstance(without, str) or any(name not in REMOVABLE for name in without):
+    if not isinstance(without, Sequence) or isinstance(without, str) or any(name not in REMOVABLE for name in without):
         raise ValueError(f"AlexNet: without takes a list of layers from {', '.join(REMOVABLE)}; got {without!r}")
-    if not width > 0:
-        raise ValueError(f"AlexNet: width is positive, got {width!r}")
+    if not isinstance(width, (int, float)) or not 0 < width < 1000:
+        raise ValueError(f"AlexNet: width is a positive number, got {width!r}")
+    names = weight_std if isinstance(weight_std, Mapping) else {}
+    unknown = [name for name in names if name not in (*CONVOLUTIONS, *FULLY_CONNECTED, "fc8")]
+    if unknown:
+        raise ValueError(f"AlexNet: weight_std names {unknown[0]!r}, which is none of its layers")
 
 
 def _places(devices: Sequence[str | mg.Device], columns: int) -> list[mg.Device]:
@@ -236,6 +260,7 @@ def layer_table(model: AlexNet) -> list[LayerRow]:
     """The layers of a net in order, found by sending one blank image through it."""
     outputs: dict[str, list[tuple[nn.Module, tuple[int, ...]]]] = {}
     handles = []
+    training = model.training
     for path, module in model.named_modules():
         name = path.rpartition(".")[2]
         if not module._modules and not name.endswith(("_act", "_drop")):
@@ -247,8 +272,9 @@ def layer_table(model: AlexNet) -> list[LayerRow]:
     try:
         with mg.no_grad():
             blank = mg.zeros(1, model.in_channels, model.image_size, model.image_size, dtype=model.fc8.weight.dtype)
-            model(blank)
+            model.eval()(blank)
     finally:
+        model.train(training)
         for handle in handles:
             handle.remove()
     return [_row(name, layers) for name, layers in outputs.items()]
@@ -302,7 +328,7 @@ def main() -> None:
         "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.5 (default 2)"
     )
     columns = parser.parse_args().columns
-    print(format_table(layer_table(AlexNet(columns=columns).eval())))
+    print(format_table(layer_table(AlexNet(columns=columns))))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from minigrad import nn
 __all__ = ["RECIPES", "Recipe", "build_network", "parameter_groups"]
 
 
+NETWORKS = ("alexnet", "cifar10-80sec")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that decides what a run learns, besides data, seed and devices.
@@ -80,6 +83,21 @@ class Recipe:
         except (KeyError, TypeError) as error:
             raise ValueError(f"a recipe is incomplete ({error})") from error
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a number that is none, or a network that there is not."""
+        if self.network not in NETWORKS:
+            raise ValueError(f"a recipe's network is one of {', '.join(NETWORKS)}; got {self.network!r}")
+        for name in ("rescale", "epochs", "batch_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"a recipe's {name} is a whole number, 1 or more; got {getattr(self, name)!r}")
+        for name in ("lr", "momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops"):
+            if not isinstance(getattr(self, name), (int, float)) or not getattr(self, name) >= 0:
+                raise ValueError(f"a recipe's {name} is a number, 0 or more; got {getattr(self, name)!r}")
+
+
+# In a net this small N(0, 0.01) would not start to learn. conv1 sees values of the size of 60 and starts small, so that
+# what it learns shows in its filters.
+SHAPES_WEIGHT_STD = {"conv1": 0.002} | dict.fromkeys(("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"))
 
 RECIPES = {
     recipe.name: recipe
@@ -88,13 +106,14 @@ RECIPES = {
             name="shapes",
             summary="a small AlexNet on pictures that the project draws: minutes on a laptop",
             network="alexnet",
-            network_options={"image_size": 64, "width": 0.25, "weight_std": None},
+            network_options={"image_size": 64, "width": 0.25, "weight_std": SHAPES_WEIGHT_STD},
             data="shapes",
             rescale=72,
             augmentation=Augmentation(crop=64),
+            batch_size=64,
             epochs=12,
-            lr=0.002,
-            drop_epochs=(10,),
+            lr=0.004,
+            drop_epochs=(11,),
         ),
         Recipe(
             name="cifar10-80sec",
@@ -137,7 +156,10 @@ def build_network(recipe: Recipe, num_classes: int, in_channels: int, devices: S
             raise ValueError(f"the network of {recipe.name} has one column and takes one device, got {len(devices)}")
         return cifar10_80sec(num_classes, in_channels, devices[0])
     options = {"in_channels": in_channels, **recipe.network_options}
-    return AlexNet(num_classes, devices=devices, **options)
+    try:
+        return AlexNet(num_classes, devices=devices, **options)
+    except TypeError as error:
+        raise ValueError(f"the recipe {recipe.name} does not fit AlexNet ({error})") from error
 
 
 def parameter_groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:

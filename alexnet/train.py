@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from alexnet.data import DataSet, open_dataset
+from alexnet.data import open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
@@ -113,8 +113,11 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         recipe["epochs"] = args.epochs or recipe["epochs"]
         settings["data"] = args.data or settings["data"]
         settings["devices"] = args.devices or settings["devices"]
+        if not isinstance(settings["data"], str) or not isinstance(settings["seed"], int):
+            raise TypeError("data or seed")
+        settings["devices"] = [str(mg.device(name)) for name in settings["devices"]]
     except (KeyError, TypeError) as error:
-        raise RunError(f"{folder.settings} is not the recipe of a run ({error} is missing)") from None
+        raise RunError(f"{folder.settings} is not the recipe of a run: {error} is missing or wrong") from None
     return folder, settings
 
 
@@ -122,8 +125,9 @@ def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
     path = trainer.folder.path
+    resume = f"python -m alexnet.train --resume --out {path}"
     if not epochs:
-        return f"Stopped before the end of an epoch; go on with: python -m alexnet.train --resume --out {path}"
+        return f"Stopped before the end of an epoch; go on with: {resume}"
     best = min(epochs, key=lambda line: float(line["val_top1"]))
     lines = ["", "validation error      top-1     top-5"]
     for name, line in (("last", epochs[-1]), ("best", best)):
@@ -131,41 +135,48 @@ def _closing_table(trainer: Trainer) -> str:
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
     lines += ["", f"{path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
-    if trainer.recipe.name == "shapes":
+    if trainer.progress.epoch <= trainer.recipe.epochs:
+        lines.append(f"Stopped in epoch {trainer.progress.epoch}; go on with: {resume}")
+    elif trainer.recipe.name == "shapes":
         lines.append(
             "Next, look at the pictures there, or try CIFAR-10: "
             "python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz"
         )
     else:
-        lines.append(
-            f"Next, train longer: python -m alexnet.train --resume --out {path} --epochs {epochs[-1]['epoch'] + 10}"
-        )
+        lines.append(f"Next, train longer: {resume} --epochs {epochs[-1]['epoch'] + 10}")
     return "\n".join(lines)
-
-
-def _open(settings: dict[str, Any]) -> DataSet:
-    return open_dataset(settings["data"], settings["seed"])
 
 
 def train(args: argparse.Namespace) -> None:
     """Carry out the command."""
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     recipe = Recipe.from_json(settings["recipe"])
-    state = folder.restore() if args.resume else None
-    data = _open(settings)
+    data = open_dataset(settings["data"], settings["seed"])
     print(
         f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
         f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
         flush=True,
     )
     trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
-    if state is None:
-        folder.create(settings)
+    if args.resume:
+        _continue(trainer, settings)
     else:
-        trainer.load_state(state)
-        folder.append({"event": "resume", "epoch": trainer.progress.epoch, "step": trainer.progress.step})
+        folder.create(settings)
     trainer.run(recipe.epochs, args.steps)
     print(_closing_table(trainer))
+
+
+def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
+    """Bring a trainer to where its run was stopped."""
+    state = trainer.folder.restore()
+    if state is not None:
+        trainer.load_state(state)
+    trainer.folder.write_settings(settings)
+    progress = trainer.progress
+    if progress.epoch > trainer.recipe.epochs:
+        print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
+    else:
+        trainer.folder.append({"event": "resume", "epoch": progress.epoch, "step": progress.step})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -174,9 +185,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train(args)
     except KeyboardInterrupt:
-        print("\nstopped; --resume goes on from the last finished epoch", file=sys.stderr)
+        print("\nstopped; --resume goes on from the last checkpoint", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except MemoryError as error:
+        print(f"python -m alexnet.train: error: out of memory ({error}); try --batch-size", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, mg.DeviceMismatchError) as error:
         print(f"python -m alexnet.train: error: {error}", file=sys.stderr)
         return 2
     return 0

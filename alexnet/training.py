@@ -102,6 +102,7 @@ class Trainer:
         self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
         statistics = train.statistics(DATA_WORKERS, progress=True)
+        val.read(DATA_WORKERS, progress=True)
         arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
         self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
         self.progress = Progress()
@@ -234,7 +235,7 @@ class Trainer:
 
     def draw(self) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""
-        title = f"{self.recipe.name} on {self.data.name}"
+        title = f"recipe {self.recipe.name}, data {self.data.name}"
         figures.save_figure(figures.curves(self.folder.epochs(), title), self.folder.path / "curves.png")
         columns = figures.first_filters(self.model)
         figures.save_figure(figures.filters(columns), self.folder.path / "filters.png")

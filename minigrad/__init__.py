@@ -10,10 +10,11 @@ Names, argument order and defaults are PyTorch's wherever PyTorch has the thing.
 """
 
 from minigrad import checkpoint, functional, nn, optim
+from minigrad.creation import cat, ones, randn, tensor, zeros
 from minigrad.device import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.gradcheck import GradcheckError, gradcheck
 from minigrad.random import manual_seed
-from minigrad.tensor import Tensor, cat, no_grad, ones, randn, tensor, zeros
+from minigrad.tensor import Tensor, no_grad
 
 __all__ = [
     "Device",

@@ -117,7 +117,7 @@ def device(name: str | Device) -> Device:
         ValueError: there is no such device; the message lists those there are.
     """
     if isinstance(name, Device):
-        return name
+        return _device_by_name(str(name))
     if not isinstance(name, str):
         raise TypeError(f"a device is named by a string such as 'cpu:0', got {name!r}")
     return _device_by_name(name)

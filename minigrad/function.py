@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 from minigrad.device import DeviceArray
 
-__all__ = ["Function"]
+__all__ = ["Function", "Gradients"]
+
+Gradients = tuple[DeviceArray | None, ...]  # one an input; None where it is not needed
 
 
 class Function:

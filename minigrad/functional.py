@@ -98,8 +98,8 @@ def conv2d(
     """
     same_dtype("conv2d", x, weight, *(() if bias is None else (bias,)))
     _check_image("conv2d", x)
-    strides, sides = _pair("conv2d", "stride", stride, 1), _sides("conv2d", padding)
-    groups = _integer("conv2d", "groups", groups, 1)
+    strides, sides = check_pair("conv2d", "stride", stride, 1), _sides("conv2d", padding)
+    groups = check_count("conv2d", "groups", groups, 1)
     if weight.ndim != 4:
         raise ValueError(f"conv2d: the weight has shape (filters, channels, height, width), got {weight.shape}")
     if x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
@@ -154,7 +154,7 @@ def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float =
         size: number of channels in a window.
     """
     _check_image("local_response_norm", _floating("local_response_norm", x))
-    size = _integer("local_response_norm", "size", size, 1)
+    size = check_count("local_response_norm", "size", size, 1)
     options = {"size": size, "alpha": float(alpha), "beta": float(beta), "k": float(k)}
     return apply(normalisation.LocalResponseNorm, x, **options)
 
@@ -218,25 +218,25 @@ def _floating(name: str, x: Tensor) -> Tensor:
     return x
 
 
-def _integer(name: str, what: str, value: Any, least: int) -> int:
+def check_count(name: str, what: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{name}: {what} is an integer, {least} or more; got {value!r}")
     return int(value)
 
 
-def _pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
+def check_pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:
         raise ValueError(f"{name}: {what} is an integer or (h, w), got {value!r}")
-    return _integer(name, what, pair[0], least), _integer(name, what, pair[1], least)
+    return check_count(name, what, pair[0], least), check_count(name, what, pair[1], least)
 
 
 def _sides(name: str, padding: Any) -> tuple[int, int, int, int]:
     """(top, bottom, left, right)."""
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
-        top, bottom, left, right = (_integer(name, "padding", side, 0) for side in padding)
+        top, bottom, left, right = (check_count(name, "padding", side, 0) for side in padding)
         return top, bottom, left, right
-    h, w = _pair(name, "padding", padding, 0)
+    h, w = check_pair(name, "padding", padding, 0)
     return h, h, w, w
 
 
@@ -262,9 +262,9 @@ def _check_window(name: str, x: Tensor, kernel_size: tuple[int, ...], sides: tup
 def _pooling(name: str, x: Tensor, kernel_size: Any, stride: Any, padding: Any) -> dict[str, Any]:
     """Checked arguments that both kinds of pooling share."""
     _check_image(name, _floating(name, x))
-    size = _pair(name, "kernel_size", kernel_size, 1)
-    strides = size if stride is None else _pair(name, "stride", stride, 1)
-    h, w = _pair(name, "padding", padding, 0)
+    size = check_pair(name, "kernel_size", kernel_size, 1)
+    strides = size if stride is None else check_pair(name, "stride", stride, 1)
+    h, w = check_pair(name, "padding", padding, 0)
     if 2 * h > size[0] or 2 * w > size[1]:
         raise ValueError(f"{name}: padding is at most half a window, got padding {(h, w)} for windows of {size}")
     sides = (h, h, w, w)

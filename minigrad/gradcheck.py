@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.tensor import Tensor, no_grad, tensor
+from minigrad.creation import tensor
+from minigrad.tensor import Tensor, no_grad
 
 __all__ = ["GradcheckError", "gradcheck"]
 
@@ -22,7 +23,7 @@ class GradcheckError(AssertionError):
 
 def gradcheck(
     function: Callable[..., Any],
-    inputs: Sequence[Tensor | np.ndarray],
+    inputs: Sequence[Tensor | np.ndarray] | Tensor | np.ndarray,
     *,
     eps: float = 1e-6,
     rtol: float = 1e-5,
@@ -39,7 +40,7 @@ def gradcheck(
     Args:
         function: takes the inputs as tensors; returns a tensor or a tuple of tensors; always the same for the same
             inputs.
-        inputs: float64 arrays or tensors. All float64 inputs are checked; integer ones are passed on.
+        inputs: float64 arrays or tensors, or a single one. All float64 inputs are checked; integer ones are passed on.
         eps: half the distance of the two points.
         rtol, atol: a difference up to atol + rtol * |number| is allowed.
         seed: of the cotangents and directions.
@@ -52,6 +53,8 @@ def gradcheck(
         TypeError: an input is float32, in which differences say nothing.
         ValueError: the function gives another value when called again.
     """
+    if isinstance(inputs, (Tensor, np.ndarray)):
+        inputs = [inputs]
     arrays = [np.array(x.numpy() if isinstance(x, Tensor) else x) for x in inputs]
     places = [x.device if isinstance(x, Tensor) else "cpu" for x in inputs]
     for number, array in enumerate(arrays):
@@ -84,7 +87,11 @@ def gradcheck(
 
 
 def _tuple(outputs: Any) -> tuple[Tensor, ...]:
-    return outputs if isinstance(outputs, tuple) else (outputs,)
+    result = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+    for y in result:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"gradcheck: the function returns a tensor or a tuple of them, got {type(y).__name__}")
+    return result
 
 
 def _backward(outputs: tuple[Tensor, ...], cotangents: list[np.ndarray]) -> None:

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from minigrad import functional as F
 from minigrad import init
+from minigrad.creation import zeros
 from minigrad.device import Device
-from minigrad.functional import Padding, Size
-from minigrad.tensor import Tensor, no_grad, zeros
+from minigrad.functional import Padding, Size, check_count, check_pair
+from minigrad.tensor import Tensor, no_grad
 
 __all__ = [
     "AvgPool2d",
@@ -79,7 +80,12 @@ class Module:
             object.__setattr__(self, name, value)
         return self
 
+    def __init__(self) -> None:
+        """Without arguments: a subclass that takes none need not define it."""
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._parameters and isinstance(value, Tensor) and not isinstance(value, Parameter):
+            raise TypeError(f"{type(self).__name__}.{name} is a parameter; assign nn.Parameter(tensor), or None")
         self._parameters.pop(name, None)
         self._modules.pop(name, None)
         if isinstance(value, Parameter):
@@ -100,12 +106,12 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         try:
             output = self.forward(*inputs, **options)
-        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            for hook in list(self._hooks.values()):
+                replacement = hook(self, inputs, output)
+                output = output if replacement is None else replacement
+        except (ValueError, TypeError, IndexError, RuntimeError, MemoryError) as error:
             self._locate(error)
             raise
-        for hook in list(self._hooks.values()):
-            replacement = hook(self, inputs, output)
-            output = output if replacement is None else replacement
         return output
 
     def _locate(self, error: Exception) -> None:
@@ -113,8 +119,10 @@ class Module:
         if len(error.args) != 1 or not isinstance(error.args[0], str):
             return
         failed, message = getattr(error, "_minigrad_origin", (self, error.args[0]))
+        path = next((name for name, module in self.named_modules() if module is failed), None)
+        if path is None:  # a module that was not assigned to an attribute: what it said of itself is the message
+            failed, message, path = self, error.args[0], ""
         error._minigrad_origin = failed, message  # type: ignore[attr-defined]
-        path = next((name for name, module in self.named_modules() if module is failed), "")
         error.args = (f"{path}: {message}" if path else message,)
 
     def register_forward_hook(self, hook: Hook) -> HookHandle:
@@ -186,8 +194,11 @@ class Module:
             )
         values = {name: np.asarray(state[name]) for name in own if name in state}
         for name, value in values.items():
-            if value.shape != own[name].shape:
-                raise ValueError(f"{name} has shape {own[name].shape}, the state holds {value.shape}")
+            if value.shape != own[name].shape or value.dtype.kind not in "fiu":
+                raise ValueError(
+                    f"{name} is {own[name].dtype} of shape {own[name].shape}, "
+                    f"the state holds {value.dtype} of shape {value.shape}"
+                )
         for name, value in values.items():
             parameter = own[name]
             parameter.array = parameter.device.backend.from_host(value.astype(parameter.dtype), parameter.device)
@@ -203,12 +214,14 @@ class Module:
         return self.train(False)
 
     def to(self: M, target: str | Device | npt.DTypeLike) -> M:
-        """Move the parameters and their gradients to a device, or convert them to a dtype, in place."""
+        """Move the parameters and their gradients to a device, or convert them to float32 or float64, in place."""
         with no_grad():
             for parameter in self.parameters():
-                parameter.array = parameter.to(target).array
-                if parameter.grad is not None:
-                    parameter.grad = parameter.grad.to(target)
+                moved, gradient = parameter.to(target), parameter.grad
+                if moved.dtype.kind != "f":
+                    raise TypeError(f"parameters are float32 or float64, not {moved.dtype}")
+                parameter.array = moved.array
+                parameter.grad = None if gradient is None else gradient.to(target)
         return self
 
     def zero_grad(self) -> None:
@@ -231,12 +244,13 @@ class Module:
         """The table of layers that Jupyter shows."""
         rows = []
         for path, module in self.named_modules():
-            if module._modules:
+            if module._modules and not module._parameters:
                 continue
             own = list(module._parameters.values())
             shapes = ", ".join(" &times; ".join(map(str, p.shape)) for p in own)
             places = ", ".join(dict.fromkeys(str(p.device) for p in own))
-            cells = (html.escape(path), html.escape(repr(module)), shapes, f"{sum(p.size for p in own):,}", places)
+            layer = repr(module) if not module._modules else type(module).__name__
+            cells = (html.escape(path), html.escape(layer), shapes, f"{sum(p.size for p in own):,}", places)
             rows.append("".join(f"<td>{cell}</td>" for cell in cells))
         total = sum(p.size for p in self.parameters())
         head = "".join(f"<th>{name}</th>" for name in ("path", "layer", "parameters", "count", "device"))
@@ -258,6 +272,8 @@ class Sequential(Module):
         for name, module in named.items():
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential takes modules, got {type(module).__name__} as {name!r}")
+            if hasattr(self, name):
+                raise ValueError(f"Sequential: a module cannot be called {name!r}, which every module has already")
             setattr(self, name, module)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -269,7 +285,9 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __getitem__(self, index: int) -> Module:
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return Sequential(OrderedDict(list(self._modules.items())[index]))
         return list(self._modules.values())[index]
 
     def __iter__(self) -> Iterator[Module]:
@@ -311,15 +329,16 @@ class Conv2d(Module):
         bias: bool = True,
         device: str | Device = "cpu",
     ) -> None:
+        check_count("Conv2d", "in_channels", in_channels, 1)
+        check_count("Conv2d", "out_channels", out_channels, 1)
+        check_pair("Conv2d", "stride", stride, 1)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.stride, self.padding = stride, padding
-        self.kernel_size = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
-        if min(self.kernel_size) < 1:
-            raise ValueError(f"Conv2d: kernel_size is 1 or more, got {kernel_size!r}")
+        self.kernel_size = check_pair("Conv2d", "kernel_size", kernel_size, 1)
         bound = 1 / sqrt(in_channels // groups * self.kernel_size[0] * self.kernel_size[1])
         shape = out_channels, in_channels // groups, *self.kernel_size
         self.weight = _uniform_parameter(*shape, bound=bound, device=device)
@@ -419,11 +438,14 @@ class Tanh(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, product of the rest)."""
+    """The axes from `start_dim` to `end_dim` made one: by default all but the batch."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Keep axis 0, make the others one."""
-        return x.flatten(1)
+        """(N, ...) to (N, product of the rest)."""
+        return x.flatten(self.start_dim, self.end_dim)
 
 
 class CrossEntropyLoss(Module):

@@ -23,8 +23,8 @@ class SGD:
     multiplies by the rate outside, which differs from this at a change of rate, and only there.)
 
     Args:
-        parameters: tensors that require a gradient, or groups: dicts with "params" and any of "lr", "momentum" and
-            "weight_decay" that shall differ from the arguments below.
+        parameters: tensors (those that require no gradient are left alone), or groups: dicts with "params" and any of
+            "lr", "momentum" and "weight_decay" that shall differ from the arguments below.
         lr: learning rate.
         momentum: how much of the last step is kept.
         weight_decay: pull of the weights towards 0.
@@ -46,9 +46,8 @@ class SGD:
             raise ValueError("SGD was given no parameters")
         groups = given if all(isinstance(group, dict) for group in given) else [{"params": given}]
         self.param_groups: list[dict[str, Any]] = [self._group(group, defaults) for group in groups]
-        self._velocities: dict[int, DeviceArray | None] = {}
-        parameter_ids = [id(parameter) for parameter in self._parameters()]
-        if len(set(parameter_ids)) < len(parameter_ids):
+        self._velocities: dict[int, DeviceArray] = {}  # by the parameter's number, in order of the groups
+        if len({id(parameter) for parameter in self._parameters()}) < len(self._parameters()):
             raise ValueError("SGD was given a parameter twice")
 
     @staticmethod
@@ -60,8 +59,10 @@ class SGD:
             )
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         for parameter in params:
-            if not isinstance(parameter, Tensor) or not parameter.requires_grad or parameter._function is not None:
-                raise TypeError(f"SGD updates tensors made with requires_grad=True, got {type(parameter).__name__}")
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"SGD updates tensors, got {type(parameter).__name__}")
+            if parameter._function is not None or parameter.dtype.kind != "f":
+                raise TypeError("SGD updates float32 and float64 tensors that were not computed from others")
         result = {**defaults, **group, "params": params}
         for name in defaults:
             value = result[name]
@@ -78,28 +79,34 @@ class SGD:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Update every parameter that has a gradient, in place, by one fused kernel each."""
+        """Give every parameter that has a gradient its next value, by one fused kernel each.
+
+        Those that no longer require one are frozen: they keep their value.
+        """
+        number = -1
         for group in self.param_groups:
+            rates = group["lr"], group["momentum"], group["weight_decay"]
             for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                w, backend = parameter.array, parameter.device.backend
-                velocity = self._velocities.get(id(parameter))
-                if velocity is None and group["momentum"]:
-                    velocity = backend.full(w.shape, 0, w.dtype, w.device)
-                elif velocity is not None and (velocity.device, velocity.dtype) != (w.device, w.dtype):
-                    velocity = Tensor(velocity).to(w.device).to(w.dtype).array  # the module was moved by .to
-                self._velocities[id(parameter)] = velocity
-                gradient = parameter.grad.array
-                backend.sgd_update(w, gradient, velocity, group["lr"], group["momentum"], group["weight_decay"])
+                number += 1
+                if parameter.grad is not None and parameter.requires_grad:
+                    velocity = self._velocity(number, parameter) if group["momentum"] else None
+                    update = parameter.device.backend.sgd_update
+                    parameter.array = update(parameter.array, parameter.grad.array, velocity, *rates)
+
+    def _velocity(self, number: int, parameter: Tensor) -> DeviceArray:
+        """The velocity of a parameter where that is now, in its dtype and memory order; zeros at first."""
+        w, backend = parameter.array, parameter.device.backend
+        velocity = self._velocities.get(number)
+        if velocity is None:
+            velocity = backend.full(w.shape, 0, w.dtype, w.device)
+        elif (velocity.device, velocity.dtype) != (w.device, w.dtype):
+            velocity = Tensor(velocity).to(w.device).to(w.dtype).array  # the module was moved by .to
+        self._velocities[number] = backend.reorder(velocity, w.batch_last)
+        return self._velocities[number]
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The velocities on the host, by the parameter's number in order of the groups; rates are not state."""
-        return {
-            str(number): velocity.device.backend.to_host(velocity)
-            for number, parameter in enumerate(self._parameters())
-            if (velocity := self._velocities.get(id(parameter))) is not None
-        }
+        return {str(number): v.device.backend.to_host(v) for number, v in sorted(self._velocities.items())}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue with the velocities that `state_dict` gave for the same parameters.
@@ -108,11 +115,11 @@ class SGD:
             ValueError: a number or a shape does not fit; nothing is changed then.
         """
         parameters = self._parameters()
-        velocities: dict[int, DeviceArray | None] = {}
+        velocities: dict[int, DeviceArray] = {}
         for name, value in state.items():
             if not name.isdecimal() or int(name) >= len(parameters) or parameters[int(name)].shape != value.shape:
                 raise ValueError(f"the velocity {name!r} of shape {value.shape} belongs to no parameter here")
             parameter = parameters[int(name)]
             copy = parameter.device.backend.from_host(value.astype(parameter.dtype), parameter.device)
-            velocities[id(parameter)] = copy
+            velocities[int(name)] = copy
         self._velocities = velocities

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from math import prod
 from types import EllipsisType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,8 @@ import numpy.typing as npt
 from minigrad.device import Device, DeviceArray, check_same_device, device
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
-from minigrad.random import default_generator
 
-__all__ = ["Tensor", "apply", "cat", "is_recording", "no_grad", "ones", "randn", "tensor", "zeros"]
+__all__ = ["Largest", "Tensor", "apply", "checked_dtype", "is_recording", "no_grad", "same_dtype"]
 
 Index = int | slice | EllipsisType | tuple[Any, ...]
 Dims = int | Sequence[int] | None
@@ -34,15 +33,25 @@ def is_recording() -> bool:
     return getattr(_state, "recording", True)
 
 
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
+class no_grad(contextlib.ContextDecorator):  # noqa: N801 - PyTorch's name
     """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory."""
-    before = is_recording()
-    _state.recording = False
-    try:
-        yield
-    finally:
-        _state.recording = before
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(is_recording())
+        _state.recording = False
+
+    def __exit__(self, *exception: object) -> None:
+        _state.recording = self._before.pop()
+
+
+class Largest(NamedTuple):
+    """What `Tensor.max(dim)` returns."""
+
+    values: Tensor
+    indices: Tensor
 
 
 class Tensor:
@@ -61,8 +70,10 @@ class Tensor:
     __array_ufunc__ = None  # so that `ndarray + tensor` asks Tensor.__radd__, which can say what to do
 
     def __init__(self, array: DeviceArray, requires_grad: bool = False) -> None:
+        if not isinstance(array, DeviceArray):
+            raise TypeError(f"Tensor wraps a DeviceArray, got {type(array).__name__}; make a tensor with mg.tensor")
         self.array = array
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         self._function: Function | None = None
         self._requires_grad = False
         self.requires_grad = requires_grad
@@ -107,6 +118,17 @@ class Tensor:
             raise RuntimeError("a computed tensor cannot stop requiring its gradient; use .detach()")
         self._requires_grad = bool(value)
 
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have added up: a tensor like this one, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            _check_gradient("grad", self, value)
+        self._grad = value
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a tensor without axes has no length")
@@ -147,6 +169,15 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.item())
 
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if isinstance(other, (Tensor, np.ndarray, numbers.Number)):
+            raise TypeError("tensors are not compared by == and !=; compare the arrays of .numpy()")
+        return NotImplemented
+
     # other places, dtypes and graphs
 
     def detach(self) -> Tensor:
@@ -163,7 +194,7 @@ class Tensor:
             return self if where == self.device else apply(shape.To, self, target=where)
         if target is None:
             raise TypeError("to() takes a device such as 'cpu:1' or a dtype such as np.float64")
-        dtype = _checked_dtype(target)
+        dtype = checked_dtype(target)
         source = self if dtype.kind == "f" else self.detach()  # integers have no gradient
         return self if dtype == self.dtype else apply(arithmetic.Cast, source, dtype=dtype)
 
@@ -257,7 +288,7 @@ class Tensor:
         return apply(reduction.Mean, self, dims=dims, keepdim=keepdim) if dims else self
 
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """Largest value of all (a tensor), or along the axis `dim`: (values, indices), the first among equals.
+        """Largest value of all (a tensor), or along `dim` a named pair (values, indices), the first among equals.
 
         The whole gradient goes to the value that was returned.
         """
@@ -269,15 +300,16 @@ class Tensor:
         """Index of the largest value along the axis `dim`, or in C order of all; int64, the first among equals."""
         x = self.detach()
         if dim is None:
-            return self._max(x.reshape(-1), 0, False)[1]
+            index = self._max(x.reshape(-1), 0, False).indices
+            return index.reshape((1,) * self.ndim) if keepdim else index
         return self._max(x, self._dim(dim), keepdim)[1]
 
     @staticmethod
-    def _max(x: Tensor, dim: int, keepdim: bool) -> tuple[Tensor, Tensor]:
+    def _max(x: Tensor, dim: int, keepdim: bool) -> Largest:
         if 0 in x.shape:
             raise ValueError(f"the maximum of an empty tensor does not exist (shape {x.shape})")
         values, function = _apply(reduction.Max, (x,), {"dim": dim, "keepdim": keepdim})
-        return values, Tensor(cast(reduction.Max, function).indices)
+        return Largest(values, Tensor(cast(reduction.Max, function).indices))
 
     # shape
 
@@ -369,7 +401,8 @@ class Tensor:
                 )
             start = self.device.backend.full(self.shape, 1, self.dtype, self.device)
         else:
-            start = _checked_gradient(self, gradient)
+            _check_gradient("backward", self, gradient)
+            start = gradient.array
         if self._function is None:
             _accumulate(self, start)
         else:
@@ -380,16 +413,16 @@ class Tensor:
         self.grad = None
 
 
-def _checked_gradient(x: Tensor, gradient: Tensor) -> DeviceArray:
+def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
+    """Raise unless the gradient is a tensor with the shape, dtype and device of x."""
     if not isinstance(gradient, Tensor):
-        raise TypeError(f"backward takes the gradient as a tensor, got {type(gradient).__name__}")
-    check_same_device("backward", (x.array, gradient.array))
+        raise TypeError(f"{name}: a gradient is a tensor, got {type(gradient).__name__}; make one with mg.tensor")
+    check_same_device(name, (x.array, gradient.array))
     if gradient.shape != x.shape or gradient.dtype != x.dtype:
         raise ValueError(
-            f"backward: the gradient has shape {gradient.shape} and dtype {gradient.dtype}, "
+            f"{name}: the gradient has shape {gradient.shape} and dtype {gradient.dtype}, "
             f"the tensor {x.shape} and {x.dtype}"
         )
-    return gradient.array
 
 
 def _accumulate(leaf: Tensor, dx: DeviceArray) -> None:
@@ -476,6 +509,8 @@ def _operand(name: str, value: Any, other: Any) -> Tensor:
         dtype = other.dtype
         if dtype.kind != "f" and not isinstance(value, numbers.Integral):
             dtype = np.dtype(np.float32)
+        if dtype.kind != "f" and not np.iinfo(dtype).min <= float(value) <= np.iinfo(dtype).max:
+            raise ValueError(f"{name}: {value} does not fit the other operand's dtype, {dtype}; convert it with .to")
         return Tensor(other.device.backend.full((), value, dtype, other.device))
     raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
 
@@ -507,7 +542,7 @@ def same_dtype(name: str, *tensors: Tensor) -> None:
         raise TypeError(f"{name} takes tensors of one floating-point dtype, got {given}; convert with .to(np.float32)")
 
 
-# making tensors
+# dtypes
 
 
 def _is_dtype_name(name: str) -> bool:
@@ -518,81 +553,9 @@ def _is_dtype_name(name: str) -> bool:
     return True
 
 
-def _checked_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def checked_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype, if tensors can have it: float32, float64 or an integer type."""
     result = np.dtype(dtype)
     if result.kind not in "iu" and result not in (np.float32, np.float64):
         raise TypeError(f"tensors hold float32, float64 or integers, not {result}; convert with .astype first")
     return result
-
-
-def tensor(
-    array: npt.ArrayLike, device: str | Device = "cpu", dtype: npt.DTypeLike | None = None, requires_grad: bool = False
-) -> Tensor:
-    """A tensor with a copy of the given numbers.
-
-    Args:
-        array: a NumPy array, whose dtype is kept, or (nested lists of) Python numbers, which become float32 or int64.
-        device: where it shall live.
-        dtype: float32, float64 or an integer type, if not the one that follows from `array`.
-        requires_grad: whether gradients are wanted.
-    """
-    values = np.asarray(array)
-    if dtype is None and not isinstance(array, (np.ndarray, np.generic, Tensor)) and values.dtype == np.float64:
-        dtype = np.float32
-    values = values.astype(_checked_dtype(values.dtype if dtype is None else dtype), copy=False)
-    where = _device(device)
-    return Tensor(where.backend.from_host(values, where), requires_grad)
-
-
-_device = device  # the functions below have a parameter of that name
-
-
-def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike) -> DeviceArray:
-    where = _device(device)
-    return cast(DeviceArray, where.backend.full(_sizes(sizes), value, _checked_dtype(dtype), where))
-
-
-def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """zeros(2, 3) and zeros((2, 3)) mean the same."""
-    shape_ = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-    if any(not isinstance(n, numbers.Integral) or n < 0 for n in shape_):
-        raise ValueError(f"a shape is made of non-negative integers, got {shape_}")
-    return tuple(int(n) for n in shape_)
-
-
-def zeros(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of zeros."""
-    return Tensor(_filled(0, shape, device, dtype), requires_grad)
-
-
-def ones(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of ones."""
-    return Tensor(_filled(1, shape, device, dtype), requires_grad)
-
-
-def randn(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
-) -> Tensor:
-    """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
-    return tensor(default_generator.normal(_sizes(shape)), device, dtype, requires_grad)
-
-
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors joined along an axis; their other axes, dtypes and devices agree."""
-    tensors = list(tensors)
-    if not tensors or not all(isinstance(x, Tensor) for x in tensors):
-        raise TypeError("cat takes a list of at least one tensor")
-    first = tensors[0]
-    axis = first._dim(dim)
-    for x in tensors[1:]:
-        if x.ndim != first.ndim or any(
-            a != b for at, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if at != axis
-        ):
-            raise ValueError(f"cat: the shapes {first.shape} and {x.shape} differ in more than axis {axis}")
-        if x.dtype != first.dtype:
-            raise TypeError(f"cat: the dtypes {first.dtype} and {x.dtype} differ; convert with .to")
-    return apply(shape.Cat, *tensors, dim=axis)

@@ -220,11 +220,19 @@ def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
 
 
 def check_sgd(
-    shape: tuple[int, ...], dtype: type, lr: float, momentum: float, weight_decay: float, seed: int, device: str
+    shape: tuple[int, ...],
+    dtype: type,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    seed: int,
+    device: str,
+    batch_last: bool = False,
 ) -> None:
     """Five steps with gradients and rates that change: the rate inside the momentum shows where the rate changes."""
     w, v = moderate(shape, seed), np.zeros(shape)
     parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
+    parameter.array = parameter.device.backend.reorder(parameter.array, batch_last)
     optimizer = optim.SGD([parameter], lr, momentum, weight_decay)
     for step in range(5):
         rate = lr / (1 + step)

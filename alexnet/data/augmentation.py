@@ -52,7 +52,7 @@ def augment(
     Args:
         images: uint8 (b, C, S, S).
         indices: integers (b,), the pictures' places in their split.
-        epoch: counts from 0.
+        epoch: its number; the same number gives the same crops.
         seed: a non-negative integer below 2^63.
         augmentation: what to do.
         statistics: of the training set; its mean has the shape (C, S, S).

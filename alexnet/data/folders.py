@@ -109,6 +109,8 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, and nothing says which of them is white")
     if image.mode.startswith("I"):  # Pillow would clip 16 bits to 255
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "P" and "transparency" in image.info:  # Pillow's own advice for such palettes

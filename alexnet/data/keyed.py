@@ -20,7 +20,7 @@ def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarra
 
     Args:
         seed: a non-negative integer below 2^64.
-        epoch: counts from 0, below 2^32.
+        epoch: a non-negative integer below 2^32.
         purpose: one of the constants above.
         indices: integers (n,), below 2^32.
 
@@ -31,6 +31,7 @@ def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarra
     counter[:, 0] = indices
     counter[:, 1] = epoch
     counter[:, 2] = purpose
+    counter[:, 3] = 1 << 31  # apart from the streams of dropout, whose last word is small
     return philox4x32(counter, (seed & 0xFFFFFFFF, seed >> 32))
 
 

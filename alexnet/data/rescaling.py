@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
+from tqdm.auto import tqdm
 
+from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError, Split
 from alexnet.data.statistics import Statistics, cached_statistics
 
 __all__ = ["MEMORY_LIMIT", "RescaledSplit", "rescale", "rescaled_shape"]
 
+LONGEST = 8  # sides of a picture up to this ratio are resized whole
+READ_TOGETHER = 32  # pictures
 MEMORY_LIMIT = 4 * 2**30  # bytes; a split whose rescaled pictures take more is decoded anew in each epoch
 
 
@@ -34,6 +38,7 @@ def rescale(image: np.ndarray, size: int) -> np.ndarray:
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
         raise DataError(f"a picture is uint8 of shape (H, W, 1) or (H, W, 3), got {image.dtype} of shape {image.shape}")
+    image = _middle(image)
     height, width = rescaled_shape(image.shape[0], image.shape[1], size)
     if (height, width) != image.shape[:2]:
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
@@ -41,6 +46,14 @@ def rescale(image: np.ndarray, size: int) -> np.ndarray:
         image = resized.reshape(height, width, -1)
     top, left = (height - size) // 2, (width - size) // 2
     return np.ascontiguousarray(image[top : top + size, left : left + size].transpose(2, 0, 1))
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """The middle of a very long picture: what lies far outside the centre need not be resized, and may not fit."""
+    height, width = image.shape[:2]
+    longest = LONGEST * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    return image[top : height - top, left : width - left]
 
 
 class RescaledSplit:
@@ -88,6 +101,23 @@ class RescaledSplit:
             self._pixels[index] = rescale(self.split.image(int(index)), self.size)
             self._ready[index] = True
         return self._pixels[indices]
+
+    def read(self, workers: int = 2, progress: bool = False) -> None:
+        """Decode all pictures now, if they will be kept in memory: a damaged one is found before the work starts.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        if self._pixels is None or self._ready.all():
+            return
+        starts = range(0, len(self), READ_TOGETHER)
+        with tqdm(
+            total=len(self), desc="reading", unit="image", leave=False, disable=None if progress else True
+        ) as bar:
+            for pictures in made_ahead(
+                lambda i: self.batch(np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers
+            ):
+                bar.update(len(pictures))
 
     def statistics(self, workers: int = 2, progress: bool = False) -> Statistics:
         """Mean image and colour components of the split: computed once, then read from the user's cache folder.

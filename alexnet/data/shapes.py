@@ -97,8 +97,8 @@ class ShapesSplit(Split):
 
     def image(self, index: int) -> np.ndarray:
         """Picture `index`, drawn: uint8 (H, W, 3), sides from 72 to 128."""
-        stream = 2 * index + (self.part == "val")
-        rng = np.random.Generator(np.random.Philox(key=[self.seed, stream]))
+        stream = 2**63 + 2 * index + (self.part == "val")  # apart from the streams of initial weights, which are small
+        rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, stream], dtype=np.uint64)))
         return _picture(CLASSES[self.labels[index]], rng)
 
     @property

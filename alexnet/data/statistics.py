@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError
@@ -87,7 +87,7 @@ def measure(pictures: Pictures, workers: int = 2, progress: bool = False) -> Sta
             np.add(products, part_products, out=products)
         return len(chunk)
 
-    with tqdm(total=count, desc="mean image", unit="image", disable=not progress) as bar:
+    with tqdm(total=count, desc="mean image", unit="image", leave=False, disable=None if progress else True) as bar:
         for done in made_ahead(add, range(0, count, step), workers):
             bar.update(done)
     mean = (total / count).astype(np.float32)

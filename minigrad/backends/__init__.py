@@ -4,7 +4,8 @@ A kernel is a host function that takes DeviceArrays of one device, allocates its
 assume that shapes fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either
 memory order. Elementwise kernels, `cat`, slices off axis 0 and reshapes that keep axis 0 preserve the order;
 convolution, pooling, normalisation and `linear` return batch-last; everything else returns C order. Results do not
-depend on the number of threads.
+depend on the number of threads. An array is never written again once a kernel has returned it, so results may share
+memory with operands; the one exception is the velocity of `sgd_update`, which nobody else holds.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple
 of non-negative axes, `shape` the shape of the result. `*_grad` turn the gradient `dy` of a result into that of an
@@ -79,5 +80,5 @@ KERNELS: dict[str, str] = {
     "cross_entropy": "(logits, targets) -> (losses, softmax of the logits); ValueError for a target out of range",
     "cross_entropy_grad": "(dy, probabilities, targets) -> gradient of the logits, dy a loss's",
     "dropout": "(x, p, scale, seed, counter) -> scale x where a random word says so, else 0; its own gradient",
-    "sgd_update": "(w, g, v, lr, momentum, weight_decay) -> None; in place, the rule of `optim.SGD`; v may be None",
+    "sgd_update": "(w, g, v, lr, momentum, weight_decay) -> the next w; v, None or in the order of w, is changed",
 }

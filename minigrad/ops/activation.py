@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.device import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["ReLU", "Sigmoid", "Tanh"]
@@ -12,31 +13,31 @@ class ReLU(Function):
 
     name = "relu"
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.y = x.device.backend.relu(x)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.relu_grad(dy, self.y)
 
 
 class Tanh(Function):
     """y = tanh x, with derivative 1 - y^2."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.y = x.device.backend.tanh(x)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.tanh_grad(dy, self.y)
 
 
 class Sigmoid(Function):
     """y = 1 / (1 + e^-x), with derivative y (1 - y)."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.y = x.device.backend.sigmoid(x)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.sigmoid_grad(dy, self.y)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigrad.device import DeviceArray
-from minigrad.function import Function
+from minigrad.function import Function, Gradients
 
 __all__ = ["Abs", "Add", "Cast", "Div", "Exp", "Log", "Mul", "Neg", "Pow", "Sub"]
 
@@ -23,22 +25,22 @@ def sum_to(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
 class Add(Function):
     """z = x + y."""
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.shapes = x.shape, y.shape
         return x.device.backend.add(x, y)
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         return tuple(sum_to(dz, shape) if need else None for shape, need in zip(self.shapes, self.needs, strict=True))
 
 
 class Sub(Function):
     """z = x - y."""
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.shapes = x.shape, y.shape
         return x.device.backend.sub(x, y)
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         dx = sum_to(dz, self.shapes[0]) if self.needs[0] else None
         dy = dz.device.backend.neg(sum_to(dz, self.shapes[1])) if self.needs[1] else None
         return dx, dy
@@ -47,11 +49,11 @@ class Sub(Function):
 class Mul(Function):
     """z = x y."""
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.x, self.y = x, y
         return x.device.backend.mul(x, y)
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         mul = dz.device.backend.mul
         dx = sum_to(mul(dz, self.y), self.x.shape) if self.needs[0] else None
         dy = sum_to(mul(dz, self.x), self.y.shape) if self.needs[1] else None
@@ -61,12 +63,12 @@ class Mul(Function):
 class Div(Function):
     """z = x / y, so dz/dy = -z / y."""
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.x_shape, self.y = x.shape, y
         self.z = x.device.backend.div(x, y)
         return self.z
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         backend = dz.device.backend
         quotient = backend.div(dz, self.y)
         dx = sum_to(quotient, self.x_shape) if self.needs[0] else None
@@ -77,12 +79,12 @@ class Div(Function):
 class Pow(Function):
     """z = x^y: dz/dx = y x^(y - 1), dz/dy = z log x. Where y is 0 the first, where x is 0 the second counts as 0."""
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.x, self.y = x, y
         self.z = x.device.backend.pow(x, y)
         return self.z
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         backend = dz.device.backend
         dx = sum_to(backend.pow_grad_base(dz, self.x, self.y), self.x.shape) if self.needs[0] else None
         dy = sum_to(backend.pow_grad_exponent(dz, self.x, self.z), self.y.shape) if self.needs[1] else None
@@ -92,52 +94,52 @@ class Pow(Function):
 class Neg(Function):
     """y = -x."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         return x.device.backend.neg(x)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.neg(dy)
 
 
 class Exp(Function):
     """y = e^x, its own derivative."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.y = x.device.backend.exp(x)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.mul(dy, self.y)
 
 
 class Log(Function):
     """y = log x, the natural logarithm."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.x = x
         return x.device.backend.log(x)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.div(dy, self.x)
 
 
 class Abs(Function):
     """y = |x|, with derivative 0 at 0."""
 
-    def forward(self, x):
+    def forward(self, x: DeviceArray) -> DeviceArray:
         self.x = x
         return x.device.backend.abs(x)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.abs_grad(dy, self.x)
 
 
 class Cast(Function):
     """The same numbers in another dtype."""
 
-    def forward(self, x, dtype):
+    def forward(self, x: DeviceArray, dtype: Any) -> DeviceArray:
         self.dtype = x.dtype
         return x.device.backend.cast(x, dtype)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.cast(dy, self.dtype)

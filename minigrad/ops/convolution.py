@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from minigrad.function import Function
+from minigrad.device import DeviceArray
+from minigrad.function import Function, Gradients
 
 __all__ = ["Conv2d"]
 
@@ -15,12 +16,20 @@ class Conv2d(Function):
     image on two sides only.
     """
 
-    def forward(self, x, weight, bias, stride, padding, groups):
+    def forward(
+        self,
+        x: DeviceArray,
+        weight: DeviceArray,
+        bias: DeviceArray | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int, int, int],
+        groups: int,
+    ) -> DeviceArray:
         self.x, self.weight = x, weight
         self.geometry = stride, padding, groups
         return x.device.backend.conv2d(x, weight, bias, stride, padding, groups)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> Gradients:
         backend = dy.device.backend
         dx = dw = db = None
         if self.needs[0]:

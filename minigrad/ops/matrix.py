@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from minigrad.function import Function
+from minigrad.device import DeviceArray
+from minigrad.function import Function, Gradients
 
 __all__ = ["Linear", "MatMul"]
 
@@ -12,11 +13,11 @@ class MatMul(Function):
 
     name = "matmul"
 
-    def forward(self, x, y):
+    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.x, self.y = x, y
         return x.device.backend.matmul(x, y, False, False)
 
-    def backward(self, dz):
+    def backward(self, dz: DeviceArray) -> Gradients:
         matmul = dz.device.backend.matmul
         dx = matmul(dz, self.y, False, True) if self.needs[0] else None
         dy = matmul(self.x, dz, True, False) if self.needs[1] else None
@@ -26,11 +27,11 @@ class MatMul(Function):
 class Linear(Function):
     """y = x weight^T + bias, for x (N, in), weight (out, in), bias (out,) or None: a fully-connected layer."""
 
-    def forward(self, x, weight, bias):
+    def forward(self, x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
         self.x, self.weight = x, weight
         return x.device.backend.linear(x, weight, bias)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> Gradients:
         backend = dy.device.backend
         dx = backend.linear_grad_input(dy, self.weight) if self.needs[0] else None
         dw = backend.linear_grad_weight(dy, self.x) if self.needs[1] else None

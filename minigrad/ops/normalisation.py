@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.device import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["LocalResponseNorm"]
@@ -14,9 +15,9 @@ class LocalResponseNorm(Function):
     s is not saved but made again from x in the backward pass: it is as large as x.
     """
 
-    def forward(self, x, size, alpha, beta, k):
+    def forward(self, x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
         self.x, self.constants = x, (size, alpha, beta, k)
         return x.device.backend.local_response_norm(x, *self.constants)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.local_response_norm_grad(dy, self.x, *self.constants)

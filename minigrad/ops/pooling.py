@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.device import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["AvgPool2d", "MaxPool2d"]
@@ -14,12 +15,19 @@ class MaxPool2d(Function):
     equals, to the first in row order. Windows are clipped to the image: padding never wins.
     """
 
-    def forward(self, x, kernel_size, stride, padding, ceil_mode):
+    def forward(
+        self,
+        x: DeviceArray,
+        kernel_size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: tuple[int, int, int, int],
+        ceil_mode: bool,
+    ) -> DeviceArray:
         self.shape, self.geometry = x.shape, (kernel_size, stride, padding)
         y, self.winner = x.device.backend.max_pool2d(x, kernel_size, stride, padding, ceil_mode)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.max_pool2d_grad(dy, self.winner, self.shape, *self.geometry)
 
 
@@ -29,9 +37,17 @@ class AvgPool2d(Function):
     With `count_include_pad` padding counts as zeros, but never what overhangs the padding.
     """
 
-    def forward(self, x, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    def forward(
+        self,
+        x: DeviceArray,
+        kernel_size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: tuple[int, int, int, int],
+        ceil_mode: bool,
+        count_include_pad: bool,
+    ) -> DeviceArray:
         self.shape, self.geometry = x.shape, (kernel_size, stride, padding, count_include_pad)
         return x.device.backend.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.avg_pool2d_grad(dy, self.shape, *self.geometry)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from math import prod
 
+from minigrad.device import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["LogSoftmax", "Max", "Mean", "Softmax", "Sum"]
 
 
-def keep_dims(shape, dims):
+def keep_dims(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
     """The shape with the axes reduced to length 1."""
     return tuple(1 if axis in dims else n for axis, n in enumerate(shape))
 
@@ -17,11 +18,11 @@ def keep_dims(shape, dims):
 class Sum(Function):
     """y = sum of x over some axes; each term gets the whole gradient."""
 
-    def forward(self, x, dims, keepdim):
+    def forward(self, x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
         self.shape, self.dims = x.shape, dims
         return x.device.backend.sum(x, dims, keepdim)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         backend = dy.device.backend
         return backend.broadcast_to(backend.reshape(dy, keep_dims(self.shape, self.dims)), self.shape)
 
@@ -29,11 +30,11 @@ class Sum(Function):
 class Mean(Sum):
     """y = mean of x over some axes."""
 
-    def forward(self, x, dims, keepdim):
+    def forward(self, x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
         self.count = prod(x.shape[axis] for axis in dims) or float("nan")  # the mean of nothing is no number
         return x.device.backend.scale(super().forward(x, dims, keepdim), 1 / self.count)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return super().backward(dy.device.backend.scale(dy, 1 / self.count))
 
 
@@ -43,12 +44,12 @@ class Max(Function):
     `indices` holds where it stands along the axis.
     """
 
-    def forward(self, x, dim, keepdim):
+    def forward(self, x: DeviceArray, dim: int, keepdim: bool) -> DeviceArray:
         self.shape, self.dim = x.shape, dim
         y, self.indices = x.device.backend.max(x, dim, keepdim)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         backend = dy.device.backend
         kept = keep_dims(self.shape, (self.dim,))
         indices = backend.reshape(self.indices, kept)
@@ -58,22 +59,22 @@ class Max(Function):
 class Softmax(Function):
     """y_i = e^(x_i) / sum of e^(x_j) along an axis."""
 
-    def forward(self, x, dim):
+    def forward(self, x: DeviceArray, dim: int) -> DeviceArray:
         self.dim = dim
         self.y = x.device.backend.softmax(x, dim)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.softmax_grad(dy, self.y, self.dim)
 
 
 class LogSoftmax(Function):
     """y_i = x_i - log(sum of e^(x_j)) along an axis."""
 
-    def forward(self, x, dim):
+    def forward(self, x: DeviceArray, dim: int) -> DeviceArray:
         self.dim = dim
         self.y = x.device.backend.log_softmax(x, dim)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.log_softmax_grad(dy, self.y, self.dim)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from minigrad.device import DeviceArray, device
-from minigrad.function import Function
+from minigrad.device import Device, DeviceArray
+from minigrad.function import Function, Gradients
 
 __all__ = ["Cat", "GetItem", "Reshape", "To", "Transpose", "transfer"]
 
@@ -11,22 +11,22 @@ __all__ = ["Cat", "GetItem", "Reshape", "To", "Transpose", "transfer"]
 class Reshape(Function):
     """The elements, in C order of the axes, under another shape."""
 
-    def forward(self, x, shape):
+    def forward(self, x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
         self.shape = x.shape
         return x.device.backend.reshape(x, shape)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.reshape(dy, self.shape)
 
 
 class Transpose(Function):
     """Two axes exchanged."""
 
-    def forward(self, x, dim0, dim1):
+    def forward(self, x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
         self.dims = dim0, dim1
         return x.device.backend.transpose(x, dim0, dim1)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.transpose(dy, *self.dims)
 
 
@@ -35,22 +35,22 @@ class GetItem(Function):
 
     name = "indexing"
 
-    def forward(self, x, index):
+    def forward(self, x: DeviceArray, index: tuple[int | slice, ...]) -> DeviceArray:
         self.index, self.shape = index, x.shape
         return x.device.backend.getitem(x, index)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.getitem_grad(dy, self.index, self.shape)
 
 
 class Cat(Function):
     """Arrays joined along an axis; each gets back its slice of the gradient."""
 
-    def forward(self, *arrays, dim):
+    def forward(self, *arrays: DeviceArray, dim: int) -> DeviceArray:
         self.dim, self.lengths = dim, [x.shape[dim] for x in arrays]
         return arrays[0].device.backend.cat(arrays, dim)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> Gradients:
         gradients, start = [], 0
         for length, need in zip(self.lengths, self.needs, strict=True):
             index = [slice(None)] * dy.ndim
@@ -60,9 +60,8 @@ class Cat(Function):
         return tuple(gradients)
 
 
-def transfer(x: DeviceArray, target: object) -> DeviceArray:
+def transfer(x: DeviceArray, target: Device) -> DeviceArray:
     """x on another device; x itself if it is there."""
-    target = device(target)  # type: ignore[arg-type]
     if x.device == target:
         return x
     if x.device.type == target.type:
@@ -76,9 +75,9 @@ class To(Function):
 
     name = "to"
 
-    def forward(self, x, target):
+    def forward(self, x: DeviceArray, target: Device) -> DeviceArray:
         self.source = x.device
         return transfer(x, target)
 
-    def backward(self, dy):
+    def backward(self, dy: DeviceArray) -> DeviceArray:
         return transfer(dy, self.source)

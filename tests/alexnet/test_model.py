@@ -8,6 +8,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet.model import REMOVABLE, AlexNet, format_table, layer_table, main
 from minigrad import nn
+from minigrad.random import default_generator
 
 SMALL = {"width": 1 / 16, "image_size": 67}
 
@@ -233,3 +234,19 @@ def test_the_table_has_totals(capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.setattr("sys.argv", ["model"])
     main()
     assert "60,965,224" in capsys.readouterr().out
+
+
+def test_a_net_can_be_moved() -> None:
+    net = AlexNet(5, **SMALL).eval()
+    x = batch(net)
+    before = net(x).numpy()
+    net.to("cpu:1")
+    assert str(net(x).device) == "cpu:1"
+    np.testing.assert_array_equal(net(x).numpy(), before)
+
+
+def test_the_table_leaves_mode_and_random_numbers_alone() -> None:
+    net = AlexNet(5, **SMALL)
+    before = default_generator.state()
+    layer_table(net)
+    assert net.training and net.column0.fc6_drop.training and default_generator.state() == before

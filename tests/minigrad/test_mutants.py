@@ -87,17 +87,17 @@ def without_subtraction(
 
 
 def rate_outside_momentum(
-    kernel: Callable[..., None],
+    kernel: Callable[..., DeviceArray],
     w: DeviceArray,
     g: DeviceArray,
     v: DeviceArray,
     lr: float,
     momentum: float,
     decay: float,
-) -> None:
+) -> DeviceArray:
     """PyTorch's rule: v <- momentum v + g + decay w; w <- w - lr v."""
     v.data[...] = momentum * v.data + g.data + decay * w.data
-    w.data[...] -= lr * v.data
+    return cpu.sub(w, cpu.scale(v, lr))
 
 
 # What is broken, how, and the check that must see it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -444,3 +445,80 @@ def test_training_lowers_the_loss() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_layers_without_arguments_take_none() -> None:
+    for make in (lambda: nn.ReLU(True), lambda: nn.Tanh(5), lambda: nn.ReLU(inplace=True)):  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            make()
+
+
+def test_flatten_takes_the_axes_of_pytorch() -> None:
+    x = mg.ones(2, 3, 4, 5)
+    assert nn.Flatten()(x).shape == (2, 60)
+    assert nn.Flatten(2)(x).shape == (2, 3, 20)
+    assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
+
+
+def test_a_parameter_is_not_replaced_by_a_plain_tensor() -> None:
+    layer = nn.Linear(2, 2)
+    with complains("weight", "Parameter", error=TypeError):
+        layer.weight = mg.ones(2, 2)  # type: ignore[assignment]
+    layer.bias = None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+
+
+def test_nothing_is_loaded_if_one_value_is_no_number() -> None:
+    layer = nn.Linear(2, 2)
+    before = layer.weight.numpy()
+    with complains("bias", error=ValueError):
+        layer.load_state_dict({"weight": np.zeros((2, 2)), "bias": np.array(["a", "b"])})
+    np.testing.assert_array_equal(layer.weight.numpy(), before)
+
+
+class Listed(nn.Module):
+    """Keeps its modules in a list, where they are not registered."""
+
+    def __init__(self) -> None:
+        self.parts = [nn.Sequential(OrderedDict(inner=nn.Linear(3, 3)))]
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        return self.parts[0](x)
+
+
+def test_an_error_below_an_unregistered_module_keeps_the_path_it_has() -> None:
+    net = nn.Sequential(OrderedDict(outer=Listed()))
+    with complains("outer: inner: linear"):
+        net(mg.ones(1, 2))
+
+
+def test_errors_of_hooks_get_the_path() -> None:
+    net = nn.Sequential(OrderedDict(first=nn.ReLU()))
+
+    def hook(module: nn.Module, inputs: object, output: object) -> None:
+        raise ValueError("the hook does not like this")
+
+    net.first.register_forward_hook(hook)
+    with complains("first: the hook"):
+        net(mg.ones(1))
+
+
+def test_parameters_are_not_made_integers() -> None:
+    with complains("int64", error=TypeError):
+        nn.Linear(2, 2).to(np.int64)
+
+
+def test_slices_of_sequential_and_names_that_are_taken() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Flatten())
+    assert isinstance(net[1:], nn.Sequential) and len(net[1:]) == 2
+    with complains("training"):
+        nn.Sequential(OrderedDict(training=nn.ReLU()))
+
+
+def test_html_shows_parameters_of_a_module_with_children() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            self.scale = nn.Parameter(mg.ones(3))
+            self.layer = nn.Linear(1, 1)
+
+    assert ">3</td>" in Scaled()._repr_html_()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from checks import batch_last, check_sgd, complains
@@ -190,3 +192,86 @@ def test_same_parameter_in_two_groups_complains() -> None:
     w = mg.tensor([1.0], requires_grad=True)
     with complains(error=ValueError):
         optim.SGD([{"params": [w]}, {"params": [w]}], lr=0.1)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_parameter_in_the_other_memory_order(momentum: float, device: str) -> None:
+    check_sgd((4, 3, 2, 2), np.float64, 0.1, momentum, 0.01, 0, device, batch_last=True)
+
+
+def test_velocities_are_loaded_into_a_parameter_in_the_other_memory_order() -> None:
+    results = []
+    for order in (False, True):
+        p = mg.ones(4, 3, requires_grad=True)
+        p.array = p.device.backend.reorder(p.array, order)
+        optimizer = optim.SGD([p], 0.1, momentum=0.9)
+        optimizer.load_state_dict({"0": np.arange(12.0).reshape(4, 3)})
+        for _ in range(2):
+            optimizer.zero_grad()
+            (p * 2).sum().backward()
+            optimizer.step()
+        results.append(p.numpy())
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_gradient_that_does_not_fit_is_refused() -> None:
+    p = mg.ones(5, requires_grad=True)
+    for gradient in (mg.ones(2), mg.ones(5, dtype=np.float64), mg.ones(5, device="cpu:1"), np.ones(5)):
+        with complains("grad"):
+            p.grad = gradient  # type: ignore[assignment]
+    p.grad = mg.ones(5)
+    optim.SGD([p], 1.0).step()
+    assert not p.numpy().any()
+
+
+def test_a_step_changes_no_array_that_somebody_holds() -> None:
+    """A graph that was recorded before a step is differentiated at the values it was computed from."""
+    w = mg.tensor([2.0], requires_grad=True)
+    cube, snapshot, first = (w**3).sum(), w.detach(), w[:1]
+    (w * w).sum().backward()
+    optim.SGD([w], 0.25).step()
+    assert w.item() == 1 and snapshot.item() == 2 and first.item() == 2
+    w.grad = None
+    cube.backward()
+    assert w.grad is not None and w.grad.item() == 12
+
+
+def test_a_copy_of_model_and_optimiser_goes_on_alike() -> None:
+    net = nn.Linear(2, 2)
+    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+
+    def step(net: nn.Linear, optimizer: optim.SGD) -> np.ndarray:
+        optimizer.zero_grad()
+        (net(mg.ones(1, 2)) * 3).sum().backward()
+        optimizer.step()
+        return net.weight.numpy()
+
+    step(net, optimizer)
+    net2, optimizer2 = copy.deepcopy((net, optimizer))
+    for _ in range(2):
+        np.testing.assert_array_equal(step(net, optimizer), step(net2, optimizer2))
+
+
+def test_frozen_parameters_keep_their_value() -> None:
+    net = nn.Linear(2, 2)
+    net.bias.requires_grad = False
+    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    before = net.bias.numpy()
+    net(mg.ones(1, 2)).sum().backward()
+    optimizer.step()
+    np.testing.assert_array_equal(net.bias.numpy(), before)
+
+
+def test_velocities_follow_a_module_that_is_moved() -> None:
+    results = []
+    for place in ("cpu:0", "cpu:1"):
+        mg.manual_seed(1)
+        net = nn.Linear(2, 2)
+        optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+        for _ in range(2):
+            optimizer.zero_grad()
+            net(mg.ones(1, 2, device=str(net.weight.device))).sum().backward()
+            optimizer.step()
+            net.to(place)
+        results.append(net.weight.numpy())
+    np.testing.assert_array_equal(*results)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from checks import USER_ERRORS, batch_last, complains
@@ -186,3 +190,54 @@ def test_truth_of_several_values_is_refused_or_meaningful() -> None:
     with pytest.raises(USER_ERRORS):
         bool(mg.zeros(2))
     assert not bool(mg.zeros(1))
+
+
+def test_comparison_by_equality_complains() -> None:
+    x = mg.ones(2)
+    for other in (mg.ones(2), np.ones(2), 1.0):
+        with complains("numpy", error=TypeError):
+            x == other  # noqa: B015
+        with complains("numpy", error=TypeError):
+            x != other  # noqa: B015
+    assert x in [x] and {x: 1}[x] == 1
+
+
+def test_sums_in_float32_are_accurate_along_every_axis() -> None:
+    x = np.full((200_000, 3), 0.1, np.float32)
+    for array, axis in ((x, 0), (np.ascontiguousarray(x.T), 1)):
+        np.testing.assert_allclose(mg.tensor(array).sum(axis).numpy(), 20_000, rtol=1e-6)
+
+
+def test_a_tensor_is_not_made_from_nested_lists_of_different_lengths() -> None:
+    with complains("lengths"):
+        mg.tensor([[1], [1, 2]])
+
+
+def test_a_tensor_wraps_only_device_arrays() -> None:
+    with complains("mg.tensor", error=TypeError):
+        mg.Tensor([1.0, 2.0])  # type: ignore[arg-type]
+
+
+def test_max_gives_a_named_pair() -> None:
+    found = mg.tensor([[1.0, 3.0], [4.0, 2.0]]).max(1)
+    assert found.values.numpy().tolist() == [3, 4] and found.indices.numpy().tolist() == [1, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_computes() -> None:
+    program = """
+import os, signal
+import minigrad as mg
+x = mg.ones(1000, 1000)
+x * 2
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if float((x * 3).sum()) == 3e6 else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {**os.environ, "MINIGRAD_THREADS": "2"}
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout.strip() == "0", result.stderr

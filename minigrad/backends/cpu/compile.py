@@ -15,4 +15,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     NaN: they must come through, or training that went wrong would not be noticed.
     """
     fastmath = {"contract", "reassoc", "nsz"}
-    return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+    except RuntimeError:  # nowhere to keep it: neither the package's folder nor the user's cache can be written
+        return numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)

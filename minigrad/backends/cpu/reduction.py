@@ -31,7 +31,8 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
         parts = spans(lines.shape[0], 16)
         parallel(lambda part: np.sum(lines[slice(*parts[part])], axis=1, out=total[slice(*parts[part])]), len(parts))
     else:
-        total = np.sum(view(x), axis=dims, dtype=x.dtype)
+        # along other axes NumPy adds one by one: in float32 the error would grow with the length
+        total = np.asarray(np.sum(view(x), axis=dims, dtype=np.float64 if x.dtype.kind == "f" else x.dtype))
     shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
     batch_last = x.batch_last and 0 not in dims and len(shape) > 1
     y = new(shape, x.dtype, x.device, batch_last)

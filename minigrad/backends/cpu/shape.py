@@ -1,4 +1,4 @@
-"""Views, copies and joins. A view shares memory with what it views; arrays are never written once they are made."""
+"""Views, copies and joins. A view shares memory with what it views: arrays are not written again."""
 
 from __future__ import annotations
 

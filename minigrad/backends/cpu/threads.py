@@ -41,6 +41,16 @@ _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad
 _scratch = threading.local()
 
 
+def _start_again() -> None:
+    """A forked process has none of its parent's threads, though the executor believes that it has."""
+    global _executor
+    _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)
+
+
 def parallel(task: Callable[[int], Any], count: int) -> None:
     """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here."""
     ticket = itertools.count()  # its next() is one step under the GIL

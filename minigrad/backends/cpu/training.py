@@ -84,30 +84,32 @@ def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> 
 
 
 @kernel
-def _sgd_momentum(w, g, v, lr, momentum, weight_decay, first, last):
-    """v <- momentum v - lr (g + weight_decay w); w <- w + v: one pass over memory (section 5 of the paper)"""
+def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, first, last):
+    """v <- momentum v - lr (g + weight_decay w); updated = w + v: one pass over memory (section 5 of the paper)"""
     for i in range(first, last):
         step = momentum * v[i] - lr * (g[i] + weight_decay * w[i])
         v[i] = step
-        w[i] += step
+        updated[i] = w[i] + step
 
 
 @kernel
-def _sgd(w, g, lr, weight_decay, first, last):
-    """w <- w - lr (g + weight_decay w)"""
+def _sgd(w, g, updated, lr, weight_decay, first, last):
+    """updated = w - lr (g + weight_decay w)"""
     for i in range(first, last):
-        w[i] -= lr * (g[i] + weight_decay * w[i])
+        updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
 def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
-) -> None:
+) -> DeviceArray:
     number = w.dtype.type
-    weights, gradient = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1)
+    result = new(w.shape, w.dtype, w.device, w.batch_last)
+    weights, gradient, updated = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1), result.data.reshape(-1)
     parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
+    rate, decay = number(lr), number(weight_decay)
     if v is None:
-        parallel(lambda part: _sgd(weights, gradient, number(lr), number(weight_decay), *parts[part]), len(parts))
-        return
-    rates = number(lr), number(momentum), number(weight_decay)
-    velocity = stored(v, w.batch_last).reshape(-1)
-    parallel(lambda part: _sgd_momentum(weights, gradient, velocity, *rates, *parts[part]), len(parts))
+        parallel(lambda part: _sgd(weights, gradient, updated, rate, decay, *parts[part]), len(parts))
+    else:
+        arrays = weights, gradient, v.data.reshape(-1), updated
+        parallel(lambda part: _sgd_momentum(*arrays, rate, number(momentum), decay, *parts[part]), len(parts))
+    return result

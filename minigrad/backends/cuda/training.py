@@ -102,31 +102,32 @@ def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> 
     return y
 
 
-@kernel("float[::1], float[::1], float[::1], float, float, float")
-def _sgd_momentum(w, g, v, lr, momentum, weight_decay):
+@kernel("float[::1], float[::1], float[::1], float[::1], float, float, float")
+def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay):
     """One pass over memory (section 5 of the paper).
 
-    for each weight: v <- momentum v - lr (g + weight_decay w); w <- w + v
+    for each weight: v <- momentum v - lr (g + weight_decay w); updated = w + v
     """
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         step = momentum * v[i] - lr * (g[i] + weight_decay * w[i])
         v[i] = step
-        w[i] += step
+        updated[i] = w[i] + step
 
 
-@kernel("float[::1], float[::1], float, float")
-def _sgd(w, g, lr, weight_decay):
-    """for each weight: w <- w - lr (g + weight_decay w)"""
+@kernel("float[::1], float[::1], float[::1], float, float")
+def _sgd(w, g, updated, lr, weight_decay):
+    """for each weight: updated = w - lr (g + weight_decay w)"""
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
-        w[i] -= lr * (g[i] + weight_decay * w[i])
+        updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
 def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
-) -> None:
-    weights, gradient = flat(w), stored(g, w.batch_last).reshape(w.size)
+) -> DeviceArray:
+    result = new(w.shape, w.dtype, w.device, w.batch_last)
+    weights, gradient, updated = flat(w), stored(g, w.batch_last).reshape(w.size), flat(result)
     if v is None:
-        launch_1d(_sgd, w.size, w.device, weights, gradient, lr, weight_decay)
-        return
-    velocity = stored(v, w.batch_last).reshape(w.size)
-    launch_1d(_sgd_momentum, w.size, w.device, weights, gradient, velocity, lr, momentum, weight_decay)
+        launch_1d(_sgd, w.size, w.device, weights, gradient, updated, lr, weight_decay)
+    else:
+        launch_1d(_sgd_momentum, w.size, w.device, weights, gradient, flat(v), updated, lr, momentum, weight_decay)
+    return result

@@ -130,8 +130,8 @@ def test_sgd_update(dtype: type, momentum: float) -> None:
     for device in (CUDA, CPU):
         w, g, v = (on(signed(7, 5, seed=seed), device, dtype) for seed in range(3))
         velocity = v if momentum else None
-        device.backend.sgd_update(w, device.backend.reorder(g, True), velocity, 0.1, momentum, 0.05)
-        results.append([w, v])
+        updated = device.backend.sgd_update(w, device.backend.reorder(g, True), velocity, 0.1, momentum, 0.05)
+        results.append([updated, v])
     for one, other in zip(*results, strict=True):
         assert_same(one, other)
 

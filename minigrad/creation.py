@@ -1,0 +1,95 @@
+"""Making tensors: from arrays and numbers, of one value, of random numbers, and from other tensors."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.device import Device, DeviceArray
+from minigrad.device import device as as_device
+from minigrad.ops import shape as shape_ops
+from minigrad.random import default_generator
+from minigrad.tensor import Tensor, apply, checked_dtype
+
+__all__ = ["cat", "ones", "randn", "tensor", "zeros"]
+
+
+def tensor(
+    array: npt.ArrayLike, device: str | Device = "cpu", dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor with a copy of the given numbers.
+
+    Args:
+        array: a NumPy array, whose dtype is kept, or (nested lists of) Python numbers, which become float32 or int64.
+        device: where it shall live.
+        dtype: float32, float64 or an integer type, if not the one that follows from `array`.
+        requires_grad: whether gradients are wanted.
+    """
+    try:
+        values = np.asarray(array)
+    except ValueError:
+        raise ValueError("tensor: the nested lists are of different lengths; a tensor is a full box") from None
+    if dtype is None and not isinstance(array, (np.ndarray, np.generic, Tensor)) and values.dtype == np.float64:
+        dtype = np.float32
+    values = values.astype(checked_dtype(values.dtype if dtype is None else dtype), copy=False)
+    where = as_device(device)
+    return Tensor(where.backend.from_host(values, where), requires_grad)
+
+
+def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike) -> DeviceArray:
+    where = as_device(device)
+    return cast(DeviceArray, where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where))
+
+
+def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """zeros(2, 3) and zeros((2, 3)) mean the same."""
+    shape_ = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    if any(not isinstance(n, numbers.Integral) or n < 0 for n in shape_):
+        raise ValueError(f"a shape is made of non-negative integers, got {shape_}")
+    return tuple(int(n) for n in shape_)
+
+
+def zeros(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of zeros."""
+    return Tensor(_filled(0, shape, device, dtype), requires_grad)
+
+
+def ones(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ones."""
+    return Tensor(_filled(1, shape, device, dtype), requires_grad)
+
+
+def randn(
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"randn draws float32 or float64, not {np.dtype(dtype)}")
+    return tensor(default_generator.normal(_sizes(shape)), device, dtype, requires_grad)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors joined along an axis; their other axes, dtypes and devices agree."""
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
+        raise TypeError(f"cat takes a list of tensors, got {type(tensors).__name__}")
+    tensors = list(tensors)
+    if not tensors or not all(isinstance(x, Tensor) for x in tensors):
+        raise TypeError("cat takes a list of at least one tensor")
+    first = tensors[0]
+    axis = first._dim(dim)
+    for x in tensors[1:]:
+        if x.ndim != first.ndim or any(
+            a != b for at, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if at != axis
+        ):
+            raise ValueError(f"cat: the shapes {first.shape} and {x.shape} differ in more than axis {axis}")
+        if x.dtype != first.dtype:
+            raise TypeError(f"cat: the dtypes {first.dtype} and {x.dtype} differ; convert with .to")
+    return apply(shape_ops.Cat, *tensors, dim=axis)

@@ -1,0 +1,80 @@
+"""What the documentation says is true: its code runs, the files it names exist, the rooms are laid out as it says."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minigrad as mg
+from alexnet.data import sources
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_code_in_the_readme_runs(code: str) -> None:
+    exec(compile(code, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:minigrad|alexnet|tests|docs)/[\w/.]*)`", README + CONTRIBUTING)))
+)
+def test_files_named_in_the_documentation_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))
+def test_pictures_of_the_readme_exist(picture: str) -> None:
+    assert (ROOT / picture).is_file()
+
+
+@pytest.mark.parametrize("module", [mg, sources])
+def test_examples_in_docstrings(module: object) -> None:
+    result = doctest.testmod(module)  # type: ignore[arg-type]
+    assert result.attempted and not result.failed
+
+
+def imported(path: Path) -> set[str]:
+    """Names of the modules that a file imports at its top level, and (marked) inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        names |= {name if node in tree.body else f"{name} (inside)" for name in modules}
+    return names
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "minigrad").rglob("*.py")) + sorted((ROOT / "alexnet").rglob("*.py")), ids=str
+)
+def test_imports_go_down(path: Path) -> None:
+    room = path.relative_to(ROOT).as_posix()
+    names = imported(path)
+    assert not [name for name in names if name.endswith("(inside)")]
+    if room.startswith("minigrad/"):
+        assert not [name for name in names if name.startswith("alexnet")]
+    if room.startswith("minigrad/ops/"):
+        assert not [
+            name for name in names if name.startswith(("numba", "numpy", "minigrad.tensor", "minigrad.backends"))
+        ]
+    if room.startswith("minigrad/backends/"):
+        allowed = ("minigrad.backends", "minigrad.device", "minigrad.random")
+        assert not [name for name in names if name.startswith("minigrad") and not name.startswith(allowed)]
+    if room.startswith("alexnet/"):
+        assert not [name for name in names if name.startswith("minigrad.backends")]
+
+
+def test_importing_the_engine_compiles_and_loads_no_kernels() -> None:
+    program = "import sys, minigrad; print('numba' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
