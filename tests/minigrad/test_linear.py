@@ -94,3 +94,13 @@ def test_linear_complains_about_shapes_and_dtypes() -> None:
         F.linear(mg.zeros(2, 3), mg.zeros(5, 3), mg.zeros(4))
     with complains("linear", "float32", "float64", error=TypeError):
         F.linear(mg.zeros(2, 3), mg.zeros(5, 3, dtype=np.float64))
+
+
+def test_a_batch_of_nothing(device: str) -> None:
+    weight = mg.ones(3, 4, device=device, requires_grad=True)
+    for x in (mg.zeros(0, 4, device=device), F.avg_pool2d(mg.zeros(0, 4, 1, 1, device=device), 1).flatten(1)):
+        y = F.linear(x, weight, mg.ones(3, device=device))
+        assert y.shape == (0, 3)
+        weight.grad = None
+        y.sum().backward()
+        assert weight.grad is not None and not weight.grad.numpy().any()

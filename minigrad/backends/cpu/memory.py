@@ -122,7 +122,8 @@ def view(x: DeviceArray) -> np.ndarray:
 
 def rows(x: DeviceArray) -> np.ndarray:
     """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
-    return x.data.reshape(-1, x.shape[0]) if x.batch_last else x.data.reshape(x.shape[0], -1)
+    width = prod(x.shape[1:])
+    return x.data.reshape(width, x.shape[0]) if x.batch_last else x.data.reshape(x.shape[0], width)
 
 
 def stored(x: DeviceArray, batch_last: bool) -> np.ndarray:
