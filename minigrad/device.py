@@ -150,9 +150,13 @@ class DeviceArray:
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
         batch_last: whether axis 0 is stored last.
+
+    Attributes:
+        forms: what a backend has made of the elements and may want again (the array never changes), by a name of its
+            own; it dies with the array.
     """
 
-    __slots__ = ("__weakref__", "batch_last", "data", "device", "dtype", "shape")
+    __slots__ = ("__weakref__", "batch_last", "data", "device", "dtype", "forms", "shape")
 
     def __init__(
         self, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], device: Device, batch_last: bool = False
@@ -162,6 +166,7 @@ class DeviceArray:
         self.dtype = dtype
         self.device = device
         self.batch_last = batch_last
+        self.forms: dict[Any, Any] = {}
 
     @property
     def ndim(self) -> int:

@@ -40,12 +40,14 @@ class Unstrided:
         return dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups)
 
     def image_of(self, x: DeviceArray) -> np.ndarray:
-        """x in the shape `image`."""
-        image = stored(x, True)
+        """x in the shape `image`. Blocks are kept with x: its other filters, and the backward pass, want them again."""
         if not self.in_blocks:
-            return image
-        blocks = allocate(self.image, x.dtype, x.device)
-        space_to_depth.image_to_blocks(image, blocks, self.window)
+            return stored(x, True)
+        blocks: np.ndarray | None = x.forms.get(self.window)
+        if blocks is None:
+            blocks = allocate(self.image, x.dtype, x.device)
+            space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+            x.forms[self.window] = blocks
         return blocks
 
     def filters_of(self, weight: DeviceArray) -> np.ndarray:
