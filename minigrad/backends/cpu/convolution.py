@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.cpu import im2col, space_to_depth, winograd
+from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import allocate, new, stored
+from minigrad.backends.cpu.threads import parallel, spans
 from minigrad.backends.window import Pair, Sides, convolution_window
 from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
+PARTS = 16
+RUN = 1024  # numbers that float32 adds up well
 
 
 class Unstrided:
@@ -57,16 +61,55 @@ class Unstrided:
 
 
 def conv2d(
-    x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None, stride: Pair, padding: Sides, groups: int
+    x: DeviceArray,
+    weight: DeviceArray,
+    bias: DeviceArray | None,
+    stride: Pair,
+    padding: Sides,
+    groups: int,
+    relu: bool,
 ) -> DeviceArray:
     plain = Unstrided(x.shape, weight.shape, stride, padding)
     if not plain.is_fast(plain.out_size, x.dtype, groups):
-        return im2col.conv2d(x, weight, bias, stride, padding, groups)
+        return im2col.conv2d(x, weight, bias, stride, padding, groups, relu)
     y = new((x.shape[0], weight.shape[0], *plain.out_size), x.dtype, x.device, batch_last=True)
     offset = np.zeros(weight.shape[0], x.dtype) if bias is None else bias.data
     room = allocate(winograd.filters_shape(plain.filters, groups), x.dtype, x.device)
-    winograd.convolve(plain.image_of(x), plain.filters_of(weight), offset, y.data, plain.top, plain.left, groups, room)
+    winograd.convolve(
+        plain.image_of(x), plain.filters_of(weight), offset, y.data, plain.top, plain.left, groups, room, relu=relu
+    )
     return y
+
+
+@kernel
+def _masked_sum(dy, y, dx):
+    """dx = dy where y is not 0; returns the sum of dx."""
+    total = dy.dtype.type(0)
+    for m in range(dy.size):
+        value = dy[m] if y[m] != 0 else dy.dtype.type(0)
+        dx[m] = value
+        total += value
+    return total
+
+
+@kernel
+def _relu_bias_grad(dy, y, dx, db, first, last):
+    """For channels first to last - 1. Sums of RUN numbers are added up in float64: float32 would lose digits."""
+    for c in range(first, last):
+        total = 0.0
+        for at in range(0, dy.shape[1], RUN):
+            run = slice(at, min(at + RUN, dy.shape[1]))
+            total += _masked_sum(dy[c, run], y[c, run], dx[c, run])
+        db[c] = total
+
+
+def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    dx = new(dy.shape, dy.dtype, dy.device, batch_last=True)
+    db = new((dy.shape[1],), dy.dtype, dy.device)
+    lines = [array.reshape(dy.shape[1], -1) for array in (stored(dy, True), stored(y, True), dx.data)]
+    parts = spans(dy.shape[1], PARTS)
+    parallel(lambda part: _relu_bias_grad(*lines, db.data, *parts[part]), len(parts))
+    return dx, db
 
 
 def conv2d_grad_input(

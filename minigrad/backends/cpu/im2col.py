@@ -97,6 +97,7 @@ def conv2d(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
     groups: int,
+    relu: bool,
 ) -> DeviceArray:
     batch, filters = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
@@ -117,6 +118,8 @@ def conv2d(
         np.matmul(matrix[mine], columns, out=target)
         if bias is not None:
             target += bias.data[mine, None]
+        if relu:
+            np.maximum(target, 0, out=target)
 
     parallel(run, len(pieces))
     return y
