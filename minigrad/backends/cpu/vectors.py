@@ -10,6 +10,7 @@ the largest that leaves room for the operands in a register file of 32 vectors (
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from numba.extending import intrinsic
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.cook_toom import Matrix, transpose
 
-__all__ = ["LANES", "ROWS", "address", "panel_vectors", "product", "transform_function", "transpose_block"]
+__all__ = ["FUSED", "LANES", "ROWS", "address", "panel_vectors", "product", "transform_function", "transpose_block"]
 
 
 def _shape_for(features: dict[str, bool]) -> tuple[int, int, int]:
@@ -34,7 +35,9 @@ def _shape_for(features: dict[str, bool]) -> tuple[int, int, int]:
     return 4, 8, 2
 
 
-LANES, ROWS, VECTORS = _shape_for(dict(llvmlite.binding.get_host_cpu_features()))
+_features = dict(llvmlite.binding.get_host_cpu_features())
+FUSED = bool(_features.get("fma")) or platform.machine() in ("aarch64", "arm64")  # x y + z as one instruction
+LANES, ROWS, VECTORS = _shape_for(_features)
 PANEL = LANES * VECTORS
 WIDE = VECTORS + 1  # where the registers suffice, and fewer columns would be wasted
 

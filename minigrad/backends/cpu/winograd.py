@@ -33,6 +33,7 @@ from minigrad.backends.cpu.cook_toom import (
 )
 from minigrad.backends.cpu.threads import parallel, scratch, spans
 from minigrad.backends.cpu.vectors import (
+    FUSED,
     LANES,
     PANEL,
     ROWS,
@@ -338,7 +339,7 @@ def fits(batch: int, weight_shape: tuple[int, ...], out_size: Pair, groups: int)
     """Whether these functions take such a convolution of float32 at stride 1, and gain by it."""
     covered = all(tile_sizes(*axis) is not None for axis in zip(out_size, weight_shape[2:], strict=True))
     enough = min(weight_shape[1], weight_shape[0] // groups) >= LEAST_CHANNELS and batch >= LEAST_BATCH
-    return covered and enough
+    return FUSED and covered and enough
 
 
 def _matrix_stack(name: str, count: int, size: int) -> np.ndarray:
