@@ -5,6 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.matrix import (
+    BLOCK_COLUMNS,
+    BLOCK_ROWS,
+    WeightGradient,
+    block_spans,
+    gradient_block,
+    gradient_room,
+)
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.backends.labels import check_labels
@@ -99,17 +107,39 @@ def _sgd(w, g, updated, lr, weight_decay, first, last):
         updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
+@kernel
+def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, first, last):
+    """_sgd_momentum of rows first to last - 1 with the gradient dy x^T, made block by block and used in the cache."""
+    for row in range(first, last, BLOCK_ROWS):
+        for column in range(0, w.shape[1], BLOCK_COLUMNS):
+            gradient_block(dy, panels, block, row, column)
+            count = min(BLOCK_COLUMNS, w.shape[1] - column)
+            span = slice(column, column + count)
+            for i in range(row, min(row + BLOCK_ROWS, last)):
+                g = block[i - row]
+                _sgd_momentum(w[i, span], g, v[i, span], updated[i, span], lr, momentum, weight_decay, 0, count)
+
+
 def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
 ) -> DeviceArray:
     number = w.dtype.type
     result = new(w.shape, w.dtype, w.device, w.batch_last)
+    rate, decay = number(lr), number(weight_decay)
+    if isinstance(g.pending, WeightGradient) and v is not None and not w.batch_last:
+        operands, arrays = g.pending.operands(), (w.data, v.data, result.data)
+        blocks = block_spans(w.shape[0])
+        numbers = rate, number(momentum), decay
+        parallel(lambda part: _sgd_by_blocks(*operands, gradient_room(), *arrays, *numbers, *blocks[part]), len(blocks))
+        return result
     weights, gradient, updated = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1), result.data.reshape(-1)
     parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
-    rate, decay = number(lr), number(weight_decay)
     if v is None:
         parallel(lambda part: _sgd(weights, gradient, updated, rate, decay, *parts[part]), len(parts))
     else:
-        arrays = weights, gradient, v.data.reshape(-1), updated
-        parallel(lambda part: _sgd_momentum(*arrays, rate, number(momentum), decay, *parts[part]), len(parts))
+        velocity, share = v.data.reshape(-1), number(momentum)
+        parallel(
+            lambda part: _sgd_momentum(weights, gradient, velocity, updated, rate, share, decay, *parts[part]),
+            len(parts),
+        )
     return result

@@ -46,7 +46,7 @@ from minigrad.backends.cpu.vectors import (
 from minigrad.backends.window import Pair
 
 COLUMNS = 64  # columns (images of tiles) worked on at a time
-FILTERS = 4 * ROWS  # filters whose products are made and transformed back at a time
+FILTERS = 8 * ROWS  # filters whose products are made and transformed back at a time
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty
 PARTS = 8
