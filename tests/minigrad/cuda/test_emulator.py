@@ -22,6 +22,7 @@ from emulation import (
     own_element,
     random,
     result_of,
+    use,
 )
 from numba import cuda, float64, int64, types, uint32, uint64
 
@@ -274,19 +275,30 @@ def test_column_left_on_the_other_device_is_noticed() -> None:
         layer(mg.ones(1, 2, 5, 5, device="cuda:0"))
 
 
-def test_memory_that_runs_out_is_said_with_what_was_asked_and_which_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = mg.nn.Sequential(mg.nn.Flatten(), mg.nn.Linear(4, 200_000)).to("cuda")
-    x = mg.ones(50, 4, device="cuda")
-    empty = np.empty
+class Small(emulator.EmulatedDriver):
+    """Emulated devices with little memory."""
 
-    def full(shape: Any, *rest: Any) -> np.ndarray:
-        if isinstance(shape, int) and shape > 30e6:
+    limit = 4 << 20
+
+    def reserve(self, size: int) -> tuple[Any, int]:
+        if size > self.memory()[0]:
             raise MemoryError
-        return empty(shape, *rest)
+        return super().reserve(size)
 
-    monkeypatch.setattr(emulator.np, "empty", full)
-    with complains("1: ", " MiB", "emulated", error=MemoryError):
-        model(x)
+    def memory(self) -> tuple[int, int]:
+        return self.limit - sum(pool.used_bytes + pool.idle_bytes for pool in self._pools), self.limit
+
+
+def test_memory_that_runs_out_is_said_with_what_was_asked_what_is_free_and_which_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(Small(), monkeypatch)
+    model = mg.nn.Sequential(mg.nn.Flatten(), mg.nn.Linear(4, 1000)).to("cuda")
+    x = mg.ones(5000, 4, device="cuda")
+    for _ in range(2):
+        with complains("1: cuda:0 has no 20.0 MiB left", "of 4.0 MiB are free", "smaller batch", error=MemoryError):
+            model(x)
+    assert model(x[:500]).shape == (500, 1000)
 
 
 # What is refused
