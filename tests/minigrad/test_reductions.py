@@ -31,20 +31,26 @@ def test_sum_of_everything(device: str, x: np.ndarray) -> None:
 @given(case=arrays_and_dims(), keepdim=st.booleans())
 def test_mean(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case
-    check_operation(lambda t: t.mean(dim, keepdim), lambda a: a.mean(axis=dim, keepdims=keepdim), [x], device)
+    check_operation(
+        lambda t: t.mean(dim, keepdim), lambda a: a.mean(axis=dim, keepdims=keepdim), [x], device, multilinear=True
+    )
 
 
 @given(x=any_array)
 def test_mean_of_everything(device: str, x: np.ndarray) -> None:
-    check_operation(lambda t: t.mean(), np.mean, [x], device)
+    check_operation(lambda t: t.mean(), np.mean, [x], device, multilinear=True)
 
 
 @pytest.mark.parametrize("dims", [(0, 1), (0, 2, 3), (2, 3), (-1, 0), (0, 1, 2, 3)])
 @pytest.mark.parametrize("keepdim", [False, True])
 def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, device: str) -> None:
     x = np.random.default_rng(0).uniform(-2, 2, (17, 3, 2, 2))
-    check_operation(lambda t: t.sum(dims, keepdim), lambda a: a.sum(axis=dims, keepdims=keepdim), [x], device)
-    check_operation(lambda t: t.mean(dims, keepdim), lambda a: a.mean(axis=dims, keepdims=keepdim), [x], device)
+    check_operation(
+        lambda t: t.sum(dims, keepdim), lambda a: a.sum(axis=dims, keepdims=keepdim), [x], device, multilinear=True
+    )
+    check_operation(
+        lambda t: t.mean(dims, keepdim), lambda a: a.mean(axis=dims, keepdims=keepdim), [x], device, multilinear=True
+    )
 
 
 @given(case=arrays_and_dims(apart), keepdim=st.booleans())
