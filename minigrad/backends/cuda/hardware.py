@@ -32,7 +32,7 @@ STAGES = 2  # pinned buffers between two GPUs without peer access, so that one f
 
 REMEDIES = (  # what the CUDA stack says, and what to tell
     (
-        ("UNSUPPORTED_PTX_VERSION", "unsupported toolchain"),
+        ("UNSUPPORTED_PTX_VERSION", "unsupported toolchain", "Unsupported .version", "INSUFFICIENT_DRIVER"),
         "the NVIDIA driver is older than the CUDA toolkit that compiles the kernels: update the driver, or install an "
         "older toolkit (pip install 'minigrad[cuda12]')",
     ),
@@ -51,7 +51,7 @@ REMEDIES = (  # what the CUDA stack says, and what to tell
         "'minigrad[cuda13]', whichever fits the NVIDIA driver",
     ),
     (
-        ("libcuda", "nvcuda", "driver library", "driver init", "SYSTEM_DRIVER_MISMATCH", "INSUFFICIENT_DRIVER"),
+        ("libcuda", "nvcuda", "driver library", "driver init", "SYSTEM_DRIVER_MISMATCH"),
         "there is no working NVIDIA driver: install or update it, or set MINIGRAD_CUDA=emulated to run without a GPU",
     ),
     (

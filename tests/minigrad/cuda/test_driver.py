@@ -246,6 +246,8 @@ def test_every_kernel_registers_itself() -> None:
     ("words", "remedy"),
     [
         ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "minigrad[cuda12]"),
+        ("NVJITLINK_ERROR_PTX_COMPILE: Unsupported .version 8.7; current version is '8.4'", "update the driver"),
+        ("CUDA_ERROR_INSUFFICIENT_DRIVER: driver version is insufficient for runtime version", "update the driver"),
         ("Error at driver init: CUDA driver library cannot be found", "MINIGRAD_CUDA=emulated"),
         ("[100] Call to cuInit results in CUDA_ERROR_NO_DEVICE", "CUDA_VISIBLE_DEVICES"),
         ("[209] Call to cuModuleLoadDataEx results in CUDA_ERROR_NO_BINARY_FOR_GPU", "too old"),
