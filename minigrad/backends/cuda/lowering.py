@@ -1,8 +1,8 @@
 """Lowering a kernel to NVVM's dialect of LLVM IR, by numba-cuda, without a CUDA driver.
 
 This is the only module that touches the internals of numba-cuda's compiler, and only while a kernel is lowered: what it
-replaces there is put back before it returns, so that hardware use in the same process stays clean. Only the versions of numba-cuda
-that are known to work are accepted.
+replaces there is put back before it returns, so that hardware use in the same process stays clean. Only the versions of
+numba-cuda that are known to work are accepted.
 """
 
 from __future__ import annotations
