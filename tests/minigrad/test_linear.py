@@ -16,7 +16,7 @@ import minigrad.functional as F
 
 
 def check_product(x: np.ndarray, y: np.ndarray, device: str) -> None:
-    check_operation(operator.matmul, operator.matmul, [x, y], device, multilinear=True)
+    check_operation(operator.matmul, operator.matmul, [x, y], device, terms=operator.matmul)
 
 
 @given(n=batches, k=st.integers(1, 4), m=st.integers(1, 4), seed=seeds)
