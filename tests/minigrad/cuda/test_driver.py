@@ -294,6 +294,11 @@ def test_wrong_settings_complain(variable: str, value: str) -> None:
     assert last.startswith("ValueError") and variable in last and value in last
 
 
+def test_a_device_too_many_complains_and_says_how_to_have_more() -> None:
+    with complains("'cuda:99'", "cuda:0", "MINIGRAD_CUDA_DEVICES", error=ValueError):
+        mg.device("cuda:99")
+
+
 def test_without_the_package_the_cpu_works_alone_and_says_why() -> None:
     program = """if True:
         import sys
