@@ -104,7 +104,10 @@ class Pool:
         self._lock = threading.RLock()  # a garbage collection inside `take` may give blocks back
 
     def take(self, size: int) -> Memory:
-        """A block of at least `size` bytes. Idle blocks are released where memory runs out without them."""
+        """A block of at least `size` bytes, an idle one if one fits.
+
+        Else idle blocks are released if they are more than those in use, or if memory runs out without them.
+        """
         capacity = self._capacity(size)
         with self._lock:
             shelf = self._idle[capacity]

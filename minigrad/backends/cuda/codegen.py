@@ -1,6 +1,6 @@
 """Code for real chips, without one: kernels through NVVM to PTX and through ptxas, and what came out.
 
-The tools come as packages: pip install 'numba-cuda[cu13]' nvidia-cuda-nvcc nvidia-cuda-nvdisasm.
+The tools come as packages: pip install 'minigrad[codegen]'.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARED_LIMIT = 48 * 1024  # bytes of static shared memory that a block may have
 REGISTER_LIMIT = 255
 
 # Of kernels that copy or convert elements of any type, those that tell widths and kinds apart.
-USUAL = ("f4", "f8", "i8", "i4", "u1", "?")
+USUAL = ("f4", "f8", "i8", "i4", "u1", "b1")
 
 
 class Assembled(NamedTuple):
@@ -53,7 +53,7 @@ def tool(name: str) -> Path | None:
 @cache
 def missing() -> str | None:
     """Why kernels cannot be assembled here, or None."""
-    remedy = "pip install 'numba-cuda[cu13]' nvidia-cuda-nvcc nvidia-cuda-nvdisasm"
+    remedy = "pip install 'minigrad[codegen]'"
     absent = [name for name in ("ptxas", "nvdisasm") if tool(name) is None]
     if absent:
         return f"{' and '.join(absent)} of the CUDA toolkit not found: {remedy}"
@@ -67,7 +67,7 @@ def missing() -> str | None:
 
 def usual_variants(kernel: Kernel) -> list[Variant]:
     """The variants that are launched: all floating types, and of any elements those that differ in kind."""
-    return [variant for variant in kernel.variants() if all(dtype.str[1:] in (*USUAL, "b1") for dtype in variant)]
+    return [variant for variant in kernel.variants() if all(dtype.str[1:] in USUAL for dtype in variant)]
 
 
 def assemble(kernel: Kernel, variant: Variant, chip: tuple[int, int]) -> Assembled:

@@ -26,7 +26,7 @@ from numba.cuda.np import arrayobj
 
 __all__ = ["COMPUTE_CAPABILITY", "Lowered", "check_nvvm", "check_version", "device_functions", "lower", "ptx"]
 
-KNOWN_VERSIONS = ((0, 30), (0, 31))  # numba-cuda from, and before
+KNOWN_VERSIONS = ((0, 30, 4), (0, 31))  # numba-cuda from, and before
 COMPUTE_CAPABILITY = (9, 0)  # of an emulated GPU
 
 _lock = threading.RLock()
@@ -43,7 +43,7 @@ class Lowered(NamedTuple):
 def check_version() -> str:
     """The version of numba-cuda, if the emulator knows it."""
     version = importlib.metadata.version("numba-cuda")
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     first, bound = (".".join(map(str, each)) for each in KNOWN_VERSIONS)
     if not KNOWN_VERSIONS[0] <= numbers < KNOWN_VERSIONS[1]:
         raise RuntimeError(

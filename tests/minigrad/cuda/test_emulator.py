@@ -400,10 +400,11 @@ def test_barrier_in_a_function_that_numba_inlines_is_fine() -> None:
     assert out.tolist() == list(range(7, -1, -1))
 
 
-def test_other_versions_of_numba_cuda_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", ["0.29.9", "0.30.3", "0.31.0", "1.0"])
+def test_other_versions_of_numba_cuda_are_refused_in_a_sentence(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lowering.check_version()
-    monkeypatch.setattr(lowering.importlib.metadata, "version", lambda package: "0.29.9")
-    with complains("0.29.9", "0.30", "numba-cuda", error=RuntimeError):
+    monkeypatch.setattr(lowering.importlib.metadata, "version", lambda package: version)
+    with complains(version, "'numba-cuda>=0.30.4,<0.31'", error=RuntimeError):
         lowering.check_version()
 
 
