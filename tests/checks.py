@@ -113,7 +113,7 @@ def check_operation(
     if terms:
         sizes = [np.abs(array) for array in arrays]
         value_terms = terms(*sizes)
-        found = gradients(operation, leaves(sizes, device), np.abs(cotangent))
+        found = gradients(operation, leaves(sizes, "cpu:0"), np.abs(cotangent))
         gradient_terms = [np.abs(grad.numpy()) for grad in found]
     for order in orders or memory_orders(len(arrays)):
         ordered = in_orders(operation, order)
