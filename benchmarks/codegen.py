@@ -2,7 +2,7 @@
 
     python benchmarks/codegen.py > benchmarks/codegen.md
 
-Needs no GPU, but the CUDA toolkit's packages: pip install 'minigrad[codegen]'.
+Needs no GPU, but the CUDA toolkit's packages: pip install 'numba-cuda[cu13]' nvidia-cuda-nvcc nvidia-cuda-nvdisasm.
 """
 
 from __future__ import annotations

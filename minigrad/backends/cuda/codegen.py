@@ -1,6 +1,6 @@
 """Code for real chips, without one: kernels through NVVM to PTX and through ptxas, and what came out.
 
-The tools come as packages: pip install 'minigrad[codegen]'.
+The tools come as packages: pip install 'numba-cuda[cu13]' nvidia-cuda-nvcc nvidia-cuda-nvdisasm.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def tool(name: str) -> Path | None:
 @cache
 def missing() -> str | None:
     """Why kernels cannot be assembled here, or None."""
-    remedy = "pip install 'minigrad[codegen]'"
+    remedy = "pip install 'numba-cuda[cu13]' nvidia-cuda-nvcc nvidia-cuda-nvdisasm"
     absent = [name for name in ("ptxas", "nvdisasm") if tool(name) is None]
     if absent:
         return f"{' and '.join(absent)} of the CUDA toolkit not found: {remedy}"

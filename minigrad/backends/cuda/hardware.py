@@ -34,11 +34,11 @@ REMEDIES = (  # what the CUDA stack says, and what to tell
     (
         ("UNSUPPORTED_PTX_VERSION", "unsupported toolchain", "Unsupported .version", "INSUFFICIENT_DRIVER"),
         "the NVIDIA driver is older than the CUDA toolkit that compiles the kernels: update the driver, or install an "
-        "older toolkit (pip install 'minigrad[cuda12]')",
+        "older toolkit (pip install 'numba-cuda[cu12]')",
     ),
     (
         ("NO_BINARY_FOR_GPU", "no kernel image", "compute capability", "CCSupportError"),
-        "this GPU is too old for the installed CUDA toolkit: install an older one (pip install 'minigrad[cuda12]') or "
+        "this GPU is too old for the installed CUDA toolkit: install an older one (pip install 'numba-cuda[cu12]') or "
         "set MINIGRAD_CUDA=emulated",
     ),
     (
@@ -47,8 +47,8 @@ REMEDIES = (  # what the CUDA stack says, and what to tell
     ),
     (
         ("libnvvm", "nvvm", "NVVM", "nvrtc", "NVRTC", "libdevice", "nvJitLink", "nvjitlink"),
-        "the CUDA toolkit that compiles the kernels was not found: install it with pip install 'minigrad[cuda12]' or "
-        "'minigrad[cuda13]', whichever fits the NVIDIA driver",
+        "the CUDA toolkit that compiles the kernels was not found: install it with pip install 'numba-cuda[cu12]' or "
+        "'numba-cuda[cu13]', whichever fits the NVIDIA driver",
     ),
     (
         ("libcuda", "nvcuda", "driver library", "driver init", "SYSTEM_DRIVER_MISMATCH"),

@@ -245,7 +245,7 @@ def test_every_kernel_registers_itself() -> None:
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "minigrad[cuda12]"),
+        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "numba-cuda[cu12]"),
         ("NVJITLINK_ERROR_PTX_COMPILE: Unsupported .version 8.7; current version is '8.4'", "update the driver"),
         ("CUDA_ERROR_INSUFFICIENT_DRIVER: driver version is insufficient for runtime version", "update the driver"),
         ("Error at driver init: CUDA driver library cannot be found", "MINIGRAD_CUDA=emulated"),
