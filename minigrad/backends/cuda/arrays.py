@@ -86,7 +86,7 @@ class Pool:
     Args:
         device: whose memory it is.
         reserve: the driver's allocation: (bytes) -> (its handle, the address); raises MemoryError where there is none.
-        memory: what the driver says of the memory behind it: () -> (free bytes, all bytes).
+        memory: what the driver says of the memory behind it: () -> (free bytes, all bytes); zeros if it cannot tell.
     """
 
     def __init__(
@@ -130,9 +130,10 @@ class Pool:
             return self.reserve(capacity)
         except MemoryError:
             asked, used, free, total = (each / 2**20 for each in (capacity, self.used_bytes, *self.memory()))
+            room = f"{free:.1f} of {total:.1f} MiB are free, " if total else ""  # where the system tells
             raise OutOfMemoryError(
-                f"{self.device} has no {asked:.1f} MiB left: {free:.1f} of {total:.1f} MiB are free, {used:.1f} MiB "
-                "hold arrays; try a smaller batch or more devices"
+                f"{self.device} has no {asked:.1f} MiB left: {room}{used:.1f} MiB hold arrays; "
+                "try a smaller batch or more devices"
             ) from None
 
     def give_back(self, capacity: int, block: Any, address: int) -> None:
