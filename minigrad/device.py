@@ -106,7 +106,8 @@ def _device_by_name(name: str) -> Device:
         raise ValueError(f"there is no device {name!r}: {error}") from None
     if result not in known_devices:
         known = ", ".join(str(each) for each in known_devices)
-        raise ValueError(f"there is no device {name!r}; the devices here are {known}")
+        remedy = " (MINIGRAD_CUDA_DEVICES sets how many there are)" if device_type == "cuda" else ""
+        raise ValueError(f"there is no device {name!r}; the devices here are {known}{remedy}")
     return result
 
 

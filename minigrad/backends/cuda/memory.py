@@ -15,7 +15,7 @@ from minigrad.device import Device, DeviceArray, DeviceInfo
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
 LINE = TILE + 1  # of the tile in shared memory: one number more, so that no two threads meet in a bank
 TILE_ROWS = 8  # rows of it that the threads of a block handle at once
-MOST_BLOCKS = 1 << 16  # of kernels that walk over tiles or lines in grid-stride loops
+MOST_BLOCKS = 1 << 16  # of `blocks_for`
 
 
 def devices() -> tuple[DeviceInfo, ...]:
@@ -59,10 +59,15 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     return result
 
 
+def blocks_for(tasks: int) -> int:
+    """Blocks of a kernel each of whose blocks takes one task after another: tiles, or strips of lines."""
+    return min(tasks, MOST_BLOCKS)
+
+
 def transpose_matrix(source: ArrayView, target: ArrayView, device: Device) -> None:
     """target = source^T."""
     tiles = -(-source.shape[0] // TILE) * -(-source.shape[1] // TILE)
-    launch(_transpose, min(tiles, MOST_BLOCKS), (TILE, TILE_ROWS), device, source, target)
+    launch(_transpose, blocks_for(tiles), (TILE, TILE_ROWS), device, source, target)
 
 
 @kernel("any[:,::1], any[:,::1]")

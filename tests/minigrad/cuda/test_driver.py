@@ -131,7 +131,7 @@ def counting_pool(limit: int | None = None) -> tuple[Pool, list[int]]:
         reserved.append(size)
         return object(), len(reserved)
 
-    pool = Pool(FIRST, reserve)
+    pool = Pool(FIRST, reserve, lambda: (1 << 20, limit or 0))
     return pool, reserved
 
 
@@ -157,7 +157,7 @@ def test_pool_releases_idle_memory_before_it_gives_up() -> None:
     pool.take(1 << 20)
     held.append(pool.take(2 << 20))  # fits only without the idle one
     assert pool.idle_bytes == 0 and len(reserved) == 3
-    with pytest.raises(MemoryError):
+    with complains("cuda:0", "no 1.0 MiB", "1.0 of 3.0 MiB are free", "3.0 MiB hold arrays", error=MemoryError):
         pool.take(1 << 20)
 
 
@@ -245,7 +245,9 @@ def test_every_kernel_registers_itself() -> None:
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "minigrad[cuda12]"),
+        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "numba-cuda[cu12]"),
+        ("NVJITLINK_ERROR_PTX_COMPILE: Unsupported .version 8.7; current version is '8.4'", "update the driver"),
+        ("CUDA_ERROR_INSUFFICIENT_DRIVER: driver version is insufficient for runtime version", "update the driver"),
         ("Error at driver init: CUDA driver library cannot be found", "MINIGRAD_CUDA=emulated"),
         ("[100] Call to cuInit results in CUDA_ERROR_NO_DEVICE", "CUDA_VISIBLE_DEVICES"),
         ("[209] Call to cuModuleLoadDataEx results in CUDA_ERROR_NO_BINARY_FOR_GPU", "too old"),
@@ -290,6 +292,11 @@ def test_wrong_settings_complain(variable: str, value: str) -> None:
     done = in_a_process("import minigrad as mg; mg.device('cuda')", **{"MINIGRAD_CUDA": "emulated", variable: value})
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ValueError") and variable in last and value in last
+
+
+def test_a_device_too_many_complains_and_says_how_to_have_more() -> None:
+    with complains("'cuda:99'", "cuda:0", "MINIGRAD_CUDA_DEVICES", error=ValueError):
+        mg.device("cuda:99")
 
 
 def test_without_the_package_the_cpu_works_alone_and_says_why() -> None:
