@@ -13,6 +13,8 @@ from checks import complains
 from numba import cuda
 
 import minigrad as mg
+import minigrad.functional as F
+from minigrad import nn, optim
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.arrays import ArrayView, Pool
 from minigrad.backends.cuda.declaration import Kernel
@@ -328,3 +330,23 @@ def test_hardware_that_is_not_there_is_said_in_a_sentence() -> None:
     done = in_a_process(program, MINIGRAD_CUDA="hardware")
     assert "cuda: there is no working NVIDIA driver" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("ValueError: there is no device 'cuda': ")
+
+
+def test_a_training_step_waits_for_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the loss, and nothing else: labels are checked on the host, where they came from."""
+    read = []
+    to_host = driver.copy_to_host
+    monkeypatch.setattr(driver, "copy_to_host", lambda x: read.append(x.shape) or to_host(x))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(18, 4))
+    net.to("cuda:0")
+    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    x, targets = mg.randn(5, 1, 8, 8).to("cuda:0"), mg.tensor([0, 1, 2, 3, 0]).to("cuda:0")
+    read.clear()
+    loss = F.cross_entropy(net(x), targets)
+    loss.backward()
+    optimizer.step()
+    float(loss)
+    assert read == [()]
+    with pytest.raises(ValueError, match="target 9 of example 1"):
+        F.cross_entropy(mg.zeros(2, 4, device="cuda:0"), mg.tensor([0, 9], device="cuda:0"))
+    assert read == [()]
