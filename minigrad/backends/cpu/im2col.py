@@ -18,7 +18,7 @@ from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
 from minigrad.backends.window import convolution_window
 from minigrad.device import DeviceArray
 
-WORKSPACE = 1 << 20  # elements of the columns made at a time
+WORKSPACE = 1 << 18  # elements of the columns made at a time
 LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
 PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
 

@@ -39,19 +39,9 @@ def _inverse_fourth_root(scale, root):
 
 
 @kernel
-def _cube(values, cubes):
-    """cubes = values^3"""
-    for m in range(values.size):
-        cubes[m] = values[m] * values[m] * values[m]
-
-
-@kernel
-def _scale_power(scale, beta, quick, power):
-    """power = scale^-beta; the usual 3/4 from roots, which vectorise where a general power does not."""
-    if quick:
-        _inverse_fourth_root(scale, power)
-        _cube(power, power)
-    elif beta == 0.75:
+def _scale_power(scale, beta, power):
+    """power = scale^-beta; the usual 3/4 from two square roots, which vectorise where a general power does not."""
+    if beta == 0.75:
         for m in range(scale.size):
             root = 1 / np.sqrt(scale[m])
             power[m] = root * np.sqrt(root)
@@ -78,6 +68,13 @@ def _multiply(values, factors, product):
 
 
 @kernel
+def _multiply_cube(values, roots, product):
+    """product = values * roots^3"""
+    for m in range(product.size):
+        product[m] = values[m] * (roots[m] * roots[m] * roots[m])
+
+
+@kernel
 def _scale(x, c, at, before, after, alpha, k, scale):
     """scale = k + alpha * sum of squares of channels c - before to c + after, for pixels from `at`."""
     scale[:] = k
@@ -93,16 +90,29 @@ def _local_response_norm(x, y, before, after, alpha, beta, k, quick, first, last
         scale, power = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
         for c in range(x.shape[0]):
             _scale(x, c, at, before, after, alpha, k, scale)
-            _scale_power(scale, beta, quick, power)
-            _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
+            if quick:
+                _inverse_fourth_root(scale, power)
+                _multiply_cube(x[c, at : at + lanes], power, y[c, at : at + lanes])
+            else:
+                _scale_power(scale, beta, power)
+                _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
 
 
 @kernel
-def _terms(dy, x, scale, power, direct, shared):
+def _terms(dy, x, direct, shared, scale, power):
     """The two terms of one channel: dy s^-beta, and dy x s^-(beta + 1)."""
     for m in range(dy.size):
         direct[m] = dy[m] * power[m]
         shared[m] = dy[m] * power[m] * x[m] / scale[m]
+
+
+@kernel
+def _quick_terms(dy, x, direct, shared, root):
+    """The same for beta = 3/4 from root = s^-1/4, without a division."""
+    for m in range(dy.size):
+        square = root[m] * root[m]
+        direct[m] = dy[m] * square * root[m]
+        shared[m] = direct[m] * x[m] * square * square
 
 
 @kernel
@@ -126,8 +136,13 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
         shared = np.empty((channels, lanes), x.dtype)
         for c in range(channels):
             _scale(x, c, at, before, after, alpha, k, scale)
-            _scale_power(scale, beta, quick, power)
-            _terms(dy[c, at : at + lanes], x[c, at : at + lanes], scale, power, dx[c, at : at + lanes], shared[c])
+            arrays = dy[c, at : at + lanes], x[c, at : at + lanes], dx[c, at : at + lanes], shared[c]
+            if quick:
+                _inverse_fourth_root(scale, power)
+                _quick_terms(*arrays, power)
+            else:
+                _scale_power(scale, beta, power)
+                _terms(*arrays, scale, power)
         for c in range(channels):
             scale[:] = 0
             # channel c lies in the windows of channels c - after to c + before
