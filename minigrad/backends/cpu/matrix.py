@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
 from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
-from minigrad.backends.cpu.vectors import FUSED, LANES, PANEL, ROWS, address, product
+from minigrad.backends.cpu.vectors import FUSED, LANES, PANEL, ROWS, address, product, transpose_block
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
@@ -73,11 +73,16 @@ def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
 def _pack_transposed(x, panels, first, last):
     """x^T, N x D, as panels D/PANEL x N x PANEL, for panels first to last - 1; columns beyond D are 0."""
     length, batch = x.shape
-    for panel in range(first, last):
-        for lane in range(PANEL):
-            d = panel * PANEL + lane
-            for n in range(batch):
-                panels[panel, n, lane] = x[d, n] if d < length else x.dtype.type(0)
+    whole = batch // LANES * LANES  # images that turn in registers
+    for d in range(first * PANEL, last * PANEL, LANES):
+        panel, lane = d // PANEL, d % PANEL
+        turned = whole if d + LANES <= length else 0
+        for n in range(0, turned, LANES):
+            source = address(x) + 4 * (d * batch + n)
+            transpose_block(source, 4 * batch, address(panels) + 4 * ((panel * batch + n) * PANEL + lane), 4 * PANEL)
+        for n in range(turned, batch):
+            for i in range(LANES):
+                panels[panel, n, lane + i] = x[d + i, n] if d + i < length else x.dtype.type(0)
 
 
 @kernel

@@ -18,6 +18,7 @@ LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores 
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 WASTE = 1.5  # times as large a buffer is taken rather than a new one
+SLACK = 1.4  # times what was ever in use at a time may be held
 POOLED_FROM = 1 << 14  # bytes; below this the allocator of NumPy is as fast as a pool
 
 
@@ -35,13 +36,15 @@ class Pool:
     """Keeps the buffers of arrays that died for the next arrays of about the same size.
 
     Fresh pages from the system cost more than filling them (a page fault every 4 KiB), and a training step asks for the
-    same sizes again and again. When more lies idle than is in use and nothing fits, the idle buffers go back.
+    same sizes again and again. When nothing fits and the pool holds much more than was ever in use at a time, what is
+    idle goes back to the system.
     """
 
     def __init__(self) -> None:
         self.idle: defaultdict[int, list[np.ndarray]] = defaultdict(list)
         self.idle_bytes = 0
         self.used_bytes = 0
+        self.most_used_bytes = 0
 
     def take(self, size: int) -> _Block:
         """A buffer of at least `size` bytes."""
@@ -54,11 +57,12 @@ class Pool:
             self.idle_bytes -= capacity
         else:
             capacity = least
-            if self.idle_bytes > self.used_bytes:
+            if self.idle_bytes + self.used_bytes + capacity > SLACK * self.most_used_bytes:
                 self.idle.clear()
                 self.idle_bytes = 0
             buffer = np.empty(capacity + ALIGNMENT, np.uint8)
         self.used_bytes += capacity
+        self.most_used_bytes = max(self.most_used_bytes, self.used_bytes)
         return _Block(self, buffer, capacity)
 
     def give_back(self, buffer: np.ndarray, capacity: int) -> None:
