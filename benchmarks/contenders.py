@@ -1,7 +1,8 @@
-"""The same training step in minigrad and in PyTorch, one process each.
+"""The same step in minigrad and in PyTorch, one process each.
 
-Run by train_step.py: `python contenders.py CONTENDER NET BATCH`. For every line that it reads it makes one step and
-answers with a line: seconds, loss, and the process's peak memory in MB.
+Run by train_step.py: `python contenders.py CONTENDER NET BATCH PASS`, with the pass "training" or "inference". For
+every line that it reads it makes one step and answers with a line: seconds, loss (or a logit), and the process's peak
+memory in MB.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from alexnet.cuda_convnet import cifar10_80sec
 from alexnet.model import AlexNet
 from minigrad import functional as F
-from minigrad import nn, optim, tensor
+from minigrad import nn, no_grad, optim, tensor
 
 NETS = {"paper": (3, 227, 1000), "paper-without-lrn": (3, 227, 1000), "cifar10-80sec": (3, 32, 10)}
 CONTENDERS = ("minigrad", "torch", "torch-channels-last")
@@ -32,14 +33,24 @@ def batch_for(net: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
     return images, random.integers(0, classes, batch)
 
 
-def minigrad_step(net: str, batch: int) -> Callable[[], float]:
-    """A function that makes one step and returns the loss."""
-    images, labels = batch_for(net, batch)
-    model: nn.Module
+def minigrad_model(net: str) -> nn.Module:
+    """The network, on one CPU device."""
     if net == "cifar10-80sec":
-        model = cifar10_80sec()
-    else:
-        model = AlexNet(devices=("cpu",), image_size=NETS[net][1], lrn=net == "paper")
+        return cifar10_80sec()
+    return AlexNet(devices=("cpu",), image_size=NETS[net][1], lrn=net == "paper")
+
+
+def minigrad_step(net: str, batch: int, training: bool = True) -> Callable[[], float]:
+    """A function that makes one step and returns the loss, or what inference gives first."""
+    images, labels = batch_for(net, batch)
+    model = minigrad_model(net).train(training)
+    if not training:
+
+        @no_grad()
+        def infer() -> float:
+            return float(model(tensor(images)).numpy()[0, 0])
+
+        return infer
     optimizer = optim.SGD(model.parameters(), RATE, MOMENTUM, DECAY)
 
     def step() -> float:
@@ -52,7 +63,7 @@ def minigrad_step(net: str, batch: int) -> Callable[[], float]:
     return step
 
 
-def torch_step(net: str, batch: int, channels_last: bool) -> Callable[[], float]:
+def torch_step(net: str, batch: int, training: bool, channels_last: bool) -> Callable[[], float]:
     """The same in PyTorch, in either memory format; the columns of AlexNet are groups there."""
     torch = importlib.import_module("torch")
     images, labels = (torch.from_numpy(array) for array in batch_for(net, batch))
@@ -60,6 +71,14 @@ def torch_step(net: str, batch: int, channels_last: bool) -> Callable[[], float]
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
+    model.train(training)
+    if not training:
+
+        @torch.inference_mode()
+        def infer() -> float:
+            return float(model(images)[0, 0])
+
+        return infer
     optimizer = torch.optim.SGD(model.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
 
     def step() -> float:
@@ -113,11 +132,11 @@ def peak_memory() -> float:
 
 def main() -> None:
     """Answer each line of standard input with a step."""
-    contender, net, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    contender, net, batch, training = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "training"
     if contender == "minigrad":
-        step = minigrad_step(net, batch)
+        step = minigrad_step(net, batch, training)
     else:
-        step = torch_step(net, batch, contender == "torch-channels-last")
+        step = torch_step(net, batch, training, contender == "torch-channels-last")
     for _ in sys.stdin:
         start = time.perf_counter()
         loss = step()

@@ -149,7 +149,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "padding on the opposite side": (
         replaced(
             "conv2d",
-            lambda kernel, x, w, b, stride, p, groups: kernel(x, w, b, stride, (p[1], p[0], p[3], p[2]), groups),
+            lambda kernel, x, w, b, stride, p, *rest: kernel(x, w, b, stride, (p[1], p[0], p[3], p[2]), *rest),
         ),
         lambda: check_conv2d(GROUPED, "cpu:0"),
     ),

@@ -12,14 +12,16 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.matrix import multiply
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
-from minigrad.backends.window import convolution_window
+from minigrad.backends.cpu.window import add_row, flat_rows, gather_row, inside
+from minigrad.backends.window import Window, convolution_window
 from minigrad.device import DeviceArray
 
 WORKSPACE = 1 << 18  # elements of the columns made at a time
 LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
+FEW = 1024  # columns that are made all at once
 PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
 
 
@@ -46,13 +48,7 @@ def _im2col(x, columns, first, last, batch, window):
                     row[at + high * batch : at + stop * batch] = 0
                     if low < high:
                         image = x[c, i * window.stride_h + u - window.top]
-                        if window.stride_w == 1:
-                            source, length = (low + v - window.left) * batch, (high - low) * batch
-                            copy(image[source : source + length], row[at + low * batch : at + high * batch])
-                        else:
-                            for j in range(low, high):
-                                source = (j * window.stride_w + v - window.left) * batch
-                                copy(image[source : source + batch], row[at + j * batch : at + (j + 1) * batch])
+                        gather_row(image, row[at + low * batch : at + high * batch], low, high, v, batch, window)
                     position += stop - start
 
 
@@ -72,13 +68,7 @@ def _col2im(columns, x, first, last, batch, window):
                     low, high = inside(window, i, u, v, start, stop, height, width)
                     if low < high:
                         image = x[c, i * window.stride_h + u - window.top]
-                        if window.stride_w == 1:
-                            target, length = (low + v - window.left) * batch, (high - low) * batch
-                            add_to(row[at + low * batch : at + high * batch], image[target : target + length])
-                        else:
-                            for j in range(low, high):
-                                target = (j * window.stride_w + v - window.left) * batch
-                                add_to(row[at + j * batch : at + (j + 1) * batch], image[target : target + batch])
+                        add_row(row[at + low * batch : at + high * batch], image, low, high, v, batch, window)
                     position += stop - start
 
 
@@ -88,6 +78,21 @@ def _position_spans(positions: int, batch: int, depth: int) -> list[tuple[int, i
     at_once = max(1, columns // max(1, batch))
     parts = max(-(-positions // at_once), min(PARTS, positions * batch // LEAST_COLUMNS))
     return spans(positions, parts)
+
+
+def _convolve_few(image: np.ndarray, matrix: np.ndarray, out: np.ndarray, batch: int, window: Window) -> None:
+    """A group with few positions: all columns at once, the channels of the image and then the filters shared out."""
+    places = window.kernel_h * window.kernel_w
+    columns = scratch("all columns", (matrix.shape[1], window.positions * batch), image.dtype)
+    blocks = spans(image.shape[0], PARTS)
+
+    def gather(part: int) -> None:
+        first, last = blocks[part]
+        own = columns[first * places : last * places]
+        _im2col(image[first:last], own, 0, window.positions, batch, window)
+
+    parallel(gather, len(blocks))
+    multiply(matrix, columns, out)
 
 
 def conv2d(
@@ -107,6 +112,15 @@ def conv2d(
     out = y.data.reshape(filters, window.positions * batch)
     depth = matrix.shape[1]
     channels, share = image.shape[0] // groups, filters // groups
+    if window.positions * batch < FEW:
+        for group in range(groups):
+            own, mine = slice(group * channels, (group + 1) * channels), slice(group * share, (group + 1) * share)
+            _convolve_few(image[own], matrix[mine], out[mine], batch, window)
+        if bias is not None:
+            out += bias.data[:, None]
+        if relu:
+            np.maximum(out, 0, out=out)
+        return y
     pieces = [(g, *span) for g in range(groups) for span in _position_spans(window.positions, batch, depth)]
 
     def run(part: int) -> None:

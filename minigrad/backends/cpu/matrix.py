@@ -16,9 +16,10 @@ from minigrad.backends.cpu.vectors import FUSED, LANES, PANEL, ROWS, address, pr
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
-LEAST_ROWS = 16
+LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew
 PARTS = 16
 
+FEW = 2  # images for which the time goes into reading the weight, which a plain loop does faster than BLAS
 LARGE = 1 << 20  # elements of a weight whose gradient waits to be asked for
 LEAST_BATCH = 8
 BLOCK_ROWS, BLOCK_COLUMNS = 8 * ROWS, 512  # of a gradient made at a time: it stays in the second-level cache
@@ -29,7 +30,12 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     wide = out.shape[1] > out.shape[0]
     length = out.shape[1] if wide else out.shape[0]
     worth = a.shape[0] * a.shape[1] * b.shape[1] >= WORTH_THREADS
-    parts = spans(length, min(PARTS, -(-length // LEAST_ROWS)) if worth else 1)
+    count = 1
+    while (
+        worth and count < PARTS and length >= 2 * count * LEAST_LENGTH
+    ):  # powers of two: a core gets as many as others
+        count *= 2
+    parts = spans(length, count)
 
     def run(part: int) -> None:
         span = slice(*parts[part])
@@ -49,6 +55,22 @@ def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool)
     return z
 
 
+@kernel
+def _dot_rows(weight, x, y, first, last):
+    """y[o, n] = sum over d of weight[o, d] x[n, d], for rows first to last - 1 of the weight, each read once."""
+    for o in range(first, last):
+        for n in range(x.shape[0]):
+            y[o, n] = _dot(weight[o], x[n])
+
+
+@kernel
+def _dot(a, b):
+    total = a.dtype.type(0)
+    for d in range(a.size):
+        total += a[d] * b[d]
+    return total
+
+
 def _columns(x: DeviceArray) -> np.ndarray:
     """x, N x D, as the matrix D x N: the storage itself if batch-last, a transposed view of it if not."""
     return rows(x) if x.batch_last else x.data.T
@@ -57,7 +79,13 @@ def _columns(x: DeviceArray) -> np.ndarray:
 @quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
     y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
-    multiply(stored(weight, False), _columns(x), y.data)
+    matrix = stored(weight, False)
+    if x.shape[0] <= FEW and weight.size >= WORTH_THREADS:
+        images = stored(x, False)
+        parts = spans(matrix.shape[0], PARTS)
+        parallel(lambda part: _dot_rows(matrix, images, y.data, *parts[part]), len(parts))
+    else:
+        multiply(matrix, _columns(x), y.data)
     if bias is not None:
         y.data += bias.data[:, None]
     return y

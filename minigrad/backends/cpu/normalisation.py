@@ -13,6 +13,7 @@ from minigrad.backends.cpu.window import add_to
 from minigrad.device import DeviceArray
 
 PARTS = 64
+LEAST_PIXELS = 256  # of a part
 LANES = 1024  # pixels worked on together: few enough for the caches, many enough that starting a loop costs little
 
 # The bits of a float32, read as an integer, are nearly its logarithm, so (5/4 of the bits of 1) - bits / 4 is nearly
@@ -158,11 +159,15 @@ def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> 
     return size // 2, (size - 1) // 2, number(alpha / size), number(beta), number(k), quick
 
 
+def _parts(pixels: int) -> list[tuple[int, int]]:
+    return spans(pixels, min(PARTS, -(-pixels // LEAST_PIXELS)))
+
+
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, batch_last=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
     numbers = _numbers(x, size, alpha, beta, k)
-    parts = spans(image.shape[1], PARTS)
+    parts = _parts(image.shape[1])
     parallel(lambda part: _local_response_norm(image, out, *numbers, *parts[part]), len(parts))
     return y
 
@@ -173,6 +178,6 @@ def local_response_norm_grad(
     dx = new(x.shape, x.dtype, x.device, batch_last=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
     numbers = _numbers(x, size, alpha, beta, k)
-    parts = spans(image.shape[1], PARTS)
+    parts = _parts(image.shape[1])
     parallel(lambda part: _local_response_norm_grad(gradient, image, out, *numbers, *parts[part]), len(parts))
     return dx

@@ -7,19 +7,11 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
+from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 from minigrad.device import DeviceArray
 
 PARTS = 32
-
-
-@kernel
-def _gather_row(image_row, values, low, high, v, batch, window):
-    """values = the pixels under place v, one an output column and image, of output columns low to high - 1."""
-    for j in range(low, high):
-        start = (j * window.stride_w + v - window.left) * batch
-        copy(image_row[start : start + batch], values[j * batch : (j + 1) * batch])
 
 
 @kernel
@@ -35,7 +27,7 @@ def _take_larger(values, place, best, winner):
 @kernel
 def _max_pool2d(x, y, winner, batch, window, first, last):
     """x, y and winner are C x H x (W N). for each channel and output row:
-    start from the first place of each window that is in the image
+    start from less than any number, at the first place of each window that is in the image
     for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
     """
     height, width = x.shape[1], x.shape[2] // batch
@@ -43,27 +35,19 @@ def _max_pool2d(x, y, winner, batch, window, first, last):
     for c in range(first, last):
         for i in range(window.out_h):
             top = i * window.stride_h - window.top
-            for j in range(window.out_w):
-                u, v = max(0, -top), max(0, window.left - j * window.stride_w)
-                start = (j * window.stride_w + v - window.left) * batch
-                y[c, i, j * batch : (j + 1) * batch] = x[c, top + u, start : start + batch]
-                winner[c, i, j * batch : (j + 1) * batch] = u * window.kernel_w + v
+            y[c, i] = -np.inf
+            row_start = max(0, -top) * window.kernel_w
+            winner[c, i] = row_start
+            for j in range(min(window.out_w, -(-window.left // window.stride_w))):  # those that begin left of the image
+                winner[c, i, j * batch : (j + 1) * batch] = row_start + window.left - j * window.stride_w
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
                     low, high = inside(window, i, u, v, 0, window.out_w, height, width)
                     if low < high:
-                        _gather_row(x[c, top + u], gathered, low, high, v, batch, window)
                         row = slice(low * batch, high * batch)
+                        gather_row(x[c, top + u], gathered[row], low, high, v, batch, window)
                         place = winner.dtype.type(u * window.kernel_w + v)
                         _take_larger(gathered[row], place, y[c, i, row], winner[c, i, row])
-
-
-@kernel
-def _add_row(values, image_row, low, high, v, batch, window):
-    """Add values, one an output column and image, to the pixels under place v of output columns low to high - 1."""
-    for j in range(low, high):
-        start = (j * window.stride_w + v - window.left) * batch
-        add_to(values[j * batch : (j + 1) * batch], image_row[start : start + batch])
 
 
 @kernel
@@ -87,7 +71,8 @@ def _max_pool2d_grad(dy, winner, dx, batch, window, first, last):
                     low, high = inside(window, i, u, v, 0, window.out_w, height, width)
                     if low < high:
                         _where_won(dy[c, i], winner[c, i], winner.dtype.type(u * window.kernel_w + v), won)
-                        _add_row(won, dx[c, i * window.stride_h + u - window.top], low, high, v, batch, window)
+                        image_row = dx[c, i * window.stride_h + u - window.top]
+                        add_row(won[low * batch : high * batch], image_row, low, high, v, batch, window)
 
 
 @kernel
@@ -115,8 +100,9 @@ def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
                 for v in range(window.kernel_w):
                     low, high = inside(window, i, u, v, 0, window.out_w, height, width)
                     if low < high:
-                        _gather_row(x[c, i * window.stride_h + u - window.top], gathered, low, high, v, batch, window)
                         row = slice(low * batch, high * batch)
+                        image_row = x[c, i * window.stride_h + u - window.top]
+                        gather_row(image_row, gathered[row], low, high, v, batch, window)
                         add_to(gathered[row], y[c, i, row])
             for j in range(window.out_w):
                 share = x.dtype.type(1) / x.dtype.type(rows[i] * columns[j])
@@ -142,7 +128,8 @@ def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, first, last):
                 for v in range(window.kernel_w):
                     low, high = inside(window, i, u, v, 0, window.out_w, height, width)
                     if low < high:
-                        _add_row(shares, dx[c, i * window.stride_h + u - window.top], low, high, v, batch, window)
+                        image_row = dx[c, i * window.stride_h + u - window.top]
+                        add_row(shares[low * batch : high * batch], image_row, low, high, v, batch, window)
 
 
 def max_pool2d(

@@ -36,6 +36,48 @@ def add_to(values, total):
         total[m] += values[m]
 
 
+@kernel
+def _copy_every(values, step, target):
+    """target = each step-th of the values."""
+    for m in range(target.size):
+        target[m] = values[m * step]
+
+
+@kernel
+def _add_to_every(values, step, total):
+    """Add values to each step-th of the total."""
+    for m in range(values.size):
+        total[m * step] += values[m]
+
+
+@kernel
+def gather_row(image_row, values, low, high, v, batch, window):
+    """values = the pixels of an image's row under place v of output columns low to high - 1, all images of each."""
+    start = (low * window.stride_w + v - window.left) * batch
+    if window.stride_w == 1:
+        copy(image_row[start : start + values.size], values)
+    elif batch == 1:
+        _copy_every(image_row[start:], window.stride_w, values)
+    else:
+        for j in range(high - low):
+            at = start + j * window.stride_w * batch
+            copy(image_row[at : at + batch], values[j * batch : (j + 1) * batch])
+
+
+@kernel
+def add_row(values, image_row, low, high, v, batch, window):
+    """Add values to the pixels that gather_row would have taken."""
+    start = (low * window.stride_w + v - window.left) * batch
+    if window.stride_w == 1:
+        add_to(values, image_row[start : start + values.size])
+    elif batch == 1:
+        _add_to_every(values, window.stride_w, image_row[start:])
+    else:
+        for j in range(high - low):
+            at = start + j * window.stride_w * batch
+            add_to(values[j * batch : (j + 1) * batch], image_row[at : at + batch])
+
+
 def flat_rows(image: np.ndarray) -> np.ndarray:
     """C x H x W x N as C x H x (W N): each row of pixels, all images, one contiguous line."""
     channels, height, width, batch = image.shape
