@@ -15,8 +15,10 @@ from minigrad.tensor import Tensor
 __all__ = ["constant_", "kaiming_normal_", "normal_", "ones_", "uniform_", "zeros_"]
 
 
-def _fill(tensor: Tensor, values: np.ndarray) -> Tensor:
-    """Replace the array of the tensor, keeping dtype and device."""
+def _fill(tensor: Tensor, values: np.ndarray, scale: float = 1.0, shift: float = 0.0) -> Tensor:
+    """Replace the array of the tensor by scale * values + shift, keeping dtype and device; the values are used up."""
+    values *= scale
+    values += shift
     backend = tensor.device.backend
     tensor.array = backend.from_host(values.astype(tensor.dtype), tensor.device)
     return tensor
@@ -24,17 +26,17 @@ def _fill(tensor: Tensor, values: np.ndarray) -> Tensor:
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normals: the paper's weights are normal_(w, std=0.01) (section 5)."""
-    return _fill(tensor, mean + std * default_generator.normal(tensor.shape))
+    return _fill(tensor, default_generator.normal(tensor.shape), std, mean)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers from [a, b)."""
-    return _fill(tensor, a + (b - a) * default_generator.uniform(tensor.shape))
+    return _fill(tensor, default_generator.uniform(tensor.shape), b - a, a)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one number."""
-    return _fill(tensor, np.full(tensor.shape, val))
+    return _fill(tensor, np.full(tensor.shape, float(val)))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
