@@ -1,8 +1,8 @@
 """The same step in minigrad and in PyTorch, one process each.
 
 Run by train_step.py: `python contenders.py CONTENDER NET BATCH PASS`, with the pass "training" or "inference". For
-every line that it reads it makes one step and answers with a line: seconds, loss (or a logit), and the process's peak
-memory in MB.
+every line that it reads, a number, it makes so many steps and answers with a line: seconds a step, loss (or a logit),
+and the process's peak memory in MB.
 """
 
 from __future__ import annotations
@@ -137,10 +137,12 @@ def main() -> None:
         step = minigrad_step(net, batch, training)
     else:
         step = torch_step(net, batch, training, contender == "torch-channels-last")
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        count = int(line)
         start = time.perf_counter()
-        loss = step()
-        print(time.perf_counter() - start, loss, peak_memory(), flush=True)
+        for _ in range(count):
+            loss = step()
+        print((time.perf_counter() - start) / count, loss, peak_memory(), flush=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Run:
         assert process.stdin is not None and process.stdout is not None
         seconds = []
         for _ in range(1 + STEPS):
-            process.stdin.write("\n")
+            process.stdin.write("1\n")
             process.stdin.flush()
             line = process.stdout.readline()
             if not line:

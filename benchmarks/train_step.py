@@ -1,7 +1,7 @@
 """A step beside PyTorch's, in one run: python benchmarks/train_step.py --net paper --against torch
 
-The contenders live in processes of their own and take turns, step by step, so that what else the machine does meets
-all of them alike. Ratios are of medians; the spread is that of the ratios of single turns. The last line is no
+The contenders live in processes of their own and take turns, of a step or of a second's worth of short steps, so that
+what else the machine does meets all of them alike. Ratios are of medians; the spread is that of the ratios of single turns. The last line is no
 program: it is the time that the multiplications and additions of direct convolution would take at the highest rate at
 which these cores make any, measured here.
 """
@@ -24,6 +24,7 @@ from minigrad.backends.cpu.threads import THREADS, parallel
 from minigrad.backends.cpu.vectors import LANES, PANEL, ROWS, address, product
 
 WARM_UP = 2  # turns that are not counted: compilation, first pages
+TURN = 1.0  # seconds that the steps of a turn should take together
 PAUSE = 0.3  # seconds between turns, in which the threads of the last contender fall asleep
 
 
@@ -67,13 +68,14 @@ class Contender:
         self.name = name
         command = [sys.executable, str(Path(__file__).with_name("contenders.py")), name, net, str(batch), what]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.steps = 1  # of a turn
         self.seconds: list[float] = []
         self.peak = 0.0
 
-    def step(self, counted: bool) -> None:
-        """One step; its time is kept if it counts."""
+    def take_turn(self, counted: bool) -> None:
+        """Some steps; the time of one is kept if it counts, and otherwise tells how many make a turn."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{self.steps}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -81,6 +83,8 @@ class Contender:
         seconds, _, self.peak = map(float, line.split())
         if counted:
             self.seconds.append(seconds)
+        else:
+            self.steps = max(1, round(TURN / seconds))
 
     def stop(self) -> None:
         """End the process."""
@@ -94,7 +98,7 @@ def measure(names: list[str], net: str, batch: int, turns: int, what: str) -> li
         for turn in range(WARM_UP + turns):
             for contender in contenders:
                 time.sleep(PAUSE)
-                contender.step(turn >= WARM_UP)
+                contender.take_turn(turn >= WARM_UP)
     finally:
         for contender in contenders:
             contender.stop()
@@ -133,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A step of minigrad, alone or beside PyTorch's.")
     parser.add_argument("--net", choices=NETS, default="paper")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--turns", type=int, default=7, help="steps that count (default 7)")
+    parser.add_argument("--turns", type=int, default=7, help="turns that count (default 7)")
     parser.add_argument("--against", choices=("torch",), help="measure PyTorch too, in both its memory formats")
     parser.add_argument("--inference", action="store_true", help="the forward pass of evaluation alone")
     args = parser.parse_args()
