@@ -3,8 +3,9 @@
 Everything random here is keyed by seed, epoch and picture, so threads and the order of work do not change a bit.
 """
 
+from alexnet.data.ahead import cores
 from alexnet.data.augmentation import Augmentation, augment
-from alexnet.data.folders import read_image
+from alexnet.data.images import read_image
 from alexnet.data.loader import Loader
 from alexnet.data.rescaling import RescaledSplit, rescale
 from alexnet.data.sources import open_dataset
@@ -20,6 +21,7 @@ __all__ = [
     "Split",
     "Statistics",
     "augment",
+    "cores",
     "open_dataset",
     "read_image",
     "rescale",

@@ -9,6 +9,7 @@ from alexnet.data.folders import open_folders
 from alexnet.data.mnist import is_mnist, open_mnist
 from alexnet.data.shapes import open_shapes
 from alexnet.data.splits import DataError, DataSet
+from alexnet.data.store import is_store, open_store
 
 __all__ = ["open_dataset"]
 
@@ -33,6 +34,8 @@ def open_dataset(source: str | Path, seed: int = 0, *, counts: tuple[int, int] =
         return open_shapes(seed, *counts)
     path = Path(source).expanduser()
     if path.is_dir():
+        if is_store(path):
+            return open_store(path)
         if is_cifar(path):
             return open_cifar(path)
         if (path / "data_batch_1").is_file():
