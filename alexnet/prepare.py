@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from alexnet.commands import positive, run_command, seed
 from alexnet.data import cores, open_dataset
 from alexnet.data.preparation import Result, prepare
 from alexnet.data.store import open_store, verify
@@ -27,12 +28,6 @@ examples:
 """
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
-    return int(text)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(
@@ -45,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("source", type=Path, metavar="SOURCE", nargs="?", help="see below")
     add("store", type=Path, metavar="STORE", help="the folder to make")
-    add("--workers", type=_positive, default=cores(), help="processes (default: one a core, here %(default)s)")
-    add("--seed", type=int, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
+    add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
+    add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
     add("--verify", action="store_true", help="check a store instead of making one")
     return result
 
@@ -87,16 +82,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, prepare, and turn what a user can get wrong into one sentence and exit status 2."""
-    args = parser().parse_args(argv)
-    try:
-        run(args)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:
-        print(f"python -m alexnet.prepare: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(parser(), run, argv, interrupted="stopped; the same command goes on from here")
 
 
 if __name__ == "__main__":

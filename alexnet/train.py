@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
+from alexnet.commands import devices, positive, run_command, seed
 from alexnet.data import open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -28,25 +29,6 @@ examples:
 
 recipes:
 """
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1; got {text!r}")
-    return int(text)
-
-
-def _devices(text: str) -> list[str]:
-    try:
-        return [str(mg.device(name.strip())) for name in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,14 +50,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--devices",
-        type=_devices,
+        type=devices,
         metavar="NAMES",
         help="one device for the whole network or one for each column, such as cpu:0,cpu:1 (default cpu:0)",
     )
-    add("--epochs", type=_positive, help="passes over the training set (default: the recipe's)")
-    add("--steps", type=_positive, help="stop after so many steps, save, and print the loss of each")
-    add("--batch-size", type=_positive, help="examples a step (default: the recipe's)")
-    add("--seed", type=_seed, help="of weights, order, augmentation and dropout (default 0)")
+    add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
+    add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
+    add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
     return result
@@ -157,6 +139,10 @@ def train(args: argparse.Namespace) -> None:
         f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
         flush=True,
     )
+    ids = list(data.ids or data.classes)
+    if settings.setdefault("ids", ids) != ids:
+        raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
+    settings |= {"classes": list(data.classes), "channels": data.channels}
     trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
     if args.resume:
         _continue(trainer, settings)
@@ -181,19 +167,13 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
-    args = parser().parse_args(argv)
-    try:
-        train(args)
-    except KeyboardInterrupt:
-        print("\nstopped; --resume goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except MemoryError as error:
-        print(f"python -m alexnet.train: error: out of memory ({error}); try --batch-size", file=sys.stderr)
-        return 2
-    except (ValueError, OSError, mg.DeviceMismatchError) as error:
-        print(f"python -m alexnet.train: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(
+        parser(),
+        train,
+        argv,
+        interrupted="stopped; --resume goes on from the last checkpoint",
+        memory="; try --batch-size",
+    )
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ class Trainer:
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
         statistics = train.statistics(DATA_WORKERS, progress=True)
         val.read(DATA_WORKERS, progress=True)
+        self.statistics = statistics
         arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
         self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
         self.progress = Progress()
@@ -114,6 +115,7 @@ class Trainer:
         state = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         state |= {f"velocity/{name}": value for name, value in self.optimizer.state_dict().items()}
         state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
+        state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
         state["generator"] = np.array(default_generator.state(), dtype=np.int64)
         return state
 

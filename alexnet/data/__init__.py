@@ -3,8 +3,8 @@
 Everything random here is keyed by seed, epoch and picture, so threads and the order of work do not change a bit.
 """
 
-from alexnet.data.ahead import cores
-from alexnet.data.augmentation import Augmentation, augment
+from alexnet.data.ahead import cores, made_ahead
+from alexnet.data.augmentation import VIEWS, Augmentation, augment, views
 from alexnet.data.images import read_image
 from alexnet.data.loader import Loader
 from alexnet.data.rescaling import RescaledSplit, rescale
@@ -13,6 +13,7 @@ from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Statistics
 
 __all__ = [
+    "VIEWS",
     "Augmentation",
     "DataError",
     "DataSet",
@@ -22,7 +23,9 @@ __all__ = [
     "Statistics",
     "augment",
     "cores",
+    "made_ahead",
     "open_dataset",
     "read_image",
     "rescale",
+    "views",
 ]

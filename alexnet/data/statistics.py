@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,32 @@ class Statistics:
     mean: np.ndarray
     component_std: np.ndarray | None
     component_vectors: np.ndarray | None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name, for a file; what is missing is empty."""
+        none = np.zeros(0, dtype=np.float32)
+        std, vectors = self.component_std, self.component_vectors
+        return {
+            "mean": self.mean,
+            "component_std": none if std is None else std,
+            "component_vectors": none if vectors is None else vectors,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, int, int]) -> Statistics:
+        """What `arrays` gave.
+
+        Raises:
+            KeyError, ValueError: an array is missing or has another shape or kind.
+        """
+        mean, std, vectors = (arrays[name] for name in ("mean", "component_std", "component_vectors"))
+        if mean.shape != shape or any(a.dtype != np.float32 or not np.isfinite(a).all() for a in (mean, std, vectors)):
+            raise ValueError(f"the statistics are those of other pictures; expected a mean image of shape {shape}")
+        if shape[0] != 3:
+            return cls(mean, None, None)
+        if std.shape != (3,) or vectors.shape != (3, 3):
+            raise ValueError("the colour components are incomplete")
+        return cls(mean, std, vectors)
 
 
 def cached_statistics(pictures: Pictures, fingerprint: str, workers: int, progress: bool) -> Statistics:
@@ -166,15 +193,9 @@ def _load(path: Path, shape: tuple[int, int, int]) -> Statistics | None:
     """What a cached file holds, None where it is missing, damaged or of other shapes."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = [arrays[name] for name in ("mean", "component_std", "component_vectors")]
+            return Statistics.from_arrays(arrays, shape)
     except Exception:  # a damaged file can make every layer of its readers stumble, each with an exception of its own
         return None
-    mean, std, vectors = found
-    if mean.shape != shape or any(array.dtype != np.float32 or not np.isfinite(array).all() for array in found):
-        return None
-    if shape[0] != 3:
-        return Statistics(mean, None, None)
-    return Statistics(mean, std, vectors) if std.shape == (3,) and vectors.shape == (3, 3) else None
 
 
 def load_statistics(path: Path, shape: tuple[int, int, int]) -> Statistics:
@@ -195,18 +216,11 @@ def save_statistics(path: Path, statistics: Statistics) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    none = np.zeros(0, dtype=np.float32)
-    std, vectors = statistics.component_std, statistics.component_vectors
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".statistics-", delete=False) as file:
             temporary = Path(file.name)
-            np.savez(
-                file,
-                mean=statistics.mean,
-                component_std=none if std is None else std,
-                component_vectors=none if vectors is None else vectors,
-            )
+            np.savez(file, **statistics.arrays())  # type: ignore[arg-type]
         temporary.replace(path)
     finally:
         if temporary is not None:
