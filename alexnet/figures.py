@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -146,8 +145,9 @@ def seen(rows: Sequence[Seen]) -> Figure:
 
 
 def _short(words: str, width: int) -> str:
-    """The first of a class's names, shortened."""
-    return shorten(words.partition(",")[0], width, placeholder=" ...")
+    """The first of a class's names, cut where it is too long."""
+    first = words.partition(",")[0]
+    return first if len(first) <= width else f"{first[: width - 3]}..."
 
 
 def _picture(axes: Any, image: np.ndarray, title: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alexnet.data.cifar import ARCHIVE_SUFFIXES, is_cifar, open_cifar
 from alexnet.data.folders import open_folders
+from alexnet.data.ilsvrc import is_ilsvrc, open_ilsvrc
 from alexnet.data.mnist import is_mnist, open_mnist
 from alexnet.data.shapes import open_shapes
 from alexnet.data.splits import DataError, DataSet
@@ -36,6 +37,8 @@ def open_dataset(source: str | Path, seed: int = 0, *, counts: tuple[int, int] =
     if path.is_dir():
         if is_store(path):
             return open_store(path)
+        if is_ilsvrc(path):
+            return open_ilsvrc(path)
         if is_cifar(path):
             return open_cifar(path)
         if (path / "data_batch_1").is_file():
