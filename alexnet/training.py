@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 import minigrad as mg
 import minigrad.functional as F
 from alexnet import figures
-from alexnet.data import DataSet, Loader, RescaledSplit
+from alexnet.data import DataSet, Loader, RescaledSplit, cores
 from alexnet.recipes import Recipe, build_network, parameter_groups
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
@@ -23,7 +23,7 @@ from minigrad.random import default_generator
 
 __all__ = ["Score", "Trainer", "evaluate"]
 
-DATA_WORKERS = 2
+DATA_WORKERS = max(2, min(8, cores() // 2))  # threads; any number gives the same batches
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Trainer:
         p = self.progress
         for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
             group["lr"] = first * self._rate_factor()
-        start, seen_before = time.perf_counter(), p.seen
+        start, seen_before, waited = time.perf_counter(), p.seen, 0.0
         bar = tqdm(
             total=len(self.train_loader),
             initial=p.step_in_epoch,
@@ -174,6 +174,7 @@ class Trainer:
             while p.step != last_step and p.step_in_epoch < len(self.train_loader):
                 begin = time.perf_counter()
                 images, labels = next(batches)
+                waited += time.perf_counter() - begin
                 loss = self._step(images, labels)
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -182,7 +183,8 @@ class Trainer:
                     bar.write(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
         if p.step_in_epoch < len(self.train_loader):
             return False
-        self._finish_epoch(epochs, (p.seen - seen_before) / (time.perf_counter() - start))
+        seconds = time.perf_counter() - start
+        self._finish_epoch(epochs, (p.seen - seen_before) / seconds, waited / seconds)
         return True
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
@@ -204,7 +206,7 @@ class Trainer:
         p.seen += len(labels)
         return value
 
-    def _finish_epoch(self, epochs: int, speed: float) -> None:
+    def _finish_epoch(self, epochs: int, speed: float, waited: float) -> None:
         """Evaluate, log, draw and save at the end of an epoch."""
         p = self.progress
         score = evaluate(self.model, self.val_loader, self.device)
@@ -222,7 +224,7 @@ class Trainer:
         tqdm.write(
             f"epoch {p.epoch:3d}/{epochs}  rate {self.rate():g}  training loss {line['train_loss']:.3f}  "
             f"validation loss {score.loss:.3f}  top-1 {score.top1:.2f} %  top-5 {score.top5:.2f} %  "
-            f"{speed:.0f} images/s"
+            f"{speed:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
         )
         best = score.top1 < p.best_top1
         if best:

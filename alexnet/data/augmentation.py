@@ -31,12 +31,15 @@ class Augmentation:
         random_crop: a random position, not the centre.
         mirror: turn left to right with probability 1/2.
         colour_noise: standard deviation of the multiples; 0.1 in the paper, 0 for none. Grayscale gets none.
+        crop_group: how many pictures of a batch, one after the other, share the draw of position and mirroring: 1 as
+            the paper says, 32 as its authors' program did.
     """
 
     crop: int
     random_crop: bool = True
     mirror: bool = True
     colour_noise: float = 0.0
+    crop_group: int = 1
 
 
 def augment(
@@ -47,10 +50,12 @@ def augment(
     augmentation: Augmentation,
     statistics: Statistics,
     training: bool,
+    draws: np.ndarray | None = None,
 ) -> np.ndarray:
     """Crops of a batch, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
 
-    Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in.
+    Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in; where `draws`
+    are given, position and mirroring depend on them in place of the index.
 
     Args:
         images: uint8 (b, C, S, S).
@@ -60,13 +65,14 @@ def augment(
         augmentation: what to do.
         statistics: of the training set; its mean has the shape (C, S, S).
         training: without it, each picture gets its centre crop and nothing random.
+        draws: integers (b,); pictures with the same number are cut and mirrored alike. The indices if not given.
 
     Returns:
         float32 (b, C, crop, crop).
     """
     size, crop = images.shape[-1], augmentation.crop
     mean, centre = _centre_of_mean(images, crop, statistics)
-    random_words = words(seed, epoch, CROP, indices)
+    random_words = words(seed, epoch, CROP, indices if draws is None else draws)
     corners = np.full((len(images), 2), centre)
     if training and augmentation.random_crop:
         corners = (random_words[:, :2].astype(np.uint64) * np.uint64(size - crop + 1) >> np.uint64(32)).astype(np.int64)
