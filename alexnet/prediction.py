@@ -140,9 +140,12 @@ class Errors:
         count: of how many.
     """
 
-    top1: int
-    top5: int
-    count: int
+    top1: int = 0
+    top5: int = 0
+    count: int = 0
+
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(self.top1 + other.top1, self.top5 + other.top5, self.count + other.count)
 
     @property
     def top1_percent(self) -> float:
@@ -155,14 +158,14 @@ class Errors:
         return 100 * self.top5 / self.count
 
 
-def errors(probabilities: np.ndarray, labels: np.ndarray) -> Errors:
-    """Count the errors: (n, classes), integers (n,). Among equal probabilities the lower label comes first."""
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :5] == labels[:, np.newaxis]
+def errors(scores: np.ndarray, labels: np.ndarray) -> Errors:
+    """Count the errors of scores (n, classes) for labels (n,). Among equal scores the lower label comes first."""
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :5] == labels[:, np.newaxis]
     return Errors(int(np.sum(~best[:, 0])), int(np.sum(~best.any(axis=1))), len(labels))
 
 
 def probabilities_of(predictor: Predictor, split: Split, count: int) -> np.ndarray:
-    """The averaged softmax outputs for all pictures of a split, with a bar: float64 (n, classes)."""
+    """The averaged softmax outputs for all pictures of a split, with a bar: float32 (n, classes)."""
     pictures = RescaledSplit(split, predictor.rescale)
     starts = range(0, len(pictures), BATCH)
     batches = made_ahead(
@@ -171,6 +174,6 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> np.ndarr
     found = []
     with tqdm(total=len(pictures), desc=f"{count} views", unit="image", leave=False, disable=None) as bar:
         for images in batches:
-            found.append(predictor.probabilities(images, count))
+            found.append(predictor.probabilities(images, count).astype(np.float32))
             bar.update(len(images))
     return np.concatenate(found)

@@ -16,6 +16,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet import figures
 from alexnet.data import DataSet, Loader, RescaledSplit, cores
+from alexnet.prediction import Errors, errors
 from alexnet.recipes import Recipe, build_network, parameter_groups
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
@@ -38,17 +39,14 @@ class Score:
 def evaluate(model: nn.Module, loader: Loader, device: mg.Device) -> Score:
     """Loss and errors over all batches of a loader, with dropout off."""
     model.eval()
-    loss, wrong1, wrong5, count = 0.0, 0, 0, 0
+    loss, found = 0.0, Errors()
     with mg.no_grad():
         for images, labels in loader.batches(0):
             logits = model(mg.tensor(images, device))
             loss += F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
-            best = np.argsort(-logits.numpy(), axis=1, kind="stable")[:, :5] == labels[:, None]
-            wrong1 += int(np.sum(~best[:, 0]))
-            wrong5 += int(np.sum(~best.any(axis=1)))
-            count += len(labels)
+            found += errors(logits.numpy(), labels)
     model.train()
-    return Score(loss / count, 100 * wrong1 / count, 100 * wrong5 / count)
+    return Score(loss / found.count, found.top1_percent, found.top5_percent)
 
 
 @dataclass
