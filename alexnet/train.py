@@ -11,7 +11,7 @@ from typing import Any
 
 import minigrad as mg
 from alexnet.commands import devices, positive, run_command, seed
-from alexnet.data import open_dataset
+from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
@@ -45,8 +45,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--data",
         metavar="PATH",
-        help="'shapes', a folder or tar archive of CIFAR-10's binary version, a folder of MNIST's idx files, or a "
-        "folder of class folders of images, with or without train/ and val/ (default: the recipe's own)",
+        help=f"{SOURCES} (default: the recipe's own)",
     )
     add(
         "--devices",
@@ -74,7 +73,7 @@ def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     folder = RunFolder(args.out or free_folder(recipe.name))
     settings = {
         "recipe": recipe.to_json(),
-        "data": source if source == "shapes" else str(Path(source).expanduser().resolve()),
+        "data": source if source in WORDS else str(Path(source).expanduser().resolve()),
         "seed": args.seed or 0,
         "devices": args.devices or ["cpu:0"],
     }

@@ -8,12 +8,14 @@ from alexnet.data.augmentation import VIEWS, Augmentation, augment, views
 from alexnet.data.images import read_image
 from alexnet.data.loader import Loader
 from alexnet.data.rescaling import RescaledSplit, rescale
-from alexnet.data.sources import open_dataset
+from alexnet.data.sources import SOURCES, WORDS, open_dataset
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Statistics
 
 __all__ = [
+    "SOURCES",
     "VIEWS",
+    "WORDS",
     "Augmentation",
     "DataError",
     "DataSet",
