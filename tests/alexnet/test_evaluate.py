@@ -186,8 +186,12 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
 
     monkeypatch.setattr("alexnet.nearest.SEARCHED_AT_ONCE", 5)
     query = hidden[7] + 0.01
-    found = [each.distance for each in index.nearest(query[np.newaxis], 36)[0]]
-    np.testing.assert_allclose(found, np.sort(np.linalg.norm(hidden - query, axis=1)), rtol=1e-5)
+    found = index.nearest(query[np.newaxis], 36)[0]
+    distances = np.linalg.norm(hidden - query, axis=1)
+    order = np.argsort(distances, kind="stable")
+    np.testing.assert_allclose([each.distance for each in found], distances[order], rtol=1e-5)
+    assert [each.name for each in found] == [data.train.name(int(number)) for number in order]
+    assert [each.words for each in found] == [data.classes[data.train.labels[number]] for number in order]
 
     before = path.stat().st_mtime_ns
     open_index(predictor, place / "copy", data)
