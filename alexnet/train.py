@@ -20,10 +20,10 @@ EPILOG = """\
 examples:
   python -m alexnet.train
       a few minutes on a laptop: ten classes of shapes, drawn as they are needed
-  python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz
-      the smallest net of cuda-convnet on CIFAR-10 (the binary version, not the pickles)
+  python -m alexnet.train --recipe cifar10-80sec --data cifar-10
+      the smallest net of cuda-convnet on CIFAR-10, which is downloaded
   python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
-      the whole AlexNet in two columns on the class folders in DIR, for a few steps
+      the whole AlexNet in two columns on the store or the class folders in DIR, for a few steps
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
 
@@ -121,7 +121,7 @@ def _closing_table(trainer: Trainer) -> str:
     elif trainer.recipe.name == "shapes":
         lines.append(
             "Next, look at the pictures there, or try CIFAR-10: "
-            "python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz"
+            "python -m alexnet.train --recipe cifar10-80sec --data cifar-10"
         )
     else:
         lines.append(f"Next, train longer: {resume} --epochs {epochs[-1]['epoch'] + 10}")
