@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alexnet.commands import positive, run_command, seed
 from alexnet.data import cores, open_dataset
-from alexnet.data.preparation import Result, prepare
+from alexnet.data.preparation import Result, check_free, prepare
 from alexnet.data.store import open_store, verify
 
 EPILOG = """\
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.source is None:
         raise ValueError("prepare takes two paths, SOURCE and STORE")
+    check_free(args.store)  # before a long listing
     data = open_dataset(args.source, args.seed)
     counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
     print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes, by {args.workers} workers", flush=True)

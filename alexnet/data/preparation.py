@@ -32,7 +32,7 @@ from alexnet.data.statistics import Sums, save_statistics
 from alexnet.data.store import STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
 from minigrad import checkpoint
 
-__all__ = ["SHARD", "SIZE", "Rejected", "Result", "prepare"]
+__all__ = ["SHARD", "SIZE", "Rejected", "Result", "check_free", "prepare"]
 
 SIZE = 256  # section 2
 SHARD = 4096  # pictures, 805 MB
@@ -87,8 +87,7 @@ def prepare(
         DataError: the store is there already, or an attempt with another source or other settings is, or a part has no
             picture that can be used.
     """
-    if store.exists():
-        raise DataError(f"{store} is there already, and stores are not changed; remove it or choose another name")
+    check_free(store)
     if data.channels != 3:
         raise DataError(f"a store holds RGB pictures; those of {data.name} have {data.channels} channel(s)")
     folder = store.with_name(store.name + ".part")
@@ -115,6 +114,16 @@ def prepare(
     checksum = digest(folder / STATISTICS_FILE)
     _finish(folder, store, StoreInfo(data.name, size, 3, shard, data.classes, ids, parts, checksum, len(rejected)))
     return Result({name: part.count for name, part in parts.items()}, rejected, continued)
+
+
+def check_free(store: Path) -> None:
+    """See that a store can be made there.
+
+    Raises:
+        DataError: something of that name is there.
+    """
+    if store.exists():
+        raise DataError(f"{store} is there already, and stores are not changed; remove it or choose another name")
 
 
 def _begin(folder: Path, data: DataSet, size: int, shard: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from alexnet import prepare as command
-from alexnet.data import DataError, RescaledSplit, open_dataset, rescale
+from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, open_dataset, rescale
 from alexnet.data import preparation as module
 from alexnet.data.preparation import prepare
 
@@ -58,6 +58,17 @@ def test_its_statistics_are_those_of_its_pictures(photographs, tmp_path):
     for name, value in measured.arrays().items():
         assert np.array_equal(kept.arrays()[name], value)
     assert RescaledSplit(open_dataset(tmp_path / "store").train, 8).statistics().mean.shape == (3, 8, 8)
+
+
+def test_training_sees_the_same_from_files_and_from_the_store(photographs, tmp_path):
+    source = open_dataset(photographs)
+    prepare(source, tmp_path / "store", 1, size=16, shard=5)
+    seen = []
+    for data, workers in ((source, 1), (open_dataset(tmp_path / "store"), 3)):
+        split = RescaledSplit(data.train, 16)
+        loader = Loader(split, Augmentation(9, colour_noise=0.1), split.statistics(), 5, seed=3, workers=workers)
+        seen.append([(images.tobytes(), labels.tobytes()) for images, labels in loader.batches(2)])
+    assert seen[0] == seen[1]
 
 
 def test_any_number_of_workers_makes_the_same_store(photographs, tmp_path, monkeypatch):
