@@ -117,9 +117,9 @@ RECIPES = {
         ),
         Recipe(
             name="small",
-            summary="AlexNet at half its width and size, for photographs: minutes for a few classes",
+            summary="a small AlexNet for photographs, 112 x 112: minutes for a few classes",
             network="alexnet",
-            network_options={"image_size": 112, "width": 0.5, "weight_std": SHAPES_WEIGHT_STD},
+            network_options={"image_size": 112, "width": 0.25, "weight_std": SHAPES_WEIGHT_STD},
             data="",
             rescale=128,
             augmentation=Augmentation(crop=112, colour_noise=0.1),
