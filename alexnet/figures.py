@@ -130,7 +130,7 @@ def seen(rows: Sequence[Seen]) -> Figure:
     figure = Figure(figsize=(6 + 1.7 * most, 2.3 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 2 + most, squeeze=False, width_ratios=[1.4, 2.2, *[1.2] * most])
     for row, (picture, bars, *others) in zip(rows, axes, strict=True):
-        _picture(picture, row.image, row.name)
+        _picture(picture, row.image, row.name if len(row.name) <= 22 else f"...{row.name[-19:]}")
         places = np.arange(len(row.labels))
         bars.barh(places, [probability for _, probability in row.labels], color=BLUE, alpha=0.45)
         for place, (words, probability) in zip(places, row.labels, strict=True):

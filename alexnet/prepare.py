@@ -60,6 +60,9 @@ def _tell(store: Path, result: Result) -> None:
             f"{store / 'rejected.csv'} says why",
             file=sys.stderr,
         )
+    if result.empty:
+        names = ", ".join(result.empty[:5]) + (", ..." if len(result.empty) > 5 else "")
+        print(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", file=sys.stderr)
     print(f"Next, train on it: python -m alexnet.train --recipe paper --data {store}")
 
 

@@ -29,7 +29,7 @@ from alexnet.data.ahead import in_order
 from alexnet.data.rescaling import rescale
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Sums, save_statistics
-from alexnet.data.store import STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
+from alexnet.data.store import RECORDS, STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
 from minigrad import checkpoint
 
 __all__ = ["SHARD", "SIZE", "Rejected", "Result", "check_free", "prepare"]
@@ -38,7 +38,6 @@ SIZE = 256  # section 2
 SHARD = 4096  # pictures, 805 MB
 TOGETHER = 32  # pictures that a worker takes at once
 MOST_REJECTED = 0.01  # the share above which it is said loudly
-RECORDS = "preparing"  # the folder of settings and records while a store grows
 REJECTED_FILE = "rejected.csv"
 
 
@@ -58,11 +57,13 @@ class Result:
         counts: pictures in the store, by part.
         rejected: what could not be used.
         continued: pictures of the source that an interrupted attempt had done.
+        empty: classes without a training picture that can be used.
     """
 
     counts: dict[str, int]
     rejected: list[Rejected]
     continued: int
+    empty: list[str]
 
     @property
     def many(self) -> bool:
@@ -93,7 +94,8 @@ def prepare(
     folder = store.with_name(store.name + ".part")
     _begin(folder, data, size, shard)
     sums = Sums(3, size)
-    parts, rejected, continued = {}, [], 0
+    parts, rejected, continued, ids = {}, [], 0, data.ids or data.classes
+    learned: set[int] = set()
     for name, split in data.splits().items():
         writer = _Writer(folder, name, shard, size)
         continued += writer.done
@@ -108,12 +110,13 @@ def prepare(
         rejected += writer.rejected()
         if name == "train":
             writer.add_to(sums)
+            learned = {int(label) for record in writer.records for label in record["labels"]}
     save_statistics(folder / STATISTICS_FILE, sums.statistics())
     _write_rejected(folder / REJECTED_FILE, rejected)
-    ids = data.ids or data.classes
     checksum = digest(folder / STATISTICS_FILE)
     _finish(folder, store, StoreInfo(data.name, size, 3, shard, data.classes, ids, parts, checksum, len(rejected)))
-    return Result({name: part.count for name, part in parts.items()}, rejected, continued)
+    empty = [name for label, name in enumerate(ids) if label not in learned]
+    return Result({name: part.count for name, part in parts.items()}, rejected, continued, empty)
 
 
 def check_free(store: Path) -> None:

@@ -42,6 +42,7 @@ __all__ = [
 FORMAT = 1
 STORE_FILE = "store.json"
 STATISTICS_FILE = "statistics.npz"
+RECORDS = "preparing"  # a folder that is there while the store grows
 _HASHED_AT_ONCE = 2**22  # bytes
 
 _ADVICE = "prepare the store again, or restore the file"
@@ -124,8 +125,8 @@ def index_name(part: str, what: str) -> str:
 
 
 def is_store(folder: Path) -> bool:
-    """Whether the folder says that it is a store."""
-    return (folder / STORE_FILE).is_file()
+    """Whether the folder is a store, or one that is not finished."""
+    return (folder / STORE_FILE).is_file() or (folder / RECORDS).is_dir()
 
 
 def open_store(folder: Path) -> DataSet:
@@ -149,6 +150,8 @@ def read_info(folder: Path) -> StoreInfo:
         DataError: it is missing or damaged.
     """
     path = folder / STORE_FILE
+    if not path.exists() and (folder / RECORDS).is_dir():
+        raise DataError(f"{folder} is a store that is not finished; python -m alexnet.prepare goes on with it")
     try:
         return StoreInfo.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

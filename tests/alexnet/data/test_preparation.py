@@ -98,6 +98,8 @@ def test_interrupted_it_goes_on_to_the_same_store(photographs, tmp_path, monkeyp
             with pytest.raises(KeyboardInterrupt):
                 prepare(open_dataset(photographs), tmp_path / "parts", 1, size=16, shard=5)
             assert not (tmp_path / "parts").exists()
+            with pytest.raises(DataError, match=r"parts.part is a store that is not finished; python -m alexnet.prep"):
+                open_dataset(tmp_path / "parts.part")
     result = prepare(open_dataset(photographs), tmp_path / "parts", 1, size=16, shard=5)
     assert files_of(tmp_path / "whole") == files_of(tmp_path / "parts")
     assert result.rejected == [("train", "n01/1.JPEG", result.rejected[0].reason)]
@@ -138,7 +140,7 @@ def test_the_last_pictures_may_all_be_rejected(photographs, tmp_path):
         (photographs / "train" / "n02" / f"{number}.JPEG").write_bytes(b"")
     result = prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
     assert result.counts["train"] == 10 == len(open_dataset(tmp_path / "store").train)
-    assert not (tmp_path / "store" / "train-00002.bin").exists()
+    assert not (tmp_path / "store" / "train-00002.bin").exists() and not result.empty
 
 
 def test_what_cannot_be_prepared(photographs, tmp_path, mnist_folder):
@@ -157,11 +159,15 @@ def test_what_cannot_be_prepared(photographs, tmp_path, mnist_folder):
 
 def test_the_command(photographs, tmp_path, capsys):
     store = tmp_path / "store"
-    (photographs / "train" / "n01" / "0.JPEG").write_bytes(b"")
+    for path in (photographs / "train" / "n02").iterdir():
+        path.write_bytes(b"")
     assert command.main([str(photographs), str(store), "--workers", "1"]) == 0
     printed = capsys.readouterr()
-    assert "11 train, 4 val pictures" in printed.out and f"--data {store}" in printed.out
-    assert "WARNING: 1 pictures (6.25 %; 1 of train) could not be used" in printed.err and "rejected.csv" in printed.err
+    assert "6 train, 4 val pictures" in printed.out and f"--data {store}" in printed.out
+    assert (
+        "WARNING: 6 pictures (37.50 %; 6 of train) could not be used" in printed.err and "rejected.csv" in printed.err
+    )
+    assert "WARNING: 1 classes have no training picture left: n02" in printed.err
     assert command.main(["--verify", str(store)]) == 0
     assert command.main([str(photographs), str(store)]) == 2
     assert "is there already" in capsys.readouterr().err
