@@ -17,7 +17,8 @@ EPILOG = """\
 sources:
   a folder with ILSVRC's archives as they are distributed, or some of them extracted:
       ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz
-      ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, the devkit, ILSVRC2010_test_ground_truth.txt
+      ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
+      ILSVRC2010_test_ground_truth.txt
   a folder of class folders, with or without train/ and val/
 
 examples:

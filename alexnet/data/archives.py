@@ -23,7 +23,8 @@ class Members:
 
     Attributes:
         archives: paths of the archives.
-        names: of the image files, with their folder or inner archive in front: "n01440764/n01440764_10026.JPEG".
+        names: of the image files, with the folder or the inner archive that they are in (where there are several
+            archives, the archive) in front: "n01440764/n01440764_10026.JPEG".
         archive, offset, size: for each image, the number of its archive and its place there in bytes.
     """
 
@@ -38,6 +39,17 @@ class Members:
         self.archive.append(len(self.archives) - 1)
         self.offset.append(member.offset_data)
         self.size.append(member.size)
+
+    def replace(self, others: Members) -> None:
+        """Let pictures that `others` has too, by their last name, be taken from there."""
+        places = {name.rpartition("/")[2]: number for number, name in enumerate(others.names)}
+        first = len(self.archives)
+        self.archives += others.archives
+        for number, name in enumerate(self.names):
+            other = places.get(name.rpartition("/")[2])
+            if other is not None:
+                self.archive[number] = first + others.archive[other]
+                self.offset[number], self.size[number] = others.offset[other], others.size[other]
 
     def groups(self) -> list[str]:
         """For each image the name of the folder or inner archive it is in, "" where there is none."""
@@ -55,9 +67,10 @@ def list_members(archives: list[Path]) -> Members:
     with tqdm(total=size, desc="listing", unit="B", unit_scale=True, leave=False, disable=None) as bar:
         for path in archives:
             result.archives.append(path)
+            folder = path.stem if len(archives) > 1 else ""
             try:
                 with path.open("rb") as file:
-                    _list(file, "", path.stat().st_size, result, bar)
+                    _list(file, folder, path.stat().st_size, result, bar)
             except (tarfile.TarError, OSError, EOFError) as error:
                 raise DataError(
                     f"{path} cannot be read as an uncompressed tar archive ({error}); get it again, or unpack it"

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.data.archives import ArchiveSplit, list_members
+from alexnet.data.archives import ArchiveSplit, Members, list_members
 from alexnet.data.folders import FolderSplit, class_files, folder_split, image_files
 from alexnet.data.splits import DataError, DataSet, Split
 
@@ -33,6 +33,7 @@ TRUTHS = {
     "val": ("ILSVRC2012_validation_ground_truth.txt", "ILSVRC2010_validation_ground_truth.txt", "val.txt"),
     "test": ("ILSVRC2010_test_ground_truth.txt", "test.txt"),
 }
+PATCHES = "patch_images.tar"  # of 2010: the right pictures for some that are blank in the archives
 META, MAP, WORDS = "meta.mat", "map_clsloc.txt", "synset_words.txt"
 _NUMBER = re.compile(r"(\d+)\.\w+$")  # ILSVRC2012_val_00000001.JPEG
 
@@ -161,10 +162,10 @@ def _open_train(place: Path) -> tuple[tuple[str, ...], Split]:
     if not archives:
         found = class_files(place)
         return tuple(found), folder_split(place, found)
-    members = list_members(archives)
+    members = _list(archives, place)
     groups = members.groups()
     if place.is_dir():
-        groups = [members.archives[number].stem for number in members.archive]
+        groups = [name.partition("/")[0] for name in members.names]
     ids = tuple(sorted(set(groups)))
     if len(ids) < 2 or "" in ids:
         raise DataError(
@@ -174,6 +175,15 @@ def _open_train(place: Path) -> tuple[tuple[str, ...], Split]:
     labels = np.array([numbers[group] for group in groups], np.int64)
     order = np.argsort(labels, kind="stable")
     return ids, ArchiveSplit(members, labels[order], order)
+
+
+def _list(archives: list[Path], place: Path) -> Members:
+    """The pictures of a part, with 2010's corrections where their archive lies beside."""
+    members = list_members(archives)
+    patches = place.parent / PATCHES
+    if patches.is_file():
+        members.replace(list_members([patches]))
+    return members
 
 
 def _open_flat(place: Path, part: str, ids: tuple[str, ...], synsets: _Synsets, files: dict[str, bytes]) -> Split:
@@ -187,7 +197,7 @@ def _open_flat(place: Path, part: str, ids: tuple[str, ...], synsets: _Synsets, 
         split = folder_split(place, found)
         own = np.array([numbers[wnid] for wnid in found])
         return FolderSplit(place, split.files, own[split.labels])
-    members = list_members([place]) if place.is_file() else None
+    members = _list([place], place) if place.is_file() else None
     names = members.names if members else [name.removeprefix("./") for name in image_files(place, ".")]
     truth = _Truth(part, place, synsets, ids, files)
     order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)

@@ -171,6 +171,13 @@ def test_2010_has_a_test_set(tmp_path):
     data = open_dataset(tmp_path)
     assert data.name == "ilsvrc-2010" and data.val.labels.tolist() == [1, 2, 0, 2]
     assert data.test.labels.tolist() == [0, 0, 1] and np.allclose(red(data.test), [20, 20, 100], atol=4)
+    patches = {"patch_images/train/n01_1.JPEG": jpeg(250), "patch_images/val/ILSVRC2010_val_00000003.JPEG": jpeg(240)}
+    (tmp_path / "patch_images.tar").write_bytes(tar(patches))
+    data = open_dataset(tmp_path)
+    assert np.allclose(red(data.train), [20, 250, 100, 100, 180, 180], atol=4)
+    assert np.allclose(red(data.val), [100, 180, 240, 180], atol=4) and np.allclose(
+        red(data.test), [20, 20, 100], atol=4
+    )
     result = prepare(data, tmp_path / "store", 2, size=8)
     assert result.counts == {"train": 6, "val": 4, "test": 3}
     assert open_dataset(tmp_path / "store").test.labels.tolist() == [0, 0, 1]
