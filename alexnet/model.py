@@ -131,9 +131,10 @@ class AlexNet(nn.Module):
         if side + 2 * padding < kernel_size:
             raise ValueError(f"AlexNet: images of {self.image_size} x {self.image_size} are too small for {name}")
         for column, place in zip(self._columns, places, strict=True):
-            layer = nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=place)
-            setattr(column, name, layer)
-            setattr(column, f"{name}_act", ACTIVATIONS[activation]())
+            relu = activation == "relu"
+            setattr(column, name, nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=place, relu=relu))
+            if not relu:
+                setattr(column, f"{name}_act", ACTIVATIONS[activation]())
         return result
 
     def _add_pooling(self, name: str, side: int, overlapping: bool) -> int:

@@ -106,7 +106,8 @@ def _device_by_name(name: str) -> Device:
         raise ValueError(f"there is no device {name!r}: {error}") from None
     if result not in known_devices:
         known = ", ".join(str(each) for each in known_devices)
-        raise ValueError(f"there is no device {name!r}; the devices here are {known}")
+        remedy = " (MINIGRAD_CUDA_DEVICES sets how many there are)" if device_type == "cuda" else ""
+        raise ValueError(f"there is no device {name!r}; the devices here are {known}{remedy}")
     return result
 
 
@@ -145,23 +146,42 @@ class DeviceArray:
     along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
 
     Args:
-        data: the elements, in a form that the device's backend chooses.
+        data: the elements, in a form that the device's backend chooses; or a function that makes them, which is called
+            when they are first asked for.
         shape: the shape as its users see it.
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
         batch_last: whether axis 0 is stored last.
+
+    Attributes:
+        pending: the function that will make the elements; None once they are there.
+        forms: what a backend has made of the elements and may want again (the array never changes), by a name of its
+            own; it dies with the array.
     """
 
-    __slots__ = ("__weakref__", "batch_last", "data", "device", "dtype", "shape")
+    __slots__ = ("__weakref__", "_data", "batch_last", "device", "dtype", "forms", "pending", "shape")
 
     def __init__(
         self, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], device: Device, batch_last: bool = False
     ) -> None:
-        self.data = data
+        self.pending = data if callable(data) else None
+        self._data = None if callable(data) else data
         self.shape = shape
         self.dtype = dtype
         self.device = device
         self.batch_last = batch_last
+        self.forms: dict[Any, Any] = {}
+
+    @property
+    def data(self) -> Any:
+        """The elements, in the backend's form."""
+        if self.pending is not None:
+            self._data, self.pending = self.pending(), None
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data
 
     @property
     def ndim(self) -> int:

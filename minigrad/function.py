@@ -19,14 +19,15 @@ class Function:
     given up when the backward pass has been through. An operation has one output; first derivatives only.
 
     Attributes:
-        inputs: what was recorded as the inputs; None when nothing was, or when the backward pass is done with it.
+        sources: for each input, the Function that computed it or the leaf that it is, None where its gradient is not
+            wanted; None altogether when nothing was recorded, or when the backward pass is done with it.
         needs: for each input, whether its gradient is wanted; `backward` may return None for the others.
         serial: the number of this application. An input is always made before what is computed from it, so falling
             serial numbers are a topological order of the graph.
     """
 
     name: ClassVar[str] = ""
-    inputs: tuple[Any, ...] | None = None
+    sources: tuple[Any, ...] | None = None
     needs: tuple[bool, ...] = ()
     serial: int = -1
 

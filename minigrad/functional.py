@@ -81,7 +81,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def conv2d(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Padding = 0, groups: int = 1
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    groups: int = 1,
+    *,
+    relu: bool = False,
 ) -> Tensor:
     """Cross-correlation of images with filters.
 
@@ -92,6 +99,7 @@ def conv2d(
         stride: an integer or (h, w).
         padding: zeros around the image: an integer, (h, w), or (top, bottom, left, right).
         groups: the k-th group of filters sees the k-th group of channels only.
+        relu: return the ReLU of the result, which the convolution can apply as it writes.
 
     Returns:
         shape (N, K, OH, OW), with OH = (H + top + bottom - KH) // stride + 1.
@@ -109,7 +117,7 @@ def conv2d(
         )
     _check_bias("conv2d", bias, weight.shape[0])
     _check_window("conv2d", x, weight.shape[2:], sides)
-    return apply(convolution.Conv2d, x, weight, bias, stride=strides, padding=sides, groups=groups)
+    return apply(convolution.Conv2d, x, weight, bias, stride=strides, padding=sides, groups=groups, relu=bool(relu))
 
 
 def max_pool2d(

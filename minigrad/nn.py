@@ -328,6 +328,8 @@ class Conv2d(Module):
         groups: int = 1,
         bias: bool = True,
         device: str | Device = "cpu",
+        *,
+        relu: bool = False,
     ) -> None:
         check_count("Conv2d", "in_channels", in_channels, 1)
         check_count("Conv2d", "out_channels", out_channels, 1)
@@ -337,7 +339,7 @@ class Conv2d(Module):
                 f"Conv2d: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.stride, self.padding = stride, padding
+        self.stride, self.padding, self.relu = stride, padding, relu
         self.kernel_size = check_pair("Conv2d", "kernel_size", kernel_size, 1)
         bound = 1 / sqrt(in_channels // groups * self.kernel_size[0] * self.kernel_size[1])
         shape = out_channels, in_channels // groups, *self.kernel_size
@@ -346,10 +348,11 @@ class Conv2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, K, OH, OW)."""
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.groups)
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.groups, relu=self.relu)
 
     def extra_repr(self) -> str:
         rest = f"stride={self.stride}, padding={self.padding}, groups={self.groups}, bias={self.bias is not None}"
+        rest += ", relu=True" if self.relu else ""
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, {rest}"
 
 

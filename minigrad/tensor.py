@@ -442,24 +442,34 @@ def _walk(root: Function, gradient: DeviceArray) -> None:
     waiting = [(-root.serial, root)]
     while waiting:
         _, function = heapq.heappop(waiting)
-        dy = gradients.pop(function)
-        inputs, needs = function.inputs, function.needs
-        if inputs is None:
-            raise RuntimeError(
-                "backward went through this graph before and gave up what it had saved; compute the value again"
-            )
-        results = function.backward(dy)
-        function.release()
-        for x, need, dx in zip(inputs, needs, results if isinstance(results, tuple) else (results,), strict=True):
-            if not need:
-                continue
-            if x._function is None:
-                _accumulate(x, dx)
-            elif x._function in gradients:
-                gradients[x._function] = dx.device.backend.add(gradients[x._function], dx)
+        for source, dx in _sources(function, gradients.pop(function)):
+            if isinstance(source, Tensor):
+                _accumulate(source, dx)
+            elif source in gradients:
+                gradients[source] = dx.device.backend.add(gradients[source], dx)
             else:
-                gradients[x._function] = dx
-                heapq.heappush(waiting, (-x._function.serial, x._function))
+                gradients[source] = dx
+                heapq.heappush(waiting, (-source.serial, source))
+
+
+def _sources(function: Function, dy: DeviceArray) -> Iterator[tuple[Any, DeviceArray]]:
+    """Call a Function's backward: where its inputs came from, and the gradient of each.
+
+    A generator that gives each gradient up as it yields it, so that none lives longer than it must.
+    """
+    sources = function.sources
+    if sources is None:
+        raise RuntimeError(
+            "backward went through this graph before and gave up what it had saved; compute the value again"
+        )
+    results = function.backward(dy)
+    del dy
+    function.release()
+    results = list(results) if isinstance(results, tuple) else [results]
+    for source in reversed(sources):
+        dx = results.pop()
+        if source is not None:
+            yield source, dx
 
 
 # recording
@@ -480,7 +490,9 @@ def _apply(
     function.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
     y = Tensor(function.forward(*arrays, **options))
     if any(function.needs):
-        function.inputs = tensors
+        # a computed input is known by what made it: its array need not live on for this
+        wanted = zip(tensors, function.needs, strict=True)
+        function.sources = tuple((x._function or x) if x is not None and need else None for x, need in wanted)
         function.serial = next(_serial)
         y._function = function
         y._requires_grad = True

@@ -16,7 +16,8 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import optim
 
-# Of the largest value in the expected array: float64 sums differ in their last bits, float32 ones by a few roundings.
+# Of the largest value in the expected array, or of the sum of each value's terms: float64 sums differ in their last
+# bits, float32 ones by a few roundings.
 FLOAT64_TOLERANCE = 1e-10
 FLOAT32_TOLERANCE = 2e-5
 
@@ -47,14 +48,29 @@ def in_orders(operation: Operation, orders: Sequence[bool]) -> Operation:
     return reordered
 
 
-def assert_close(actual: mg.Tensor, expected: np.ndarray, what: str = "value", *, scale: float = 0.0) -> None:
-    """Shape and values, to a tolerance that follows from the dtype and the largest of what is expected and `scale`."""
+def assert_close(
+    actual: mg.Tensor,
+    expected: np.ndarray,
+    what: str = "value",
+    *,
+    scale: float = 0.0,
+    terms: np.ndarray | None = None,
+) -> None:
+    """Shape and values, to a tolerance that follows from the dtype and the largest of what is expected and `scale`.
+
+    `terms` holds for each value the sum of the absolute values of the terms that it is the sum of: the tolerance then
+    follows from that. Terms that cancel leave their rounding errors behind, whatever is left of themselves.
+    """
     found = actual.numpy()
     assert actual.shape == tuple(np.shape(expected)), f"{what}: shape {actual.shape}, expected {np.shape(expected)}"
     assert found.shape == actual.shape and found.dtype == actual.dtype and found.flags.c_contiguous
     tolerance = {np.dtype(np.float64): FLOAT64_TOLERANCE, np.dtype(np.float32): FLOAT32_TOLERANCE}[found.dtype]
-    scale = float(np.max(np.abs(expected), initial=scale, where=np.isfinite(expected)))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=what)
+    if terms is None:
+        scale = float(np.max(np.abs(expected), initial=scale, where=np.isfinite(expected)))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=what)
+    else:
+        within = np.abs(found - expected) <= tolerance * terms
+        assert within.all(), f"{what}: {found[~within]}, expected {np.asarray(expected)[~within]}"
 
 
 def leaves(
@@ -78,26 +94,38 @@ def check_operation(
     *,
     orders: Sequence[tuple[bool, ...]] | None = None,
     scale: float = 0.0,
+    terms: Callable[..., np.ndarray] | None = None,
 ) -> None:
     """Value and gradients of an operation, in float64 and float32 and for inputs in every memory order.
 
     Values are held against the definition; float64 gradients against differences (`gradcheck` draws the cotangents; one
     direction has to do on other devices than the CPU); the gradients of every other order and dtype against those first
     ones, along a cotangent drawn here. `scale` is the size of numbers that occur on the way and cancel.
+
+    `terms` is for operations that add products and quotients of their inputs: what they are if every term is positive,
+    as a function of the inputs' absolute values. The gradients are such sums too, and the operation says theirs.
     """
     expected = definition(*arrays)
     cotangent = np.random.default_rng(99).uniform(-2, 2, np.shape(expected))
     truth = [grad.numpy() for grad in gradients(operation, leaves(arrays, device), cotangent)]
+    value_terms: np.ndarray | None = None
+    gradient_terms: list[np.ndarray | None] = [None] * len(arrays)
+    if terms:
+        sizes = [np.abs(array) for array in arrays]
+        value_terms = terms(*sizes)
+        found = gradients(operation, leaves(sizes, "cpu:0"), np.abs(cotangent))
+        gradient_terms = [np.abs(grad.numpy()) for grad in found]
     for order in orders or memory_orders(len(arrays)):
         ordered = in_orders(operation, order)
         for dtype in (np.float64, np.float32):
             tensors = leaves(arrays, device, dtype)
             y = ordered(*tensors)
             assert y.dtype == dtype and str(y.device) == device and y.requires_grad
-            assert_close(y, expected, scale=scale)
+            assert_close(y, expected, scale=scale, terms=value_terms)
             for number, grad in enumerate(gradients(ordered, tensors, cotangent)):
                 assert grad.dtype == dtype and str(grad.device) == device
-                assert_close(grad, truth[number], f"gradient of input {number}, batch-last: {order}", scale=scale)
+                what = f"gradient of input {number}, batch-last: {order}"
+                assert_close(grad, truth[number], what, scale=scale, terms=gradient_terms[number])
     if device.startswith("cpu"):
         mg.gradcheck(operation, leaves(arrays, device))
     else:
@@ -147,7 +175,7 @@ def check_conv2d(case: ConvCase, device: str) -> None:
 
     arrays = case.arrays()
     orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
-    check_operation(operation, definition, arrays, device, orders=orders)
+    check_operation(operation, definition, arrays, device, orders=orders, terms=definition)
 
 
 def check_max_pool2d(case: PoolCase, x: np.ndarray, device: str) -> None:
@@ -158,11 +186,11 @@ def check_max_pool2d(case: PoolCase, x: np.ndarray, device: str) -> None:
 
 
 def check_avg_pool2d(case: PoolCase, x: np.ndarray, count_include_pad: bool, device: str) -> None:
+    def definition(a: np.ndarray) -> np.ndarray:
+        return reference.avg_pool2d(a, *case.arguments, count_include_pad)
+
     check_operation(
-        lambda t: F.avg_pool2d(t, *case.arguments, count_include_pad),
-        lambda a: reference.avg_pool2d(a, *case.arguments, count_include_pad),
-        [x],
-        device,
+        lambda t: F.avg_pool2d(t, *case.arguments, count_include_pad), definition, [x], device, terms=definition
     )
 
 
@@ -203,20 +231,28 @@ def check_dropout(x: np.ndarray, p: float, training: bool, scale_at: str, seed: 
     check_operation(operation, lambda a: reference.dropout(a, kept, p, training, scale_at), [x], device)
 
 
-def check_sum(x: np.ndarray, dim: int | None, keepdim: bool, device: str) -> None:
-    check_operation(
-        lambda t: t.sum(dim, keepdim), lambda a: a.sum(axis=dim, keepdims=keepdim and dim is not None), [x], device
-    )
+def check_sum(x: np.ndarray, dim: int | tuple[int, ...] | None, keepdim: bool, device: str) -> None:
+    def definition(a: np.ndarray) -> np.ndarray:
+        return a.sum(axis=dim, keepdims=keepdim and dim is not None)
+
+    check_operation(lambda t: t.sum(dim, keepdim), definition, [x], device, terms=definition)
+
+
+def check_mean(x: np.ndarray, dim: int | tuple[int, ...] | None, keepdim: bool, device: str) -> None:
+    def definition(a: np.ndarray) -> np.ndarray:
+        return a.mean(axis=dim, keepdims=keepdim and dim is not None)
+
+    check_operation(lambda t: t.mean(dim, keepdim), definition, [x], device, terms=definition)
 
 
 def check_broadcast_multiply(x: np.ndarray, y: np.ndarray, device: str) -> None:
-    check_operation(lambda s, t: s * t, lambda a, b: a * b, [x, y], device)
+    check_operation(lambda s, t: s * t, np.multiply, [x, y], device, terms=np.multiply)
 
 
 def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
     """arrays: x, weight and perhaps a bias."""
     orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
-    check_operation(F.linear, reference.linear, arrays, device, orders=orders)
+    check_operation(F.linear, reference.linear, arrays, device, orders=orders, terms=reference.linear)
 
 
 def check_sgd(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import textwrap
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 from numba import cuda
 
-from minigrad.backends.cuda import driver
+from minigrad.backends.cuda import driver, steps
 from minigrad.backends.cuda.arrays import ArrayView
 from minigrad.backends.cuda.declaration import Kernel
 from minigrad.backends.cuda.kernel import device_function, launch
@@ -23,6 +26,7 @@ def use(chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put a driver in the place of this machine's."""
     chosen._announced = True
     monkeypatch.setattr(driver, "current", lambda: chosen)
+    monkeypatch.setattr(steps, "on_device", cache(steps.on_device.__wrapped__))  # what it keeps is another driver's
     return chosen
 
 
@@ -38,6 +42,17 @@ def result_of(kernel: Kernel, grid: Any, block: Any, shape: tuple[int, ...], dty
     target = on_device(np.zeros(shape, dtype))
     launch(kernel, grid, block, FIRST, target, *arguments)
     return driver.copy_to_host(target)
+
+
+def rewritten(kernel: Kernel, old: str, new: str, which: int = 0) -> Kernel:
+    """A copy of a kernel with a defect: other text where `old` stands for the first time, or after `which` others."""
+    source = textwrap.dedent(inspect.getsource(kernel.py_func))
+    pieces = source[source.index("def ") :].split(old)  # without the decorator, which would register the copy
+    assert which < len(pieces) - 1, "the kernel reads otherwise now: seed another defect"
+    source = old.join(pieces[: which + 1]) + new + old.join(pieces[which + 1 :])
+    namespace = dict(kernel.py_func.__globals__)
+    exec(compile(source, f"<{kernel.name} with a defect>", "exec"), namespace)
+    return Kernel(namespace[kernel.py_func.__name__], kernel.declaration)
 
 
 def random(*shape: int, dtype: str = "f8") -> np.ndarray:

@@ -42,6 +42,7 @@ KERNELS: dict[str, str] = {
     "sigmoid": "(x) -> 1 / (1 + e^-x), without overflow",
     "abs_grad": "(dy, x) -> dy sign(x)",
     "relu_grad": "(dy, y) -> dy where y is not 0",
+    "relu_bias_grad": "(dy, y) -> (relu_grad, its sums over all axes but 1), for images",
     "tanh_grad": "(dy, y) -> dy (1 - y^2)",
     "sigmoid_grad": "(dy, y) -> dy y (1 - y)",
     "pow_grad_base": "(dy, x, y) -> dy y x^(y - 1), 0 where y is 0; operands broadcast",
@@ -67,7 +68,7 @@ KERNELS: dict[str, str] = {
     "linear_grad_input": "(dy, weight) -> dy weight",
     "linear_grad_weight": "(dy, x) -> dy^T x",
     # images, N x C x H x W
-    "conv2d": "(x, weight, bias, stride, padding, groups) -> cross-correlation, bias or None",
+    "conv2d": "(x, weight, bias, stride, padding, groups, relu) -> cross-correlation, bias or None, max(., 0) if relu",
     "conv2d_grad_input": "(dy, weight, shape, stride, padding, groups) -> gradient of x, which has that shape",
     "conv2d_grad_weight": "(dy, x, shape, stride, padding, groups) -> gradient of the weight, which has that shape",
     "max_pool2d": "(x, kernel_size, stride, padding, ceil_mode) -> (maxima, which place of its window won)",

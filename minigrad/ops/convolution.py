@@ -13,7 +13,7 @@ class Conv2d(Function):
 
     x is padded with zeros first. With `groups`, the filters of a group see the channels of that group alone, as the
     paper's columns do (section 3.5). `padding` is (top, bottom, left, right): the paper's first layer overhangs its
-    image on two sides only.
+    image on two sides only. With `relu`, max(y, 0): the same as ReLU of the result, without writing what is not wanted.
     """
 
     def forward(
@@ -24,18 +24,23 @@ class Conv2d(Function):
         stride: tuple[int, int],
         padding: tuple[int, int, int, int],
         groups: int,
+        relu: bool,
     ) -> DeviceArray:
         self.x, self.weight = x, weight
         self.geometry = stride, padding, groups
-        return x.device.backend.conv2d(x, weight, bias, stride, padding, groups)
+        y = x.device.backend.conv2d(x, weight, bias, *self.geometry, relu)
+        self.y = y if relu else None
+        return y
 
     def backward(self, dy: DeviceArray) -> Gradients:
         backend = dy.device.backend
         dx = dw = db = None
+        if self.y is not None:
+            dy, db = backend.relu_bias_grad(dy, self.y)
+        elif self.needs[2]:
+            db = backend.sum(dy, (0, 2, 3), False)
         if self.needs[0]:
             dx = backend.conv2d_grad_input(dy, self.weight, self.x.shape, *self.geometry)
         if self.needs[1]:
             dw = backend.conv2d_grad_weight(dy, self.x, self.weight.shape, *self.geometry)
-        if self.needs[2]:
-            db = backend.sum(dy, (0, 2, 3), False)
         return dx, dw, db

@@ -74,6 +74,28 @@ def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, d
             assert_close(grad, exact.numpy(), f"gradient of input {number}")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", ["conv1", "small conv5", "strides"])
+def test_its_relu_is_relu_of_the_result(name: str, bias: bool, dtype: type, device: str) -> None:
+    image, weight_shape, stride, padding, groups = LAYERS[name]
+    arrays = [moderate((17, *image), 1), moderate(weight_shape, 2), moderate(weight_shape[:1], 3)][: 3 if bias else 2]
+
+    def convolution(*tensors: mg.Tensor, relu: bool = False) -> mg.Tensor:
+        return F.conv2d(tensors[0], tensors[1], tensors[2] if bias else None, stride, padding, groups, relu=relu)
+
+    tensors = leaves(arrays, device, dtype)
+    apart = F.relu(convolution(*tensors))
+    fused = convolution(*tensors, relu=True)
+    cotangent = moderate(fused.shape, 4)
+    np.testing.assert_array_equal(fused.numpy(), apart.numpy())
+    assert 0.2 < np.mean(fused.numpy() == 0) < 0.8
+    found = gradients(lambda *t: convolution(*t, relu=True), leaves(arrays, device, dtype), cotangent)
+    expected = gradients(lambda *t: F.relu(convolution(*t)), leaves(arrays, device, dtype), cotangent)
+    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert_close(one, other.numpy(), f"gradient of input {number}")
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_are_the_adjoints(name: str, device: str) -> None:
     """<conv(x, w), y> = <x, its gradient along y> = <w, its gradient along y>: conv2d is linear in x and in w."""

@@ -110,3 +110,12 @@ def test_impossible_probability_complains(p: float) -> None:
 def test_unknown_scaling_complains() -> None:
     with complains("both", "train", "test", error=ValueError):
         F.dropout(mg.ones(2), 0.5, True, "both")
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (1, 1), (5,), (3, 4), (2, 6), (7, 5)])
+def test_every_shape_and_order_draws_the_same_words(shape: tuple[int, ...], device: str) -> None:
+    mg.manual_seed(3)
+    expected = F.dropout(mg.ones(int(np.prod(shape)), device=device), 0.4).numpy().reshape(shape)
+    for order in (lambda t: t, batch_last if np.prod(shape) else lambda t: t):
+        mg.manual_seed(3)
+        np.testing.assert_array_equal(F.dropout(order(mg.ones(shape, device=device)), 0.4).numpy(), expected)

@@ -15,15 +15,19 @@ import minigrad as mg
 import minigrad.functional as F
 
 
+def check_product(x: np.ndarray, y: np.ndarray, device: str) -> None:
+    check_operation(operator.matmul, operator.matmul, [x, y], device, terms=operator.matmul)
+
+
 @given(n=batches, k=st.integers(1, 4), m=st.integers(1, 4), seed=seeds)
 def test_matrix_product(device: str, n: int, k: int, m: int, seed: int) -> None:
-    check_operation(operator.matmul, operator.matmul, [moderate((n, k), seed), moderate((k, m), seed + 1)], device)
+    check_product(moderate((n, k), seed), moderate((k, m), seed + 1), device)
 
 
 @given(k=st.integers(1, 5), m=st.integers(1, 4), seed=seeds)
 def test_products_with_vectors(device: str, k: int, m: int, seed: int) -> None:
     for left, right in (((k,), (k,)), ((m, k), (k,)), ((k,), (k, m))):
-        check_operation(operator.matmul, operator.matmul, [moderate(left, seed), moderate(right, seed + 1)], device)
+        check_product(moderate(left, seed), moderate(right, seed + 1), device)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import reference
-from checks import assert_close, batch_last, check_operation, check_sum, complains
+from checks import assert_close, batch_last, check_mean, check_operation, check_sum, complains
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import apart, arrays, arrays_and_dims, batch_shapes, moderate, shapes
@@ -30,21 +30,20 @@ def test_sum_of_everything(device: str, x: np.ndarray) -> None:
 
 @given(case=arrays_and_dims(), keepdim=st.booleans())
 def test_mean(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
-    x, dim = case
-    check_operation(lambda t: t.mean(dim, keepdim), lambda a: a.mean(axis=dim, keepdims=keepdim), [x], device)
+    check_mean(*case, keepdim, device)
 
 
 @given(x=any_array)
 def test_mean_of_everything(device: str, x: np.ndarray) -> None:
-    check_operation(lambda t: t.mean(), np.mean, [x], device)
+    check_mean(x, None, False, device)
 
 
 @pytest.mark.parametrize("dims", [(0, 1), (0, 2, 3), (2, 3), (-1, 0), (0, 1, 2, 3)])
 @pytest.mark.parametrize("keepdim", [False, True])
 def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, device: str) -> None:
     x = np.random.default_rng(0).uniform(-2, 2, (17, 3, 2, 2))
-    check_operation(lambda t: t.sum(dims, keepdim), lambda a: a.sum(axis=dims, keepdims=keepdim), [x], device)
-    check_operation(lambda t: t.mean(dims, keepdim), lambda a: a.mean(axis=dims, keepdims=keepdim), [x], device)
+    check_sum(x, dims, keepdim, device)
+    check_mean(x, dims, keepdim, device)
 
 
 @given(case=arrays_and_dims(apart), keepdim=st.booleans())

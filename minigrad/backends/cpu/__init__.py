@@ -1,6 +1,6 @@
 """The kernels on the CPU, in NumPy and Numba: the entries of `minigrad.backends.KERNELS`, one file a family."""
 
-from minigrad.backends.cpu.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight
+from minigrad.backends.cpu.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
 from minigrad.backends.cpu.elementwise import (
     abs,
     abs_grad,
@@ -80,6 +80,7 @@ __all__ = [
     "pow_grad_base",
     "pow_grad_exponent",
     "relu",
+    "relu_bias_grad",
     "relu_grad",
     "reorder",
     "reshape",

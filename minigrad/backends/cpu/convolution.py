@@ -1,196 +1,146 @@
-"""Convolution as im2col and one matrix multiply, on batch-last activations.
-
-Column (position, image) of the im2col matrix holds the C x KH x KW numbers that the filters see there, so convolution
-is weight (K x C KH KW) times columns, and lands in the result's memory as it stands. The matrix is made and used a few
-positions at a time in a workspace that fits the cache; it never exists whole.
-"""
+"""Convolution: by Winograd's transforms (winograd.py) where they fit, by im2col (im2col.py) everywhere else."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from minigrad.backends.cpu import im2col, space_to_depth, winograd
 from minigrad.backends.cpu.compile import kernel
-from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.window import add_to, copy, flat_rows, inside
-from minigrad.backends.window import convolution_window
+from minigrad.backends.cpu.memory import allocate, new, stored
+from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.window import Pair, Sides, convolution_window
 from minigrad.device import DeviceArray
 
-WORKSPACE = 1 << 20  # elements of the columns made at a time
-LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
-PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
+Shape = tuple[int, ...]
+PARTS = 16
+RUN = 1024  # numbers that float32 adds up well
 
 
-@kernel
-def _im2col(x, columns, first, last, batch, window):
-    """Gather what the filters see at output positions first to last - 1 (counted row by row).
+class Unstrided:
+    """The same convolution at stride 1: as it is, or in blocks of pixels.
 
-    x is C x H x (W N). for each row (c, u, v) of the columns:
-        for each run of positions in one output row:
-            copy the pixels under (u, v), zeros where they lie outside the image
+    Attributes:
+        image: the shape C x H x W x N of its input.
+        filters: the shape K x C/groups x KH x KW of its filters.
+        top, left: its padding.
+        out_size: height and width of its result.
     """
-    channels, height, width = x.shape[0], x.shape[1], x.shape[2] // batch
-    for c in range(channels):
-        for u in range(window.kernel_h):
-            for v in range(window.kernel_w):
-                row = columns[(c * window.kernel_h + u) * window.kernel_w + v]
-                position = first
-                while position < last:
-                    i, start = position // window.out_w, position % window.out_w
-                    stop = min(window.out_w, start + last - position)
-                    at = (position - first - start) * batch  # where output column 0 of this run would lie
-                    low, high = inside(window, i, u, v, start, stop, height, width)
-                    row[at + start * batch : at + low * batch] = 0
-                    row[at + high * batch : at + stop * batch] = 0
-                    if low < high:
-                        image = x[c, i * window.stride_h + u - window.top]
-                        if window.stride_w == 1:
-                            source, length = (low + v - window.left) * batch, (high - low) * batch
-                            copy(image[source : source + length], row[at + low * batch : at + high * batch])
-                        else:
-                            for j in range(low, high):
-                                source = (j * window.stride_w + v - window.left) * batch
-                                copy(image[source : source + batch], row[at + j * batch : at + (j + 1) * batch])
-                    position += stop - start
 
+    def __init__(self, x_shape: Shape, weight_shape: Shape, stride: Pair, padding: Sides) -> None:
+        window = convolution_window(x_shape, weight_shape, stride, padding)
+        self.window, self.in_blocks = window, stride != (1, 1)
+        self.out_size = window.out_h, window.out_w
+        self.image: Shape = (*x_shape[1:], x_shape[0])
+        self.filters, self.top, self.left = weight_shape, window.top, window.left
+        if self.in_blocks:
+            self.image, self.top, self.left = space_to_depth.image_shape(self.image, window), 0, 0
+            channels = weight_shape[1] * window.stride_h * window.stride_w
+            self.filters = weight_shape[0], channels, *space_to_depth.block_taps(window)
 
-@kernel
-def _col2im(columns, x, first, last, batch, window):
-    """The transpose of im2col: add each entry of the columns to the pixel that it came from. x is C x H x (W N)."""
-    channels, height, width = x.shape[0], x.shape[1], x.shape[2] // batch
-    for c in range(channels):
-        for u in range(window.kernel_h):
-            for v in range(window.kernel_w):
-                row = columns[(c * window.kernel_h + u) * window.kernel_w + v]
-                position = first
-                while position < last:
-                    i, start = position // window.out_w, position % window.out_w
-                    stop = min(window.out_w, start + last - position)
-                    at = (position - first - start) * batch
-                    low, high = inside(window, i, u, v, start, stop, height, width)
-                    if low < high:
-                        image = x[c, i * window.stride_h + u - window.top]
-                        if window.stride_w == 1:
-                            target, length = (low + v - window.left) * batch, (high - low) * batch
-                            add_to(row[at + low * batch : at + high * batch], image[target : target + length])
-                        else:
-                            for j in range(low, high):
-                                target = (j * window.stride_w + v - window.left) * batch
-                                add_to(row[at + j * batch : at + (j + 1) * batch], image[target : target + batch])
-                    position += stop - start
+    def is_fast(self, out_size: Pair, dtype: Any, groups: int) -> bool:
+        """Whether winograd.py takes it. float64 it never gets: that is asked for where the last digits matter."""
+        return dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups)
 
+    def image_of(self, x: DeviceArray) -> np.ndarray:
+        """x in the shape `image`. Blocks are kept with x: its other filters, and the backward pass, want them again."""
+        if not self.in_blocks:
+            return stored(x, True)
+        blocks: np.ndarray | None = x.forms.get(self.window)
+        if blocks is None:
+            blocks = allocate(self.image, x.dtype, x.device)
+            space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+            x.forms[self.window] = blocks
+        return blocks
 
-def _position_spans(positions: int, batch: int, depth: int) -> list[tuple[int, int]]:
-    """Cut the output positions so that the columns of one part, `depth` x (positions * batch), fit the workspace."""
-    columns = max(LEAST_COLUMNS, WORKSPACE // depth)
-    at_once = max(1, columns // max(1, batch))
-    parts = max(-(-positions // at_once), min(PARTS, positions * batch // LEAST_COLUMNS))
-    return spans(positions, parts)
+    def filters_of(self, weight: DeviceArray) -> np.ndarray:
+        """The weight in the shape `filters`."""
+        array = stored(weight, False)
+        return space_to_depth.filters_to_blocks(array, self.window) if self.in_blocks else array
 
 
 def conv2d(
     x: DeviceArray,
     weight: DeviceArray,
     bias: DeviceArray | None,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
+    stride: Pair,
+    padding: Sides,
     groups: int,
+    relu: bool,
 ) -> DeviceArray:
-    batch, filters = x.shape[0], weight.shape[0]
-    window = convolution_window(x.shape, weight.shape, stride, padding)
-    y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
-    image = flat_rows(stored(x, True))
-    matrix = stored(weight, False).reshape(filters, -1)
-    out = y.data.reshape(filters, window.positions * batch)
-    depth = matrix.shape[1]
-    channels, share = image.shape[0] // groups, filters // groups
-    pieces = [(g, *span) for g in range(groups) for span in _position_spans(window.positions, batch, depth)]
-
-    def run(part: int) -> None:
-        group, first, last = pieces[part]
-        mine = slice(group * share, (group + 1) * share)
-        columns = scratch("columns", (depth, (last - first) * batch), x.dtype)
-        _im2col(image[group * channels : (group + 1) * channels], columns, first, last, batch, window)
-        target = out[mine, first * batch : last * batch]
-        np.matmul(matrix[mine], columns, out=target)
-        if bias is not None:
-            target += bias.data[mine, None]
-
-    parallel(run, len(pieces))
+    plain = Unstrided(x.shape, weight.shape, stride, padding)
+    if not plain.is_fast(plain.out_size, x.dtype, groups):
+        return im2col.conv2d(x, weight, bias, stride, padding, groups, relu)
+    y = new((x.shape[0], weight.shape[0], *plain.out_size), x.dtype, x.device, batch_last=True)
+    offset = np.zeros(weight.shape[0], x.dtype) if bias is None else bias.data
+    room = allocate(winograd.filters_shape(plain.filters, groups), x.dtype, x.device)
+    winograd.convolve(
+        plain.image_of(x), plain.filters_of(weight), offset, y.data, plain.top, plain.left, groups, room, relu=relu
+    )
     return y
 
 
-def conv2d_grad_weight(
-    dy: DeviceArray,
-    x: DeviceArray,
-    shape: tuple[int, ...],
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    groups: int,
-) -> DeviceArray:
-    """dy (K x positions) times the transposed columns, summed over parts of the positions, then over the parts."""
-    batch, filters = x.shape[0], shape[0]
-    window = convolution_window(x.shape, shape, stride, padding)
-    image = flat_rows(stored(x, True))
-    gradient = stored(dy, True).reshape(filters, window.positions * batch)
-    channels, share = image.shape[0] // groups, filters // groups
-    depth = shape[1] * shape[2] * shape[3]
-    positions = _position_spans(window.positions, batch, depth)
-    parts = spans(len(positions), max(1, PARTS // 2 // groups))
-    partial = np.empty((len(parts), filters, depth), x.dtype)
+@kernel
+def _masked_sum(dy, y, dx):
+    """dx = dy where y is not 0; returns the sum of dx."""
+    total = dy.dtype.type(0)
+    for m in range(dy.size):
+        value = dy[m] if y[m] != 0 else dy.dtype.type(0)
+        dx[m] = value
+        total += value
+    return total
 
-    def run(task: int) -> None:
-        group, part = divmod(task, len(parts))
-        mine = slice(group * share, (group + 1) * share)
-        total = partial[part, mine]
-        product = scratch("product", total.shape, x.dtype)
-        for index in range(*parts[part]):
-            first, last = positions[index]
-            columns = scratch("columns", (depth, (last - first) * batch), x.dtype)
-            _im2col(image[group * channels : (group + 1) * channels], columns, first, last, batch, window)
-            start = index == parts[part][0]
-            np.matmul(gradient[mine, first * batch : last * batch], columns.T, out=total if start else product)
-            if not start:
-                total += product
 
-    parallel(run, groups * len(parts))
-    dw = new(shape, x.dtype, x.device)
-    np.sum(partial, axis=0, out=dw.data.reshape(filters, depth))
-    return dw
+@kernel
+def _relu_bias_grad(dy, y, dx, db, first, last):
+    """For channels first to last - 1. Sums of RUN numbers are added up in float64: float32 would lose digits."""
+    for c in range(first, last):
+        total = 0.0
+        for at in range(0, dy.shape[1], RUN):
+            run = slice(at, min(at + RUN, dy.shape[1]))
+            total += _masked_sum(dy[c, run], y[c, run], dx[c, run])
+        db[c] = total
+
+
+def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    dx = new(dy.shape, dy.dtype, dy.device, batch_last=True)
+    db = new((dy.shape[1],), dy.dtype, dy.device)
+    lines = [array.reshape(dy.shape[1], -1) for array in (stored(dy, True), stored(y, True), dx.data)]
+    parts = spans(dy.shape[1], PARTS)
+    parallel(lambda part: _relu_bias_grad(*lines, db.data, *parts[part]), len(parts))
+    return dx, db
 
 
 def conv2d_grad_input(
-    dy: DeviceArray,
-    weight: DeviceArray,
-    shape: tuple[int, ...],
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    groups: int,
+    dy: DeviceArray, weight: DeviceArray, shape: Shape, stride: Pair, padding: Sides, groups: int
 ) -> DeviceArray:
-    """Columns of the gradient, transposed weight times dy, added back to the pixels they came from.
-
-    Windows overlap, so each part owns some channels of the result and adds to no others.
-    """
-    batch, filters = shape[0], weight.shape[0]
-    window = convolution_window(shape, weight.shape, stride, padding)
-    matrix = stored(weight, False).reshape(filters, weight.shape[1], -1)
-    gradient = stored(dy, True).reshape(filters, window.positions * batch)
+    plain = Unstrided(shape, weight.shape, stride, padding)
+    channels, height, width, _ = plain.image
+    if not plain.is_fast((height, width), dy.dtype, groups):
+        return im2col.conv2d_grad_input(dy, weight, shape, stride, padding, groups)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    image = flat_rows(dx.data)
-    channels, share = shape[1] // groups, filters // groups
-    blocks = spans(channels, max(1, PARTS // 2 // groups))
-
-    def run(task: int) -> None:
-        group, block = divmod(task, len(blocks))
-        first_channel, last_channel = blocks[block]
-        mine = slice(group * share, (group + 1) * share)
-        weights = matrix[mine, first_channel:last_channel].reshape(share, -1)
-        target = image[group * channels + first_channel : group * channels + last_channel]
-        target[...] = 0
-        for first, last in _position_spans(window.positions, batch, weights.shape[1]):
-            columns = scratch("columns", (weights.shape[1], (last - first) * batch), dy.dtype)
-            np.matmul(weights.T, gradient[mine, first * batch : last * batch], out=columns)
-            _col2im(columns, target, first, last, batch, window)
-
-    parallel(run, groups * len(blocks))
+    image = allocate(plain.image, dy.dtype, dy.device) if plain.in_blocks else dx.data
+    taps_h, taps_w = plain.filters[2:]
+    room = allocate(winograd.filters_shape(plain.filters, groups, turned=True), dy.dtype, dy.device)
+    sides = taps_h - 1 - plain.top, taps_w - 1 - plain.left
+    offset = np.zeros(channels, dy.dtype)
+    winograd.convolve(stored(dy, True), plain.filters_of(weight), offset, image, *sides, groups, room, turned=True)
+    if plain.in_blocks:
+        space_to_depth.blocks_to_image(image, dx.data, plain.window)
     return dx
+
+
+def conv2d_grad_weight(
+    dy: DeviceArray, x: DeviceArray, shape: Shape, stride: Pair, padding: Sides, groups: int
+) -> DeviceArray:
+    plain = Unstrided(x.shape, shape, stride, padding)
+    if not plain.is_fast(plain.out_size, x.dtype, groups):
+        return im2col.conv2d_grad_weight(dy, x, shape, stride, padding, groups)
+    dw = new(shape, x.dtype, x.device)
+    filters = np.empty(plain.filters, x.dtype) if plain.in_blocks else dw.data
+    sums = allocate(winograd.sums_shape(plain.filters, plain.out_size, x.shape[0], groups), x.dtype, x.device)
+    winograd.grad_weight(stored(dy, True), plain.image_of(x), filters, plain.top, plain.left, groups, sums)
+    if plain.in_blocks:
+        space_to_depth.blocks_to_filters(filters, dw.data, plain.window)
+    return dw

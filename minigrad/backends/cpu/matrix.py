@@ -1,16 +1,27 @@
-"""Matrix products. BLAS multiplies, one thread a call; the rows of the result are shared out among the threads."""
+"""Matrix products. BLAS multiplies, one thread a call; the rows of the result are shared out among the threads.
+
+The gradient of a weight with many elements goes by vectors.product instead, and only when it is asked for: so the
+update of the weight (training.sgd_update) can make it block by block and use each at once, and the largest arrays of a
+training step, as large as the weights, are never written.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.memory import new, rows, stored, view
-from minigrad.backends.cpu.threads import parallel, quiet, spans
+from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
+from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
+from minigrad.backends.cpu.vectors import FUSED, LANES, PANEL, ROWS, address, product
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
 LEAST_ROWS = 16
 PARTS = 16
+
+LARGE = 1 << 20  # elements of a weight whose gradient waits to be asked for
+LEAST_BATCH = 8
+BLOCK_ROWS, BLOCK_COLUMNS = 8 * ROWS, 512  # of a gradient made at a time: it stays in the second-level cache
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
@@ -58,7 +69,87 @@ def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
     return dx
 
 
+@kernel
+def _pack_transposed(x, panels, first, last):
+    """x^T, N x D, as panels D/PANEL x N x PANEL, for panels first to last - 1; columns beyond D are 0."""
+    length, batch = x.shape
+    for panel in range(first, last):
+        for lane in range(PANEL):
+            d = panel * PANEL + lane
+            for n in range(batch):
+                panels[panel, n, lane] = x[d, n] if d < length else x.dtype.type(0)
+
+
+@kernel
+def gradient_block(dy, panels, block, row, column):
+    """block = rows from `row` and columns from `column` on of the gradient dy x^T; panels are x^T.
+
+    Rows are as many as dy has room for, at most BLOCK_ROWS; columns at most BLOCK_COLUMNS.
+    """
+    batch = dy.shape[1]
+    count = min(BLOCK_ROWS, dy.shape[0] - row)
+    columns = min(BLOCK_COLUMNS, panels.shape[0] * PANEL - column)
+    b = address(panels) + 4 * column * batch
+    a = address(dy) + 4 * row * batch
+    product(a, 4 * batch, b, address(block), 4 * block.shape[1], count, columns, batch, PANEL // LANES, 0)
+
+
+@kernel
+def _write_gradient(dy, panels, block, dw, first, last):
+    """Rows first to last - 1 of dw, block by block."""
+    for row in range(first, last, BLOCK_ROWS):
+        for column in range(0, dw.shape[1], BLOCK_COLUMNS):
+            gradient_block(dy, panels, block, row, column)
+            for i in range(min(BLOCK_ROWS, last - row)):
+                for j in range(min(BLOCK_COLUMNS, dw.shape[1] - column)):
+                    dw[row + i, column + j] = block[i, j]
+
+
+class WeightGradient:
+    """dy^T x, the gradient of a weight, to be multiplied when asked for: DeviceArray.data may be one.
+
+    Whoever calls it gets the whole array; `sgd_update` takes it by blocks. The numbers are the same.
+    """
+
+    def __init__(self, dy: DeviceArray, x: DeviceArray) -> None:
+        self.dy, self.x = dy, x
+
+    def operands(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `gradient_block` takes: dy as O x N, with rows of 0 up to a multiple of ROWS, and the panels of x^T."""
+        dy, x = rows(reorder(self.dy, True)), rows(reorder(self.x, True))
+        missing = -dy.shape[0] % ROWS
+        if missing:
+            dy = np.concatenate([dy, np.zeros((missing, dy.shape[1]), dy.dtype)])
+        panels = allocate((-(-x.shape[0] // PANEL), x.shape[1], PANEL), x.dtype, self.x.device)
+        parts = spans(panels.shape[0], PARTS)
+        parallel(lambda part: _pack_transposed(x, panels, *parts[part]), len(parts))
+        return dy, panels
+
+    def __call__(self) -> np.ndarray:
+        """The array, in C order."""
+        shape = self.dy.shape[1], self.x.shape[1]
+        dw = allocate(shape, self.dy.dtype, self.dy.device)
+        dy, panels = self.operands()
+        parts = block_spans(shape[0])
+        parallel(lambda part: _write_gradient(dy, panels, gradient_room(), dw, *parts[part]), len(parts))
+        return dw
+
+
+def block_spans(length: int) -> list[tuple[int, int]]:
+    """Rows of a gradient cut into parts of whole blocks."""
+    edges = [(first * BLOCK_ROWS, last * BLOCK_ROWS) for first, last in spans(-(-length // BLOCK_ROWS), PARTS)]
+    return [(first, min(last, length)) for first, last in edges]
+
+
+def gradient_room() -> np.ndarray:
+    """The calling thread's room for a block of a gradient."""
+    return scratch("gradient", (BLOCK_ROWS, BLOCK_COLUMNS), np.float32)
+
+
 def linear_grad_weight(dy: DeviceArray, x: DeviceArray) -> DeviceArray:
-    dw = new((dy.shape[1], x.shape[1]), dy.dtype, dy.device)
+    shape = dy.shape[1], x.shape[1]
+    if FUSED and dy.dtype == np.float32 and shape[0] * shape[1] >= LARGE and dy.shape[0] >= LEAST_BATCH:
+        return DeviceArray(WeightGradient(dy, x), shape, dy.dtype, dy.device)
+    dw = new(shape, dy.dtype, dy.device)
     multiply(_columns(dy), _columns(x).T, dw.data)
     return dw

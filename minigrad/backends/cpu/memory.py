@@ -17,6 +17,7 @@ from minigrad.device import Device, DeviceArray, DeviceInfo
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+WASTE = 1.5  # times as large a buffer is taken rather than a new one
 POOLED_FROM = 1 << 14  # bytes; below this the allocator of NumPy is as fast as a pool
 
 
@@ -44,12 +45,15 @@ class Pool:
 
     def take(self, size: int) -> _Block:
         """A buffer of at least `size` bytes."""
-        capacity = self._capacity(size)
-        shelf = self.idle[capacity]
-        try:
-            buffer = shelf.pop()
+        least = self._capacity(size)
+        capacity = least
+        while not self.idle[capacity] and capacity < WASTE * least:  # the next larger shelf
+            capacity = self._capacity(capacity + 1)
+        if self.idle[capacity]:
+            buffer = self.idle[capacity].pop()
             self.idle_bytes -= capacity
-        except IndexError:
+        else:
+            capacity = least
             if self.idle_bytes > self.used_bytes:
                 self.idle.clear()
                 self.idle_bytes = 0

@@ -5,6 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.matrix import (
+    BLOCK_COLUMNS,
+    BLOCK_ROWS,
+    WeightGradient,
+    block_spans,
+    gradient_block,
+    gradient_room,
+)
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.backends.labels import check_labels
@@ -40,46 +48,62 @@ def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: Dev
 
 
 @kernel
-def _random_word(index, seed, counter):
-    """The 32-bit word with that index in the stream (seed, counter): Philox4x32-10, as in minigrad.random."""
+def _random_words(block, seed, counter):
+    """Words 4 * block to 4 * block + 3 of the stream (seed, counter): Philox4x32-10, as in minigrad.random."""
     low = np.uint64(0xFFFFFFFF)
     half = np.uint64(32)
-    c0, c1 = np.uint64(index >> 2) & low, np.uint64(index >> 2) >> half
+    c0, c1 = np.uint64(block) & low, np.uint64(block) >> half
     c2, c3 = np.uint64(counter) & low, np.uint64(counter) >> half
     k0, k1 = np.uint64(seed) & low, np.uint64(seed) >> half
     for _ in range(PHILOX_ROUNDS):
         product0, product1 = c0 * np.uint64(PHILOX_M0), c2 * np.uint64(PHILOX_M1)
         c0, c1, c2, c3 = (product1 >> half) ^ c1 ^ k0, product1 & low, (product0 >> half) ^ c3 ^ k1, product0 & low
         k0, k1 = (k0 + np.uint64(PHILOX_W0)) & low, (k1 + np.uint64(PHILOX_W1)) & low
-    word = index & 3
-    return c0 if word == 0 else c1 if word == 1 else c2 if word == 2 else c3
+    return c0, c1, c2, c3
 
 
 @kernel
-def _dropout(x, y, row_step, column_step, threshold, scale, seed, counter, first, last):
-    """x and y are matrices of the storage; element (i, j) has logical index i * row_step + j * column_step.
+def _dropout(x, y, images, features, threshold, scale, seed, counter, first, last):
+    """x and y are flat storage; element i of image n has logical index n * features + i, and lies at i * images + n.
 
-    for each element: keep it, scaled, if its random word is at least the threshold
+    for blocks of four words, first to last - 1: keep the elements whose random word is at least the threshold, scaled
     """
     zero = x.dtype.type(0)
+    for block in range(first, last):
+        words = _random_words(block, seed, counter)
+        for w in range(4):
+            index = 4 * block + w
+            if index < x.size:
+                at = index % features * images + index // features
+                y[at] = x[at] * scale if words[w] >= threshold else zero
+
+
+@kernel
+def _dropout_rows(x, y, threshold, scale, seed, counter, first, last):
+    """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
+    features, images = x.shape
+    zero = x.dtype.type(0)
     for i in range(first, last):
-        for j in range(x.shape[1]):
-            kept = _random_word(i * row_step + j * column_step, seed, counter) >= threshold
-            y[i, j] = x[i, j] * scale if kept else zero
+        for n in range(images):
+            words = _random_words((n * features) // 4 + i, seed, counter)
+            for w in range(4):
+                y[4 * i + w, n] = x[4 * i + w, n] * scale if words[w] >= threshold else zero
 
 
 def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, x.batch_last)
-    if x.batch_last:
-        matrix, out = (array.reshape(-1, x.shape[0]) for array in (x.data, y.data))
-        steps = 1, matrix.shape[0]
-    else:
-        matrix, out = (array.reshape(max(1, x.shape[0] if x.ndim else 1), -1) for array in (x.data, y.data))
-        steps = matrix.shape[1], 1
-    threshold = np.uint64(round(p * 2**32))
-    number = x.dtype.type(scale)
-    parts = spans(matrix.shape[0], PARTS if x.size >= WORTH_THREADS else 1)
-    parallel(lambda part: _dropout(matrix, out, *steps, threshold, number, seed, counter, *parts[part]), len(parts))
+    threshold, number = np.uint64(round(p * 2**32)), x.dtype.type(scale)
+    images = x.shape[0] if x.batch_last else 1
+    features = x.size // images if images else 0
+    if images > 1 and features % 4 == 0:
+        matrix, out = (array.reshape(features, images) for array in (x.data, y.data))
+        rows = spans(features // 4, PARTS if x.size >= WORTH_THREADS else 1)
+        parallel(lambda part: _dropout_rows(matrix, out, threshold, number, seed, counter, *rows[part]), len(rows))
+        return y
+    flat, result = x.data.reshape(-1), y.data.reshape(-1)
+    parts = spans(-(-x.size // 4), PARTS if x.size >= WORTH_THREADS else 1)
+    numbers = images, features, threshold, number, seed, counter
+    parallel(lambda part: _dropout(flat, result, *numbers, *parts[part]), len(parts))
     return y
 
 
@@ -99,17 +123,39 @@ def _sgd(w, g, updated, lr, weight_decay, first, last):
         updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
+@kernel
+def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, first, last):
+    """_sgd_momentum of rows first to last - 1 with the gradient dy x^T, made block by block and used in the cache."""
+    for row in range(first, last, BLOCK_ROWS):
+        for column in range(0, w.shape[1], BLOCK_COLUMNS):
+            gradient_block(dy, panels, block, row, column)
+            count = min(BLOCK_COLUMNS, w.shape[1] - column)
+            span = slice(column, column + count)
+            for i in range(row, min(row + BLOCK_ROWS, last)):
+                g = block[i - row]
+                _sgd_momentum(w[i, span], g, v[i, span], updated[i, span], lr, momentum, weight_decay, 0, count)
+
+
 def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
 ) -> DeviceArray:
     number = w.dtype.type
     result = new(w.shape, w.dtype, w.device, w.batch_last)
+    rate, decay = number(lr), number(weight_decay)
+    if isinstance(g.pending, WeightGradient) and v is not None and not w.batch_last:
+        operands, arrays = g.pending.operands(), (w.data, v.data, result.data)
+        blocks = block_spans(w.shape[0])
+        numbers = rate, number(momentum), decay
+        parallel(lambda part: _sgd_by_blocks(*operands, gradient_room(), *arrays, *numbers, *blocks[part]), len(blocks))
+        return result
     weights, gradient, updated = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1), result.data.reshape(-1)
     parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
-    rate, decay = number(lr), number(weight_decay)
     if v is None:
         parallel(lambda part: _sgd(weights, gradient, updated, rate, decay, *parts[part]), len(parts))
     else:
-        arrays = weights, gradient, v.data.reshape(-1), updated
-        parallel(lambda part: _sgd_momentum(*arrays, rate, number(momentum), decay, *parts[part]), len(parts))
+        velocity, share = v.data.reshape(-1), number(momentum)
+        parallel(
+            lambda part: _sgd_momentum(weights, gradient, velocity, updated, rate, share, decay, *parts[part]),
+            len(parts),
+        )
     return result

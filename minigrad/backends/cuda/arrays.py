@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.device import Device
 
-__all__ = ["ArrayView", "Memory", "OutOfMemoryError", "Pool", "device_count", "host_memory"]
+__all__ = ["ArrayView", "Memory", "OutOfMemoryError", "Pool", "device_count", "free_host_memory", "host_memory"]
 
 GRAIN = 512  # bytes: what the CUDA driver aligns its allocations to
 
@@ -35,8 +35,17 @@ def device_count(default: int) -> int:
 
 def host_memory() -> int:
     """The host's memory in bytes; 0 where the system does not tell."""
+    return _host_bytes("SC_PHYS_PAGES")
+
+
+def free_host_memory() -> int:
+    """What of the host's memory nothing uses, in bytes; 0 where the system does not tell."""
+    return _host_bytes("SC_AVPHYS_PAGES")
+
+
+def _host_bytes(pages: str) -> int:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf(pages)
     except (AttributeError, ValueError, OSError):
         return 0
 
@@ -76,19 +85,29 @@ class Pool:
 
     Args:
         device: whose memory it is.
-        reserve: the driver's allocation: (bytes) -> (its handle, the address).
+        reserve: the driver's allocation: (bytes) -> (its handle, the address); raises MemoryError where there is none.
+        memory: what the driver says of the memory behind it: () -> (free bytes, all bytes); zeros if it cannot tell.
     """
 
-    def __init__(self, device: Device, reserve: Callable[[int], tuple[Any, int]]) -> None:
+    def __init__(
+        self,
+        device: Device,
+        reserve: Callable[[int], tuple[Any, int]],
+        memory: Callable[[], tuple[int, int]],
+    ) -> None:
         self.device = device
         self.reserve = reserve
+        self.memory = memory
         self.used_bytes = 0
         self.idle_bytes = 0
         self._idle: defaultdict[int, list[tuple[Any, int]]] = defaultdict(list)
         self._lock = threading.RLock()  # a garbage collection inside `take` may give blocks back
 
     def take(self, size: int) -> Memory:
-        """A block of at least `size` bytes. Idle blocks are released where memory runs out without them."""
+        """A block of at least `size` bytes, an idle one if one fits.
+
+        Else idle blocks are released if they are more than those in use, or if memory runs out without them.
+        """
         capacity = self._capacity(size)
         with self._lock:
             shelf = self._idle[capacity]
@@ -106,10 +125,16 @@ class Pool:
         try:
             return self.reserve(capacity)
         except MemoryError:
-            if not self.idle_bytes:
-                raise
-        self.release()
-        return self.reserve(capacity)
+            self.release()
+        try:
+            return self.reserve(capacity)
+        except MemoryError:
+            asked, used, free, total = (each / 2**20 for each in (capacity, self.used_bytes, *self.memory()))
+            room = f"{free:.1f} of {total:.1f} MiB are free, " if total else ""  # where the system tells
+            raise OutOfMemoryError(
+                f"{self.device} has no {asked:.1f} MiB left: {room}{used:.1f} MiB hold arrays; "
+                "try a smaller batch or more devices"
+            ) from None
 
     def give_back(self, capacity: int, block: Any, address: int) -> None:
         """Take a block back that no array uses any more."""

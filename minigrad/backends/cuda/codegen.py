@@ -25,7 +25,7 @@ SHARED_LIMIT = 48 * 1024  # bytes of static shared memory that a block may have
 REGISTER_LIMIT = 255
 
 # Of kernels that copy or convert elements of any type, those that tell widths and kinds apart.
-USUAL = ("f4", "f8", "i8", "i4", "u1", "?")
+USUAL = ("f4", "f8", "i8", "i4", "u1", "b1")
 
 
 class Assembled(NamedTuple):
@@ -67,7 +67,7 @@ def missing() -> str | None:
 
 def usual_variants(kernel: Kernel) -> list[Variant]:
     """The variants that are launched: all floating types, and of any elements those that differ in kind."""
-    return [variant for variant in kernel.variants() if all(dtype.str[1:] in (*USUAL, "b1") for dtype in variant)]
+    return [variant for variant in kernel.variants() if all(dtype.str[1:] in USUAL for dtype in variant)]
 
 
 def assemble(kernel: Kernel, variant: Variant, chip: tuple[int, int]) -> Assembled:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from numba import cuda
 
-from minigrad.backends.cuda import driver
+from minigrad.backends.cuda import driver, elementwise
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
 from minigrad.backends.cuda.matrix import Operand, parts_for, product
 from minigrad.backends.cuda.memory import fill, flat, new, stored
-from minigrad.backends.cuda.reduction import sum_along
+from minigrad.backends.cuda.reduction import sum, sum_along
 from minigrad.backends.cuda.window import first_window, flat_rows, row_grid, windows_end
 from minigrad.backends.window import Pair, Sides, Window, convolution_window
 from minigrad.device import Device, DeviceArray
@@ -119,7 +119,13 @@ def _group(array: ArrayView, group: int, groups: int) -> ArrayView:
 
 
 def conv2d(
-    x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None, stride: Pair, padding: Sides, groups: int
+    x: DeviceArray,
+    weight: DeviceArray,
+    bias: DeviceArray | None,
+    stride: Pair,
+    padding: Sides,
+    groups: int,
+    relu: bool,
 ) -> DeviceArray:
     batch, filters = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
@@ -138,7 +144,12 @@ def conv2d(
             _gather(pixels, columns, spans, first, x.device)
             operands = Operand(kernels), Operand(columns), maps.reshape(1, *maps.shape)
             product(*operands, width * batch, spans.depth, x.device, first=first * batch, bias=offset)
-    return y
+    return elementwise.relu(y) if relu else y
+
+
+def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    dx = elementwise.relu_grad(dy, y)
+    return dx, sum(dx, (0, 2, 3), False)
 
 
 def conv2d_grad_weight(

@@ -50,7 +50,6 @@ class Kernel:
         declaration: the signature in words.
         parameters: what the words say of each argument.
         words: those of "float", "any" and "other" that the declaration uses.
-        compiled: where the driver keeps what it compiled, by variant.
     """
 
     def __init__(self, py_func: Callable[..., None], declaration: str) -> None:
@@ -60,7 +59,6 @@ class Kernel:
         self.parameters = tuple(_parse(self.name, py_func, declaration))
         used = {parameter.element for parameter in self.parameters if isinstance(parameter.element, str)}
         self.words = tuple(word for word in CHOICES if word in used)
-        self.compiled: dict[Variant, Any] = {}
         self.__doc__ = py_func.__doc__
 
     @cached_property

@@ -17,6 +17,7 @@ from numba import cuda
 from minigrad.backends.cuda import driver, steps
 from minigrad.backends.cuda.kernel import Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
+from minigrad.backends.cuda.steps import places
 from minigrad.device import DeviceArray
 
 
@@ -51,17 +52,9 @@ def _broadcasting(function: Any, word: str = "float") -> Kernel:
     """The kernel of a function of two numbers from arrays that broadcast."""
 
     def body(x, y, z, walk):
-        """walk holds the sizes of the axes, the steps of x and the steps of y; z has no gaps.
-
-        for each element: split its number into an index, the last axis first, and add up where that is in x and in y
-        """
+        """for each element: z = function(x, y), x and y in steps of their own; z has no gaps"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-            rest, x_at, y_at = i, 0, 0
-            for axis in range(walk.shape[1] - 1, -1, -1):
-                place = rest % walk[0, axis]
-                rest //= walk[0, axis]
-                x_at += place * walk[1, axis]
-                y_at += place * walk[2, axis]
+            x_at, y_at = places(walk, i)
             z[i] = function(x[x_at], y[y_at])
 
     declaration = f"{word}[::1], {word}[::1], {word}[::1], i8[:,::1]"

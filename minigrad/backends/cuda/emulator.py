@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.backends.cpu.threads import THREADS, parallel
 from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
-from minigrad.backends.cuda.arrays import ArrayView, Memory, OutOfMemoryError, Pool, device_count, host_memory
+from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
 from minigrad.backends.cuda.declaration import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
 
@@ -48,7 +48,7 @@ class EmulatedDriver:
     def __init__(self) -> None:
         count = device_count(2)
         self.backwards = _schedule()
-        self._pools = tuple(Pool(Device("cuda", index), self.reserve) for index in range(count))
+        self._pools = tuple(Pool(Device("cuda", index), self.reserve, self.memory) for index in range(count))
         self._programs: dict[tuple[Kernel, Variant], Program] = {}
         self._lock = threading.RLock()  # a launch has all instances
         self._announced = False
@@ -95,6 +95,10 @@ class EmulatedDriver:
     def reserve(self, size: int) -> tuple[Any, int]:
         """Memory of a device: (its handle, the address)."""
         return reserve(size)
+
+    def memory(self) -> tuple[int, int]:
+        """How many bytes of memory are free, and how many there are: the host's, which the devices share."""
+        return free_host_memory(), host_memory()
 
     def _program(self, kernel: Kernel, variant: Variant, checked: bool = False) -> Program:
         program = self._programs.get((kernel, variant))
@@ -186,10 +190,7 @@ class Program:
 
 def reserve(size: int) -> tuple[Any, int]:
     """Memory of the host, aligned for vectors."""
-    try:
-        buffer = np.empty(size + ALIGNMENT, np.uint8)
-    except MemoryError:
-        raise OutOfMemoryError(f"the host has no {size / 2**20:.0f} MiB left for an emulated GPU") from None
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
     address = buffer.ctypes.data
     start = -address % ALIGNMENT
     return buffer[start : start + size], address + start

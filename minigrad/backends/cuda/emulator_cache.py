@@ -1,7 +1,8 @@
 """Compiled kernels on disk, so that a second process need not compile them again.
 
 A file's name is a digest of everything that the code depends on: the kernel's bytecode, constants, the globals and
-device functions that it mentions, the types, the host's processor and the versions of the packages involved.
+device functions that it mentions, the types, the host's processor and the versions of the packages involved. When a
+file was last used is its time of modification; what has not been used for a month goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -24,6 +27,8 @@ import numpy as np
 from minigrad.backends.cuda import lowering
 
 __all__ = ["digest", "load", "save"]
+
+KEPT = 30 * 24 * 3600  # seconds after its last use
 
 _SIMPLE = (int, float, complex, str, bytes, bool, type(None), np.dtype, np.generic)
 
@@ -54,22 +59,35 @@ def _compiler() -> bytes:
 
 def load(name: str) -> bytes | None:
     """The object code of that name, if there is one."""
+    path = folder() / f"{name}.o"
     try:
-        return (folder() / f"{name}.o").read_bytes()
+        code = path.read_bytes()
     except OSError:
         return None
+    with suppress(OSError):  # a cache that may only be read
+        os.utime(path)
+    return code
 
 
 def save(name: str, code: bytes) -> None:
     """Keep object code under that name; a cache that cannot be written is done without."""
-    try:
+    with suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(code)
         Path(temporary).replace(folder() / f"{name}.o")
-    except OSError:
-        return
+        _prune()
+
+
+@cache
+def _prune() -> None:
+    """Remove what has not been used for long, once a process; another process may be removing it too."""
+    oldest = time.time() - KEPT
+    for path in folder().iterdir():
+        with suppress(OSError):
+            if path.suffix in (".o", ".part") and path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def _function(py_func: Any, seen: set[int]) -> list[Any] | None:

@@ -121,6 +121,7 @@ def program(name: str, optimised: Any, checked: bool) -> str:
         for i, kind in enumerate(kinds)
     )
     block = (runtime.COROUTINE if waits else runtime.PLAIN).format(
+        coro_end=runtime.CORO_END,
         unpack=unpack,
         values="".join(f", {kind} %v{i}" for i, kind in enumerate(kinds)),
         poison=_poison(others) if checked else "",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import llvmlite.binding as llvm
+
 __all__ = [
     "CHECKS",
     "CHECK_RUNTIME",
+    "CORO_END",
     "COROUTINE",
     "DEFINED",
     "DEFINED_NAMES",
@@ -285,6 +288,9 @@ out:
 }}
 """
 
+# What llvm.coro.end returns: nothing since LLVM 22.
+CORO_END = "void" if llvm.llvm_version_info[0] >= 22 else "i1"
+
 # A kernel with barriers: start every thread of the block, then resume those that wait, in rounds. A thread's frame is
 # allocated once and serves all later blocks.
 COROUTINE = """
@@ -292,7 +298,7 @@ declare token @llvm.coro.id(i32, ptr, ptr, ptr)
 declare i64 @llvm.coro.size.i64()
 declare ptr @llvm.coro.begin(token, ptr)
 declare i8 @llvm.coro.suspend(token, i1)
-declare void @llvm.coro.end(ptr, i1, token)
+declare {coro_end} @llvm.coro.end(ptr, i1, token)
 declare ptr @llvm.coro.free(token, ptr)
 declare i1 @llvm.coro.done(ptr)
 declare void @llvm.coro.resume(ptr)
@@ -390,7 +396,7 @@ co.begin:
   %co.mem = phi ptr [%co.old, %entry], [%co.made, %co.new]
   %co.h = call ptr @llvm.coro.begin(token %co.id, ptr %co.mem)"""
 
-FRAME_END = """
+FRAME_END = f"""
 co.end:
   %co.last = call i8 @llvm.coro.suspend(token none, i1 true)
   switch i8 %co.last, label %co.out [i8 0, label %co.trap i8 1, label %co.free]
@@ -400,5 +406,5 @@ co.free:
   %co.mem2 = call ptr @llvm.coro.free(token %co.id, ptr %co.h)
   br label %co.out
 co.out:
-  call void @llvm.coro.end(ptr %co.h, i1 false, token none)
+  call {CORO_END} @llvm.coro.end(ptr %co.h, i1 false, token none)
   ret ptr %co.h"""

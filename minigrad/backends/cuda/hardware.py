@@ -21,7 +21,7 @@ from numba import config, cuda, types
 from numba.cuda.core.errors import NumbaPerformanceWarning
 
 from minigrad.backends.cuda import simulator
-from minigrad.backends.cuda.arrays import ArrayView, Memory, OutOfMemoryError, Pool, device_count, host_memory
+from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
 from minigrad.backends.cuda.declaration import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
 
@@ -32,13 +32,13 @@ STAGES = 2  # pinned buffers between two GPUs without peer access, so that one f
 
 REMEDIES = (  # what the CUDA stack says, and what to tell
     (
-        ("UNSUPPORTED_PTX_VERSION", "unsupported toolchain"),
+        ("UNSUPPORTED_PTX_VERSION", "unsupported toolchain", "Unsupported .version", "INSUFFICIENT_DRIVER"),
         "the NVIDIA driver is older than the CUDA toolkit that compiles the kernels: update the driver, or install an "
-        "older toolkit (pip install 'minigrad[cuda12]')",
+        "older toolkit (pip install 'numba-cuda[cu12]')",
     ),
     (
         ("NO_BINARY_FOR_GPU", "no kernel image", "compute capability", "CCSupportError"),
-        "this GPU is too old for the installed CUDA toolkit: install an older one (pip install 'minigrad[cuda12]') or "
+        "this GPU is too old for the installed CUDA toolkit: install an older one (pip install 'numba-cuda[cu12]') or "
         "set MINIGRAD_CUDA=emulated",
     ),
     (
@@ -47,11 +47,11 @@ REMEDIES = (  # what the CUDA stack says, and what to tell
     ),
     (
         ("libnvvm", "nvvm", "NVVM", "nvrtc", "NVRTC", "libdevice", "nvJitLink", "nvjitlink"),
-        "the CUDA toolkit that compiles the kernels was not found: install it with pip install 'minigrad[cuda12]' or "
-        "'minigrad[cuda13]', whichever fits the NVIDIA driver",
+        "the CUDA toolkit that compiles the kernels was not found: install it with pip install 'numba-cuda[cu12]' or "
+        "'numba-cuda[cu13]', whichever fits the NVIDIA driver",
     ),
     (
-        ("libcuda", "nvcuda", "driver library", "driver init", "SYSTEM_DRIVER_MISMATCH", "INSUFFICIENT_DRIVER"),
+        ("libcuda", "nvcuda", "driver library", "driver init", "SYSTEM_DRIVER_MISMATCH"),
         "there is no working NVIDIA driver: install or update it, or set MINIGRAD_CUDA=emulated to run without a GPU",
     ),
     (
@@ -88,7 +88,7 @@ def _explained() -> Iterator[None]:
     """Turn errors of the CUDA stack into a sentence. Those of minigrad itself pass."""
     try:
         yield
-    except (CudaError, OutOfMemoryError):
+    except (CudaError, MemoryError):
         raise
     except Exception as error:
         raise CudaError(explain(error)) from None
@@ -103,8 +103,7 @@ class _Logical:
         self._switch = shared
         with self.active():
             self.stream = cuda.stream()
-            self.total = cuda.current_context().get_memory_info().total
-        self.pool = Pool(device, self._reserve)
+        self.pool = Pool(device, self._reserve, self.memory)
 
     def active(self) -> AbstractContextManager[Any]:
         """Make the GPU the current one; where there is only one it always is."""
@@ -113,17 +112,21 @@ class _Logical:
 
     def _reserve(self, size: int) -> tuple[Any, int]:
         """Memory of the GPU as an array of bytes; kernels get at its address through Numba alone."""
-        with self.active():
+        with _explained(), self.active():
             try:
                 return cuda.device_array(size, np.uint8), 0
             except Exception as error:
-                if "OUT_OF_MEMORY" not in str(error) and not isinstance(error, MemoryError):
-                    raise CudaError(explain(error)) from None
-                free, total = (float(each) / 2**20 for each in cuda.current_context().get_memory_info())
-                raise OutOfMemoryError(
-                    f"{self.device} has no {size / 2**20:.0f} MiB left: {free:.0f} of {total:.0f} MiB are free, "
-                    f"{self.pool.used_bytes / 2**20:.0f} MiB hold arrays; try a smaller batch or more devices"
-                ) from None
+                if "OUT_OF_MEMORY" in str(error):
+                    raise MemoryError from None
+                raise
+
+    def memory(self) -> tuple[int, int]:
+        """How many bytes of the GPU's memory are free, and how many there are."""
+        if SIMULATED:  # whose devices have the host's memory
+            return free_host_memory(), host_memory()
+        with _explained(), self.active():
+            free, total = cuda.current_context().get_memory_info()
+            return int(free), int(total)
 
 
 class HardwareDriver:
@@ -150,8 +153,7 @@ class HardwareDriver:
     def devices(self) -> tuple[DeviceInfo, ...]:
         """The logical devices; devices that share a GPU share its memory."""
         kind = "emulated" if SIMULATED else "hardware"
-        memory = [host_memory() if SIMULATED else int(each.total) for each in self._logical]
-        return tuple(DeviceInfo(each.device, size, kind) for each, size in zip(self._logical, memory, strict=True))
+        return tuple(DeviceInfo(each.device, each.memory()[1], kind) for each in self._logical)
 
     def take(self, device: Device, size: int) -> Memory:
         """That many bytes of a device's memory."""

@@ -1,8 +1,8 @@
 """Lowering a kernel to NVVM's dialect of LLVM IR, by numba-cuda, without a CUDA driver.
 
-This is the only module that touches numba-cuda's internals, and only while a kernel is lowered: what it replaces there
-is put back before it returns, so that hardware use in the same process stays clean. Only the versions of numba-cuda
-that are known to work are accepted.
+This is the only module that touches the internals of numba-cuda's compiler, and only while a kernel is lowered: what it
+replaces there is put back before it returns, so that hardware use in the same process stays clean. Only the versions of
+numba-cuda that are known to work are accepted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numba.cuda.np import arrayobj
 
 __all__ = ["COMPUTE_CAPABILITY", "Lowered", "check_nvvm", "check_version", "device_functions", "lower", "ptx"]
 
-KNOWN_VERSIONS = ((0, 30), (0, 31))  # numba-cuda from, and before
+KNOWN_VERSIONS = ((0, 30, 4), (0, 31))  # numba-cuda from, and before
 COMPUTE_CAPABILITY = (9, 0)  # of an emulated GPU
 
 _lock = threading.RLock()
@@ -43,7 +43,7 @@ class Lowered(NamedTuple):
 def check_version() -> str:
     """The version of numba-cuda, if the emulator knows it."""
     version = importlib.metadata.version("numba-cuda")
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     first, bound = (".".join(map(str, each)) for each in KNOWN_VERSIONS)
     if not KNOWN_VERSIONS[0] <= numbers < KNOWN_VERSIONS[1]:
         raise RuntimeError(

@@ -9,7 +9,7 @@ from numba import cuda
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
-from minigrad.backends.cuda.memory import MOST_BLOCKS, new, stored
+from minigrad.backends.cuda.memory import blocks_for, new, stored
 from minigrad.backends.cuda.reduction import strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid
 from minigrad.device import Device, DeviceArray
@@ -134,7 +134,7 @@ def product(
     numbers = width, depth, a.first, b.first, first, int(a.transposed), int(b.transposed), start
     if bias is None:
         bias = c.reshape(c.size)  # not looked at
-    launch(_product, min(blocks, MOST_BLOCKS), THREADS, device, a.data, b.data, c, bias, *numbers)
+    launch(_product, blocks_for(blocks), THREADS, device, a.data, b.data, c, bias, *numbers)
 
 
 def parts_for(height: int, width: int, depth: int) -> int:
@@ -204,7 +204,7 @@ def _matrix_vector(matrix: ArrayView, transposed: bool, x: ArrayView, y: ArrayVi
     height, width = matrix.shape
     outer, length, inner = (1, height, width) if transposed else (height, width, 1)
     strip = strip_width(inner)
-    blocks = min(outer * -(-inner // strip), MOST_BLOCKS)
+    blocks = blocks_for(outer * -(-inner // strip))
     arrays = matrix.reshape(outer, length, inner), x.reshape(length), y.reshape(outer, inner)
     launch(_weighted_sum, blocks, VECTOR_THREADS, device, *arrays, strip)
 

@@ -15,7 +15,7 @@ from minigrad.device import Device, DeviceArray, DeviceInfo
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
 LINE = TILE + 1  # of the tile in shared memory: one number more, so that no two threads meet in a bank
 TILE_ROWS = 8  # rows of it that the threads of a block handle at once
-MOST_BLOCKS = 1 << 16  # of kernels that walk over tiles or lines in grid-stride loops
+MOST_BLOCKS = 1 << 16  # of `blocks_for`
 
 
 def devices() -> tuple[DeviceInfo, ...]:
@@ -59,10 +59,15 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     return result
 
 
+def blocks_for(tasks: int) -> int:
+    """Blocks of a kernel each of whose blocks takes one task after another: tiles, or strips of lines."""
+    return min(tasks, MOST_BLOCKS)
+
+
 def transpose_matrix(source: ArrayView, target: ArrayView, device: Device) -> None:
     """target = source^T."""
     tiles = -(-source.shape[0] // TILE) * -(-source.shape[1] // TILE)
-    launch(_transpose, min(tiles, MOST_BLOCKS), (TILE, TILE_ROWS), device, source, target)
+    launch(_transpose, blocks_for(tiles), (TILE, TILE_ROWS), device, source, target)
 
 
 @kernel("any[:,::1], any[:,::1]")
@@ -95,7 +100,15 @@ def _transpose(source, target):
 def from_host(array: np.ndarray, device: Device) -> DeviceArray:
     x = new(array.shape, array.dtype, device)
     driver.copy_from_host(x.data, array)
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        x.forms["host"] = array.copy()  # labels: to check them must not wait for the device
     return x
+
+
+def on_host(x: DeviceArray) -> np.ndarray:
+    """The elements on the host, to be read only; without waiting for the device where the host has them still."""
+    kept: np.ndarray | None = x.forms.get("host")
+    return to_host(x) if kept is None else kept
 
 
 def to_host(x: DeviceArray) -> np.ndarray:
@@ -105,6 +118,7 @@ def to_host(x: DeviceArray) -> np.ndarray:
 def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
     y = new(x.shape, x.dtype, device, x.batch_last)
     driver.copy(y.data, x.data)
+    y.forms.update(x.forms)
     return y
 
 

@@ -16,7 +16,7 @@ from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
 from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
-from minigrad.backends.cuda.memory import MOST_BLOCKS, new, reorder, stored
+from minigrad.backends.cuda.memory import blocks_for, new, reorder, stored
 from minigrad.device import Device, DeviceArray
 
 THREADS = 256
@@ -27,10 +27,6 @@ SERIAL = 64  # most numbers that one thread adds up one after another: rounding 
 def strip_width(inner: int) -> int:
     """Places of a strip: a power of two that divides the block."""
     return min(STRIP, 1 << (inner - 1).bit_length()) if inner > 1 else 1
-
-
-def _blocks(tasks: int) -> int:
-    return min(tasks, MOST_BLOCKS)
 
 
 def lines(x: DeviceArray, dim: int) -> ArrayView:
@@ -101,11 +97,11 @@ def sum_along(x: ArrayView, device: Device, out: ArrayView | None = None) -> Arr
     while length > span:
         parts = -(-length // span)
         y = driver.allocate((outer, parts, inner), x.dtype, device)
-        launch(_sum, _blocks(outer * parts * -(-inner // width)), THREADS, device, x, y, width, span)
+        launch(_sum, blocks_for(outer * parts * -(-inner // width)), THREADS, device, x, y, width, span)
         x, length = y, parts
     y = driver.allocate((outer, 1, inner), x.dtype, device) if out is None else out
     if length > SERIAL:
-        launch(_sum, _blocks(outer * -(-inner // width)), THREADS, device, x, y, width, span)
+        launch(_sum, blocks_for(outer * -(-inner // width)), THREADS, device, x, y, width, span)
     else:
         launch_1d(_short_sum, y.size, device, x, y)
     return y
@@ -184,7 +180,7 @@ def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArr
     values, indices = new(shape, x.dtype, x.device), new(shape, "i8", x.device)
     width = strip_width(inner)
     results = values.data.reshape(outer, inner), indices.data.reshape(outer, inner)
-    launch(_max, _blocks(outer * -(-inner // width)), THREADS, x.device, table, *results, width)
+    launch(_max, blocks_for(outer * -(-inner // width)), THREADS, x.device, table, *results, width)
     return values, indices
 
 
@@ -293,7 +289,7 @@ def line_statistics(x: ArrayView, device: Device) -> tuple[ArrayView, ArrayView]
     outer, _, inner = x.shape
     largest, total = (driver.allocate((outer, inner), x.dtype, device) for _ in range(2))
     width = strip_width(inner)
-    launch(_line_statistics, _blocks(outer * -(-inner // width)), THREADS, device, x, largest, total, width)
+    launch(_line_statistics, blocks_for(outer * -(-inner // width)), THREADS, device, x, largest, total, width)
     return largest, total
 
 

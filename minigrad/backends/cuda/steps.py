@@ -14,7 +14,7 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch_1d
+from minigrad.backends.cuda.kernel import device_function, kernel, launch_1d
 from minigrad.device import Device, DeviceArray
 
 Sizes = tuple[int, ...]
@@ -78,20 +78,27 @@ def on_device(device: Device, *lines: tuple[int, ...]) -> ArrayView:
     return view
 
 
+@device_function
+def places(walk, i):
+    """Where element i is in two arrays; walk holds the sizes of the axes, the steps of the one and of the other.
+
+    split i into an index, the last axis first, and add up the steps
+    """
+    x_at, y_at = 0, 0
+    for axis in range(walk.shape[1] - 1, -1, -1):
+        place = i % walk[0, axis]
+        i //= walk[0, axis]
+        x_at += place * walk[1, axis]
+        y_at += place * walk[2, axis]
+    return x_at, y_at
+
+
 @kernel("any[::1], any[::1], i8[:,::1], i8, i8, i8")
 def _copy_steps(x, y, walk, count, x_first, y_first):
-    """walk holds the sizes of the axes, the steps of x and the steps of y.
-
-    for each element: split its number into an index, the last axis first, and add up where that is in x and in y
-    """
+    """for each element, from x_first and y_first on in steps of their own: y = x"""
     for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-        rest, x_at, y_at = i, x_first, y_first
-        for axis in range(walk.shape[1] - 1, -1, -1):
-            place = rest % walk[0, axis]
-            rest //= walk[0, axis]
-            x_at += place * walk[1, axis]
-            y_at += place * walk[2, axis]
-        y[y_at] = x[x_at]
+        x_at, y_at = places(walk, i)
+        y[y_first + y_at] = x[x_first + x_at]
 
 
 def copy_steps(

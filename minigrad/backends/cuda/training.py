@@ -7,9 +7,8 @@ import math
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.kernel import device_function, kernel, launch_1d
-from minigrad.backends.cuda.memory import flat, new, rows, stored
+from minigrad.backends.cuda.memory import flat, new, on_host, rows, stored
 from minigrad.backends.cuda.reduction import line_statistics, softmax_lines
 from minigrad.backends.labels import check_labels
 from minigrad.device import DeviceArray
@@ -28,7 +27,7 @@ def _losses(scores, largest, total, labels, losses):
 
 def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     examples, classes = logits.shape
-    check_labels(driver.copy_to_host(targets.data), classes)
+    check_labels(on_host(targets), classes)
     scores = stored(logits, True).reshape(1, classes, examples)
     probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
     losses = new((examples,), logits.dtype, logits.device)

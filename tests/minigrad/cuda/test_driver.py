@@ -13,6 +13,8 @@ from checks import complains
 from numba import cuda
 
 import minigrad as mg
+import minigrad.functional as F
+from minigrad import nn, optim
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.arrays import ArrayView, Pool
 from minigrad.backends.cuda.declaration import Kernel
@@ -131,7 +133,7 @@ def counting_pool(limit: int | None = None) -> tuple[Pool, list[int]]:
         reserved.append(size)
         return object(), len(reserved)
 
-    pool = Pool(FIRST, reserve)
+    pool = Pool(FIRST, reserve, lambda: (1 << 20, limit or 0))
     return pool, reserved
 
 
@@ -157,7 +159,7 @@ def test_pool_releases_idle_memory_before_it_gives_up() -> None:
     pool.take(1 << 20)
     held.append(pool.take(2 << 20))  # fits only without the idle one
     assert pool.idle_bytes == 0 and len(reserved) == 3
-    with pytest.raises(MemoryError):
+    with complains("cuda:0", "no 1.0 MiB", "1.0 of 3.0 MiB are free", "3.0 MiB hold arrays", error=MemoryError):
         pool.take(1 << 20)
 
 
@@ -245,7 +247,9 @@ def test_every_kernel_registers_itself() -> None:
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "minigrad[cuda12]"),
+        ("[222] Call to cuLinkAddData results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "numba-cuda[cu12]"),
+        ("NVJITLINK_ERROR_PTX_COMPILE: Unsupported .version 8.7; current version is '8.4'", "update the driver"),
+        ("CUDA_ERROR_INSUFFICIENT_DRIVER: driver version is insufficient for runtime version", "update the driver"),
         ("Error at driver init: CUDA driver library cannot be found", "MINIGRAD_CUDA=emulated"),
         ("[100] Call to cuInit results in CUDA_ERROR_NO_DEVICE", "CUDA_VISIBLE_DEVICES"),
         ("[209] Call to cuModuleLoadDataEx results in CUDA_ERROR_NO_BINARY_FOR_GPU", "too old"),
@@ -292,6 +296,11 @@ def test_wrong_settings_complain(variable: str, value: str) -> None:
     assert last.startswith("ValueError") and variable in last and value in last
 
 
+def test_a_device_too_many_complains_and_says_how_to_have_more() -> None:
+    with complains("'cuda:99'", "cuda:0", "MINIGRAD_CUDA_DEVICES", error=ValueError):
+        mg.device("cuda:99")
+
+
 def test_without_the_package_the_cpu_works_alone_and_says_why() -> None:
     program = """if True:
         import sys
@@ -321,3 +330,23 @@ def test_hardware_that_is_not_there_is_said_in_a_sentence() -> None:
     done = in_a_process(program, MINIGRAD_CUDA="hardware")
     assert "cuda: there is no working NVIDIA driver" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("ValueError: there is no device 'cuda': ")
+
+
+def test_a_training_step_waits_for_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the loss, and nothing else: labels are checked on the host, where they came from."""
+    read = []
+    to_host = driver.copy_to_host
+    monkeypatch.setattr(driver, "copy_to_host", lambda x: read.append(x.shape) or to_host(x))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(18, 4))
+    net.to("cuda:0")
+    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    x, targets = mg.randn(5, 1, 8, 8).to("cuda:0"), mg.tensor([0, 1, 2, 3, 0]).to("cuda:0")
+    read.clear()
+    loss = F.cross_entropy(net(x), targets)
+    loss.backward()
+    optimizer.step()
+    float(loss)
+    assert read == [()]
+    with pytest.raises(ValueError, match="target 9 of example 1"):
+        F.cross_entropy(mg.zeros(2, 4, device="cuda:0"), mg.tensor([0, 9], device="cuda:0"))
+    assert read == [()]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from emulation import (
     own_element,
     random,
     result_of,
+    use,
 )
 from numba import cuda, float64, int64, types, uint32, uint64
 
@@ -274,19 +277,30 @@ def test_column_left_on_the_other_device_is_noticed() -> None:
         layer(mg.ones(1, 2, 5, 5, device="cuda:0"))
 
 
-def test_memory_that_runs_out_is_said_with_what_was_asked_and_which_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = mg.nn.Sequential(mg.nn.Flatten(), mg.nn.Linear(4, 200_000)).to("cuda")
-    x = mg.ones(50, 4, device="cuda")
-    empty = np.empty
+class Small(emulator.EmulatedDriver):
+    """Emulated devices with little memory."""
 
-    def full(shape: Any, *rest: Any) -> np.ndarray:
-        if isinstance(shape, int) and shape > 30e6:
+    limit = 4 << 20
+
+    def reserve(self, size: int) -> tuple[Any, int]:
+        if size > self.memory()[0]:
             raise MemoryError
-        return empty(shape, *rest)
+        return super().reserve(size)
 
-    monkeypatch.setattr(emulator.np, "empty", full)
-    with complains("1: ", " MiB", "emulated", error=MemoryError):
-        model(x)
+    def memory(self) -> tuple[int, int]:
+        return self.limit - sum(pool.used_bytes + pool.idle_bytes for pool in self._pools), self.limit
+
+
+def test_memory_that_runs_out_is_said_with_what_was_asked_what_is_free_and_which_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(Small(), monkeypatch)
+    model = mg.nn.Sequential(mg.nn.Flatten(), mg.nn.Linear(4, 1000)).to("cuda")
+    x = mg.ones(5000, 4, device="cuda")
+    for _ in range(2):
+        with complains("1: cuda:0 has no 20.0 MiB left", "of 4.0 MiB are free", "smaller batch", error=MemoryError):
+            model(x)
+    assert model(x[:500]).shape == (500, 1000)
 
 
 # What is refused
@@ -386,10 +400,11 @@ def test_barrier_in_a_function_that_numba_inlines_is_fine() -> None:
     assert out.tolist() == list(range(7, -1, -1))
 
 
-def test_other_versions_of_numba_cuda_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", ["0.29.9", "0.30.3", "0.31.0", "1.0"])
+def test_other_versions_of_numba_cuda_are_refused_in_a_sentence(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lowering.check_version()
-    monkeypatch.setattr(lowering.importlib.metadata, "version", lambda package: "0.29.9")
-    with complains("0.29.9", "0.30", "numba-cuda", error=RuntimeError):
+    monkeypatch.setattr(lowering.importlib.metadata, "version", lambda package: version)
+    with complains(version, "'numba-cuda>=0.30.4,<0.31'", error=RuntimeError):
         lowering.check_version()
 
 
@@ -415,6 +430,21 @@ def test_compiled_code_is_kept_and_used_again(tmp_path: Any, monkeypatch: pytest
     monkeypatch.setattr(lowering, "lower", None)
     again = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     assert first.tobytes() == again.tobytes()
+
+
+def test_compiled_code_that_is_not_used_for_long_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    names = ["unused", "used", "new"]
+    for name in names[:2]:
+        emulator_cache.save(name, b"code")
+        os.utime(emulator_cache.folder() / f"{name}.o", (0, 0))
+    (emulator_cache.folder() / "of another.kind").touch()
+    os.utime(emulator_cache.folder() / "of another.kind", (0, 0))
+    assert emulator_cache.load("used") == b"code"
+    emulator_cache._prune.cache_clear()
+    emulator_cache.save("new", b"code")
+    assert [emulator_cache.load(name) for name in names] == [None, b"code", b"code"]
+    assert len(list(emulator_cache.folder().iterdir())) == 3
 
 
 def test_cache_that_cannot_be_written_is_done_without(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

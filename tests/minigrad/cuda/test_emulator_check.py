@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 import pytest
 from checks import complains
-from emulation import FIRST, SECOND, calls, multiply, on_device, own_element, product, random, result_of, use
+from emulation import FIRST, SECOND, calls, multiply, on_device, own_element, product, random, result_of, rewritten, use
 from numba import cuda
 
 import minigrad as mg
@@ -33,51 +31,35 @@ def test_right_kernels_pass_the_checks(checked: Any) -> None:
     np.testing.assert_allclose(out, x * 16 + np.arange(50) % 16 - x, rtol=1e-15)
 
 
-def compiled(kernel: Kernel, source: str) -> FunctionType:
-    """The function of a kernel with another source."""
-    space = dict(kernel.py_func.__globals__)
-    exec(compile(source[source.index("def ") :], "<mutant>", "exec"), space)
-    function = space[kernel.py_func.__name__]
-    assert isinstance(function, FunctionType)
-    return function
-
-
-def mutant(kernel: Kernel, old: str, new: str) -> Kernel:
-    """A copy of a kernel in which a piece of the source stands otherwise."""
-    source = inspect.getsource(kernel.py_func)
-    assert old in source
-    return Kernel(compiled(kernel, source.replace(old, new, 1)), kernel.declaration)
-
-
 def test_index_beyond_the_end_is_reported(checked: Any) -> None:
     with complains(
         "kernel own_element", "block (1, 0, 0)", "thread (28, 0, 0)", "index 60", "axis 0 of x", "(60,)",
         error=emulator_check.KernelCheckError,
     ):  # fmt: skip
-        broken = mutant(own_element, "x.size,", "x.size + 1,")
+        broken = rewritten(own_element, "x.size,", "x.size + 1,")
         launch(broken, 2, 32, FIRST, on_device(np.zeros(64)), on_device(np.zeros(60)))
 
 
 def test_index_beyond_a_row_is_reported_though_memory_goes_on(checked: Any) -> None:
-    broken = mutant(product, "k + x < a.shape[1]", "k + x <= a.shape[1]")
+    broken = rewritten(product, "k + x < a.shape[1]", "k + x <= a.shape[1]")
     with complains("kernel product", "index 12", "axis 1 of a", "(8, 12)", error=emulator_check.KernelCheckError):
         multiply(random(8, 12), random(12, 8), broken)
 
 
 def test_negative_index_is_reported(checked: Any) -> None:
-    broken = mutant(own_element, "x[i]", "x[i - 1]")
+    broken = rewritten(own_element, "x[i]", "x[i - 1]")
     with complains("index -1", "axis 0 of x", error=emulator_check.KernelCheckError):
         result_of(broken, 1, 32, (4,), "f8", on_device(np.ones(4)))
 
 
 def test_index_outside_shared_memory_is_reported(checked: Any) -> None:
-    broken = mutant(product, "b_tile[step, x]", "b_tile[step + 1, x]")
+    broken = rewritten(product, "b_tile[step, x]", "b_tile[step + 1, x]")
     with complains("index 8", "shared", error=emulator_check.KernelCheckError):
         multiply(random(8, 8), random(8, 8), broken)
 
 
 def test_index_in_a_device_function_is_reported(checked: Any) -> None:
-    broken = mutant(calls, "outer(x, i)", "outer(x, i + 1)")
+    broken = rewritten(calls, "outer(x, i)", "outer(x, i + 1)")
     with complains("kernel calls", "index 50", "of x", error=emulator_check.KernelCheckError):
         result_of(broken, 4, 16, (50,), "f8", on_device(np.ones(50)))
 
@@ -92,7 +74,7 @@ def test_memory_never_written_is_reported_with_its_index(checked: Any) -> None:
 
 def test_forgotten_tail_block_is_reported_where_the_result_is_used(checked: Any) -> None:
     result = driver.allocate((70,), "f8", FIRST)
-    launch(mutant(own_element, "x.size,", "x.size // 32 * 32,"), 3, 32, FIRST, result, on_device(np.ones(70)))
+    launch(rewritten(own_element, "x.size,", "x.size // 32 * 32,"), 3, 32, FIRST, result, on_device(np.ones(70)))
     with complains("x[6", "never written", error=emulator_check.KernelCheckError):
         launch(own_element, 3, 32, FIRST, on_device(np.zeros(70)), result)
 
@@ -116,7 +98,7 @@ def test_copies_carry_what_was_written(checked: Any) -> None:
 
 @pytest.mark.parametrize("after", ["        for step", "    if i"])
 def test_missing_barrier_is_reported(checked: Any, after: str) -> None:
-    broken = mutant(product, f"        cuda.syncthreads()\n{after}", after)
+    broken = rewritten(product, f"        cuda.syncthreads()\n{after}", after)
     with complains("kernel product", "c[", "barrier", error=emulator_check.KernelCheckError):
         multiply(random(16, 24), random(24, 16), broken)
 
@@ -134,15 +116,13 @@ REAL_DEFECTS = [
 def test_missing_barriers_of_the_real_kernels_are_reported(
     checked: Any, monkeypatch: pytest.MonkeyPatch, kernel: Kernel, which: int
 ) -> None:
-    pieces = inspect.getsource(kernel.py_func).split("cuda.syncthreads()")
-    source = "cuda.syncthreads()".join(pieces[: which + 1]), "cuda.syncthreads()".join(pieces[which + 1 :])
-    monkeypatch.setattr(kernel, "py_func", compiled(kernel, "pass".join(source)))
+    monkeypatch.setattr(kernel, "py_func", rewritten(kernel, "cuda.syncthreads()", "pass", which).py_func)
     with complains(f"kernel {kernel.name}", "barrier", error=emulator_check.KernelCheckError):
         network("cuda")
 
 
 def test_two_threads_that_write_one_element_are_reported(checked: Any) -> None:
-    broken = mutant(own_element, "out[i]", "out[i // 2]")
+    broken = rewritten(own_element, "out[i]", "out[i // 2]")
     with complains("out[0]", "reverse", error=emulator_check.KernelCheckError):
         result_of(broken, 1, 32, (32,), "f8", on_device(np.ones(32)))
 
@@ -160,7 +140,7 @@ def test_barrier_that_some_threads_never_reach_is_reported(checked: Any) -> None
 
 def test_one_schedule_alone_runs_once(schedule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     use(emulator_check.CheckedDriver(), monkeypatch)
-    broken = mutant(own_element, "out[i]", "out[i // 2]")
+    broken = rewritten(own_element, "out[i]", "out[i // 2]")
     out = result_of(broken, 1, 32, (32,), "f8", on_device(np.ones(32)))
     assert out[0] == (2 if schedule == "reverse" else 3)
 

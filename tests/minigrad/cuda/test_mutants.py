@@ -1,22 +1,25 @@
 """Defects seeded in copies of kernels: the comparison with the CPU must notice each of them.
 
-Whether a missing barrier shows depends on the order in which the emulator runs threads; it runs them one after another
-from barrier to barrier, which is the worst order for most, and its checked mode runs them in reverse as well.
+Whether a missing barrier shows depends on the order in which the emulator runs threads: one after another from barrier
+to barrier, in order or in reverse. Where a thread reads what a later one writes, the first order shows it; where it
+reads what an earlier one writes, the other.
 """
 
 from __future__ import annotations
 
 import inspect
-import textwrap
+import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from emulation import rewritten
 from parity import check_kernel
 
 from minigrad.backends.cuda import convolution, driver, matrix, memory, normalisation, pooling, reduction, training
-from minigrad.backends.cuda.declaration import Kernel
+from minigrad.backends.cuda.declaration import REGISTRY, Kernel
 from minigrad.device import Device
 
 allocate = driver.allocate
@@ -32,23 +35,7 @@ class Mutant(NamedTuple):
     table: str
 
 
-BARRIER, NOTHING = "cuda.syncthreads()", "pass"
-
 MUTANTS = {
-    # missing barriers
-    "transpose reads a tile that is not there": Mutant(memory, "_transpose", BARRIER, NOTHING, "reorder"),
-    "product multiplies tiles that are not there": Mutant(matrix, "_product", BARRIER, NOTHING, "matmul"),
-    "sum adds slices that are not there": Mutant(reduction, "_sum", BARRIER, NOTHING, "sum"),
-    "maximum compares slices that are not there": Mutant(reduction, "_max", BARRIER, NOTHING, "max"),
-    "product fetches tiles that are still read": Mutant(
-        matrix, "_product", f"{BARRIER}\n        for i", f"{NOTHING}\n        for i", "matmul"
-    ),
-    "sum goes on before its halves are there": Mutant(
-        reduction, "_sum", f"{BARRIER}\n            half //= 2", "half //= 2", "sum"
-    ),
-    "statistics overwrite the largest while it is read": Mutant(
-        reduction, "_line_statistics", f"best = partial[lane]\n        {BARRIER}", "best = partial[lane]", "softmax"
-    ),
     # bounds off by one
     "im2col reads a row below the image": Mutant(
         convolution, "_im2col", "row + u < image_h", "row + u <= image_h", "conv2d"
@@ -98,15 +85,17 @@ MUTANTS = {
 }  # fmt: skip
 
 
-def seeded(mutant: Mutant) -> Kernel:
-    """A copy of the kernel with the defect in it."""
-    right = getattr(mutant.module, mutant.kernel)
-    source = textwrap.dedent(inspect.getsource(right.py_func))
-    source = source[source.index("def ") :]  # without the decorator, which would register it
-    assert mutant.right in source, "the kernel was rewritten: seed another defect"
-    namespace = dict(right.py_func.__globals__)
-    exec(compile(source.replace(mutant.right, mutant.wrong, 1), f"<{mutant.kernel} with a defect>", "exec"), namespace)
-    return Kernel(namespace[mutant.kernel], right.declaration)
+BARRIER = "cuda.syncthreads()"
+BARRIERS = [(kernel, which) for kernel in REGISTRY for which in range(inspect.getsource(kernel.py_func).count(BARRIER))]
+# For each kernel with barriers an entry of the kernel table that launches it.
+WITH_BARRIERS = {
+    "transpose": "reorder",
+    "sum": "sum",
+    "max": "max",
+    "line_statistics": "softmax",
+    "product": "matmul",
+    "weighted_sum": "linear_grad_input",
+}
 
 
 def poisoned(shape: tuple[int, ...], dtype: Any, device: Device) -> driver.ArrayView:
@@ -122,6 +111,36 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolution, "WORKSPACE", 3000)  # several spans
     monkeypatch.setattr(driver, "allocate", poisoned)
     check_kernel(mutant.table, np.float64)
-    monkeypatch.setattr(mutant.module, mutant.kernel, seeded(mutant))
+    broken = rewritten(getattr(mutant.module, mutant.kernel), mutant.right, mutant.wrong)
+    monkeypatch.setattr(mutant.module, mutant.kernel, broken)
     with pytest.raises(AssertionError):
         check_kernel(mutant.table, np.float64)
+
+
+@pytest.fixture
+def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernel], None]:
+    """Holds an entry of the kernel table that launches a kernel against the CPU's, with threads in either order."""
+    monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks a block, which use its shared memory again
+    monkeypatch.setattr("minigrad.backends.cuda.emulator.THREADS", 1)  # so that what stands there is always the same
+
+    def either_way(kernel: Kernel) -> None:
+        for backwards in (False, True):
+            emulated.backwards = backwards
+            check_kernel(WITH_BARRIERS[kernel.name], np.float64)
+
+    return either_way
+
+
+@pytest.mark.parametrize("kernel", dict.fromkeys(kernel for kernel, _ in BARRIERS), ids=lambda kernel: kernel.name)
+def test_barriers_are_enough(kernel: Kernel, compare: Callable[[Kernel], None]) -> None:
+    compare(kernel)
+
+
+@pytest.mark.parametrize(("kernel", "which"), BARRIERS, ids=lambda value: getattr(value, "name", str(value)))
+def test_each_barrier_is_needed(
+    kernel: Kernel, which: int, compare: Callable[[Kernel], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name = sys.modules[kernel.py_func.__module__], kernel.py_func.__name__
+    monkeypatch.setattr(module, name, rewritten(kernel, BARRIER, "pass", which))
+    with pytest.raises(AssertionError):
+        compare(kernel)

@@ -92,6 +92,18 @@ assert pool.used_bytes == before + 3 * 8192
 del held
 gc.collect()
 assert pool.used_bytes == before
+
+def full(*arguments):
+    raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+
+device_array, cuda.device_array = cuda.device_array, full
+try:
+    mg.ones(1 << 20, device="cuda:1")
+except MemoryError as error:
+    assert "cuda:1 has no 4.0 MiB left" in str(error) and "are free" in str(error)
+else:
+    raise AssertionError
+cuda.device_array = device_array
 print(mg.devices())
 """
 
