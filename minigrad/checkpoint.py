@@ -1,53 +1,139 @@
-"""Named arrays in a file: a .npz without pickles, never half-written."""
+"""Named arrays in a file: a .npz without pickles, with a checksum inside, never half-written."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
+import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 __all__ = ["load", "save"]
 
+CHECKSUM = "sha256"  # the array that holds it; uint8 (32,)
 
-def save(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write the arrays to a .npz file, beside it first; the file then takes its name in one step.
+# What np.savez writes in front of an array. Matched, not evaluated: numbers and text, no objects, no records.
+_HEADER = re.compile(
+    rb"\{'descr': '([<>|][biufcU][0-9]{1,9})', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:[0-9]{1,18},? ?){0,32})\), \} *\n"
+)
+
+
+def save(path: str | Path, arrays: Mapping[str, np.ndarray], previous: str | Path | None = None) -> None:
+    """Write the arrays to a .npz file, beside it and onto the disk first; the file then takes its name in one step.
+
+    Args:
+        path: of the file.
+        arrays: numbers or text, by name; "sha256" is taken by the checksum.
+        previous: what a file that is there already shall be called from then on; None to replace it.
 
     Raises:
         OSError: the file cannot be written; one of that name that was there before is untouched.
         TypeError: an array would need a pickle.
+        ValueError: an array is called "sha256".
     """
     path = Path(path)
     values = {name: np.asarray(value) for name, value in arrays.items()}
     for name, value in values.items():
-        if value.dtype.hasobject:
-            raise TypeError(f"the array {name!r} holds Python objects; a checkpoint holds numbers and text")
+        if value.dtype.kind not in "biufcU":
+            raise TypeError(f"the array {name!r} is of dtype {value.dtype}; a checkpoint holds numbers and text")
+    if CHECKSUM in values:
+        raise ValueError(f"the name {CHECKSUM!r} is taken by the checksum of a checkpoint; choose another")
+    values[CHECKSUM] = _checksum(values)
     beside = path.with_name(path.name + ".part")
     try:
         with beside.open("wb") as file:
             np.savez(file, **values)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """See the names in a folder onto the disk, where the system has a way to."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """SHA-256 of names, dtypes, shapes and values: uint8 (32,)."""
+    result = hashlib.sha256()
+    for name, value in sorted(arrays.items()):
+        result.update(f"{name}\0{value.dtype.str}\0{value.shape}\0".encode())
+        result.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+    return np.frombuffer(result.digest(), dtype=np.uint8)
 
 
 def load(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays that `save` wrote.
+
+    Nothing is evaluated, and no more memory is asked for than the file is long.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or of another kind.
     """
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
+            arrays = _read(archive, os.fstat(file.fileno()).st_size)
+        checksum = arrays.pop(CHECKSUM, None)
+        if checksum is None:
+            raise ValueError("it has no checksum")
+        if not np.array_equal(checksum, _checksum(arrays)):
+            raise ValueError("its checksum differs")
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no checkpoint {path}") from None
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError, TypeError) as error:
+    # zipfile lets out whatever a damaged directory makes of its fields
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, LookupError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{path} is not a checkpoint, or a damaged one ({error})") from error
+    return arrays
+
+
+def _read(archive: zipfile.ZipFile, length: int) -> dict[str, np.ndarray]:
+    """The arrays of an archive in a file of so many bytes."""
+    members = archive.infolist()
+    if any(each.compress_type != zipfile.ZIP_STORED or each.compress_size != each.file_size for each in members):
+        raise ValueError("it is compressed")
+    if sum(each.file_size for each in members) > length:
+        raise ValueError("it claims to hold more than it is long")
+    arrays: dict[str, np.ndarray] = {}
+    for each in members:
+        name = each.filename.removesuffix(".npy")
+        if name in arrays:
+            raise ValueError(f"it holds {name!r} twice")
+        with archive.open(each) as file:
+            arrays[name] = _read_array(file, name, each.file_size)
+    return arrays
+
+
+def _read_array(file: IO[bytes], name: str, size: int) -> np.ndarray:
+    """An array in NumPy's format, version 1.0, that fills a member of so many bytes."""
+    start = file.read(10)
+    header = file.read(int.from_bytes(start[8:], "little"))
+    match = _HEADER.fullmatch(header)
+    if start[:8] != b"\x93NUMPY\x01\x00" or match is None:
+        raise ValueError(f"{name!r} is no array of numbers or text")
+    try:
+        dtype = np.dtype(match[1].decode())
+    except TypeError:
+        raise ValueError(f"{name!r} has the unknown dtype {match[1].decode()}") from None
+    shape = tuple(int(number) for number in re.findall(rb"[0-9]+", match[3]))
+    if math.prod(shape) * dtype.itemsize != size - len(start) - len(header):
+        raise ValueError(f"{name!r} claims the shape {shape}, which does not fit its length")
+    value = np.frombuffer(bytearray(file.read()), dtype)
+    return value.reshape(shape, order="F" if match[2] == b"True" else "C")

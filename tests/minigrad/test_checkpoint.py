@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +76,122 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "file.npz", x=np.array([{}], dtype=object))
     with complains("file.npz", error=ValueError):
         checkpoint.load(tmp_path / "file.npz")
+
+
+def test_the_last_file_is_kept_under_another_name(tmp_path: Path) -> None:
+    for value in (1, 2, 3):
+        checkpoint.save(tmp_path / "file.npz", {"x": np.array(value)}, previous=tmp_path / "before.npz")
+    assert checkpoint.load(tmp_path / "file.npz")["x"] == 3
+    assert checkpoint.load(tmp_path / "before.npz")["x"] == 2
+
+
+def test_arrays_of_any_form_come_back(tmp_path: Path) -> None:
+    arrays = {
+        "none": np.zeros((0, 3)),
+        "text": np.array(["a", "bcd"]),
+        "columns first": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "big-endian": np.arange(3, dtype=">i4"),
+        "flags": np.array([True, False]),
+    }
+    checkpoint.save(tmp_path / "file.npz", arrays)
+    found = checkpoint.load(tmp_path / "file.npz")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert (found[name].dtype, found[name].flags.writeable) == (array.dtype, True)
+
+
+def test_the_name_of_the_checksum_is_refused(tmp_path: Path) -> None:
+    with complains("sha256", error=ValueError):
+        checkpoint.save(tmp_path / "file.npz", {"sha256": np.array(1)})
+
+
+def test_a_value_changed_behind_the_archive_s_back_is_noticed(tmp_path: Path) -> None:
+    """The archive's own CRCs are right here; the checksum over all arrays is not."""
+    checkpoint.save(tmp_path / "file.npz", {"x": np.arange(4)})
+    with np.load(tmp_path / "file.npz") as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "file.npz", **{**arrays, "x": np.array([0, 1, 2, 4])})
+    with complains("checksum differs", error=ValueError):
+        checkpoint.load(tmp_path / "file.npz")
+    np.savez(tmp_path / "file.npz", x=arrays["x"])
+    with complains("no checksum", error=ValueError):
+        checkpoint.load(tmp_path / "file.npz")
+
+
+def _archive(path: Path, header: bytes, body: bytes = b"", compression: int = zipfile.ZIP_STORED) -> None:
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("x.npy", start + header + body)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }\n", "claims the shape"),
+        (b"{'descr': '<U99999999', 'fortran_order': False, 'shape': (10,), }\n", "claims the shape"),
+        (b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "no array of numbers"),
+        (b"{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }\n", "unknown dtype"),
+        (b"__import__('os').getcwd()\n", "no array of numbers"),
+        (b"(" * 60000, "no array of numbers"),
+    ],
+)
+def test_headers_that_lie_are_refused_before_anything_is_allocated(header: bytes, words: str, tmp_path: Path) -> None:
+    _archive(tmp_path / "file.npz", header, bytes(40))
+    tracemalloc.start()
+    with complains(words, error=ValueError):
+        checkpoint.load(tmp_path / "file.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_archives_that_grow_are_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (50000000,), }\n"
+    _archive(tmp_path / "file.npz", header, bytes(50_000_000), zipfile.ZIP_DEFLATED)
+    with complains("compressed", error=ValueError):
+        checkpoint.load(tmp_path / "file.npz")
+
+
+def _mutated(data: bytes, random: np.random.Generator) -> bytes:
+    """Bytes changed at random: flipped, overwritten with telling values, cut, doubled or swapped."""
+    result = bytearray(data)
+    for _ in range(random.integers(1, 6)):
+        place = int(random.integers(len(result))) if result else 0
+        end = place + int(random.integers(1, 40))
+        match random.integers(6):
+            case 0:
+                result[place : place + 1] = bytes([result[place] ^ 1 << int(random.integers(8))]) if result else b""
+            case 1:
+                result[place:end] = random.bytes(end - place)
+            case 2:
+                result[place : place + 4] = [b"\xff\xff\xff\xff", bytes(4), b"\xff\xff\xff\x7f"][random.integers(3)]
+            case 3:
+                del result[place:end]
+            case 4:
+                result[place:place] = result[place:end]
+            case 5:
+                del result[place:]
+    return bytes(result)
+
+
+@pytest.mark.parametrize("count", [1500, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_mutated_files_raise_the_project_s_own_error_or_load_as_they_were(count: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(count)
+    arrays = {"model/conv1.weight": np.arange(24.0).reshape(2, 3, 4), "step": np.array(7), "name": np.array("paper")}
+    path = tmp_path / "file.npz"
+    checkpoint.save(path, arrays)
+    whole, refused = path.read_bytes(), 0
+    tracemalloc.start()
+    for _ in range(count):
+        path.write_bytes(_mutated(whole, random))
+        try:
+            found = checkpoint.load(path)
+        except ValueError as error:
+            refused += 1
+            assert str(path) in str(error)
+        else:  # changed where nothing is read, such as a date
+            assert found.keys() == arrays.keys()
+            assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused > count / 2 and peak < 20_000_000
