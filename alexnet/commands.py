@@ -46,7 +46,7 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
 
 def run_command(
     parser: argparse.ArgumentParser,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None,
     *,
     interrupted: str = "stopped",
@@ -56,14 +56,14 @@ def run_command(
 
     Args:
         parser: of the command line.
-        run: the command.
+        run: the command; what it returns is the exit status, None is 0.
         argv: its arguments; None for those of the process.
         interrupted: what to say after Control-C.
         memory: advice when memory ran out.
     """
     args = parser.parse_args(argv)
     try:
-        run(args)
+        return run(args) or 0
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         return 130
@@ -73,4 +73,3 @@ def run_command(
     except (ValueError, OSError, mg.DeviceMismatchError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
-    return 0

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from minigrad import checkpoint
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 
@@ -21,6 +27,15 @@ EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_
 
 class RunError(ValueError):
     """A run cannot be started or continued; one sentence says why and what to do."""
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock an open file, which the system undoes when the process ends, however it ends; OSError if another has it."""
+    if os.name == "posix":
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        file.seek(2**30)  # a byte far behind the text, which others may read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _last_number(name: str) -> int:
@@ -63,22 +78,48 @@ class RunFolder:
         self.path = path
         self.log = path / "log.jsonl"
         self.latest = path / "checkpoint.npz"
+        self.previous = path / "previous.npz"
         self.best = path / "best.npz"
         self.settings = path / "recipe.json"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training into the folder, which is made if it is not there.
+
+        Raises:
+            RunError: one does already, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "lock").open("a+b")
+        except OSError as error:
+            raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
+        with file:
+            try:
+                _lock(file)
+            except OSError:
+                file.seek(0)
+                owner = file.read(20).decode(errors="replace").strip()
+                raise RunError(
+                    f"process {owner or 'unknown'} is training into {self.path}; stop it, or choose another --out"
+                ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n".encode())
+            file.flush()
+            yield
+
     def create(self, settings: Mapping[str, Any]) -> None:
-        """Make the folder for a new run and write its recipe.json.
+        """Write the recipe.json of a new run.
 
         Raises:
             RunError: it holds a run already, or cannot be written.
         """
         if self.settings.exists():
             raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
-        for file in (self.log, self.latest, self.best):
+        for file in (self.log, self.latest, self.previous, self.best):
             if file.exists():
                 raise RunError(f"{file} is there already and would be overwritten; choose another --out")
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             self.log.write_bytes(b"")
             self.write_settings(settings)
         except OSError as error:
@@ -113,24 +154,34 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
-    def epochs(self) -> list[dict[str, Any]]:
-        """The lines of the log that tell of an epoch, in order."""
-        lines = []
-        for number, text in enumerate(self.log.read_text(encoding="utf-8").splitlines(), 1):
+    def lines(self) -> list[dict[str, Any]]:
+        """All lines of the log, in order; without the last if it was cut short in the writing."""
+        found = []
+        *whole, _ = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, text in enumerate(whole, 1):
             try:
                 line = json.loads(text)
-                if "event" not in line:
-                    lines.append({name: line[name] for name in EPOCH_KEYS})
+                found.append(line if "event" in line else {name: line[name] for name in EPOCH_KEYS})
             except (ValueError, KeyError, TypeError) as error:
                 raise RunError(f"{self.log}, line {number} is damaged ({error}); restore or remove it") from None
-        return lines
+        return found
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The lines of the log that tell of an epoch, in order."""
+        return [line for line in self.lines() if "event" not in line]
 
     def save(self, state: Mapping[str, np.ndarray], best: bool) -> None:
-        """Write the checkpoint, with the log's length in it; as the best one too, if it is."""
+        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is."""
         state = {**state, "log_bytes": np.int64(self.log.stat().st_size)}
-        if best:  # first: what comes after the latest checkpoint is done again if this is cut short
-            checkpoint.save(self.best, state)
-        checkpoint.save(self.latest, state)
+        try:
+            if best:  # first: what comes after the latest checkpoint is done again if this is cut short
+                checkpoint.save(self.best, state)
+            checkpoint.save(self.latest, state, self.previous)
+        except OSError as error:
+            raise RunError(
+                f"cannot save into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
+                f"make room there, then go on with --resume --out {self.path}"
+            ) from error
 
     def load(self, best: bool) -> dict[str, np.ndarray]:
         """The arrays of best.npz or of the latest checkpoint.
@@ -146,21 +197,46 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path} cannot be used: {error}") from error
 
-    def restore(self) -> dict[str, np.ndarray] | None:
-        """The checkpoint, with the log cut back to where it was then; None if the run was stopped before the first.
+    def restore(self, accept: Callable[[dict[str, np.ndarray]], None]) -> list[str]:
+        """Hand the last good checkpoint to `accept`, and cut the log back to where it was then.
+
+        The latest is tried first, then the one before. A latest one that is refused is set aside, not overwritten.
+        Where a run was stopped before its first checkpoint, the log is emptied and nothing is accepted.
+
+        Args:
+            accept: takes over the state, or raises ValueError.
+
+        Returns:
+            Sentences on what was wrong.
 
         Raises:
-            RunError: it is damaged.
+            RunError: there are checkpoints, and none is good.
         """
+        there = [file for file in (self.latest, self.previous) if file.exists()]
+        wrong: list[str] = []
+        for file in there:
+            try:
+                self._restore(file, accept)
+            except (KeyError, TypeError, OSError, ValueError) as error:
+                wrong.append(str(error))
+                continue
+            if file is self.previous and self.latest.exists():
+                aside = self.latest.with_name(self.latest.name + ".refused")
+                self.latest.replace(aside)
+                wrong.append(f"going on from {file}; the other is kept as {aside}")
+            return wrong
+        if wrong:
+            raise RunError(f"{self.path} cannot be resumed: {'; '.join(wrong)}")
+        self.log.write_bytes(b"")
+        return []
+
+    def _restore(self, file: Path, accept: Callable[[dict[str, np.ndarray]], None]) -> None:
+        state = checkpoint.load(file)
         try:
-            if not self.latest.exists():
-                self.log.write_bytes(b"")
-                return None
-            state = checkpoint.load(self.latest)
             length = int(state.pop("log_bytes"))
-            if self.log.stat().st_size < length:
-                raise RunError(f"{self.log} is shorter than when {self.latest.name} was written; restore the file")
-            os.truncate(self.log, length)
-        except (KeyError, OSError, ValueError) as error:
-            raise RunError(f"{self.path} cannot be resumed: {error}") from error
-        return state
+            if not 0 <= length <= self.log.stat().st_size:
+                raise ValueError(f"{self.log} is shorter than when it was written; restore the log")
+            accept(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file} does not fit this run ({error.args[0] if error.args else error})") from error
+        os.truncate(self.log, length)

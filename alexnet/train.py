@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import minigrad as mg
@@ -14,7 +19,7 @@ from alexnet.commands import devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
-from alexnet.training import Trainer
+from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
 examples:
@@ -56,10 +61,54 @@ def parser() -> argparse.ArgumentParser:
     add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
     add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
     add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
+    add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
     return result
+
+
+def minutes(text: str) -> float:
+    """A positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"a positive number of minutes; got {text!r}")
+    return value
+
+
+class Stop:
+    """Whether a signal has asked the run to stop; called, it says so.
+
+    Attributes:
+        signal: its number; 0 before.
+    """
+
+    signal = 0
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.signal > 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM for requests; a second SIGINT ends the process at once."""
+        if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
+            yield
+            return
+        before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the system's own way, which waits for nothing
 
 
 def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
@@ -128,9 +177,31 @@ def _closing_table(trainer: Trainer) -> str:
     return "\n".join(lines)
 
 
-def train(args: argparse.Namespace) -> None:
-    """Carry out the command."""
+def train(args: argparse.Namespace) -> int:
+    """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
     folder, settings = _old_run(args) if args.resume else _new_run(args)
+    stop = Stop()
+    with ExitStack() as held:
+        if args.resume:
+            held.enter_context(folder.locked())
+        trainer = _trainer(args, folder, settings)
+        if args.resume:
+            _continue(trainer, settings)
+        else:
+            held.enter_context(folder.locked())
+            folder.create(settings)
+        with stop.listening():
+            trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
+    if stop.signal:
+        resume = f"python -m alexnet.train --resume --out {folder.path}"
+        print(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
+        return 128 + stop.signal
+    print(_closing_table(trainer))
+    return 0
+
+
+def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any]) -> Trainer:
+    """Open the data, which completes the settings, and build the network."""
     recipe = Recipe.from_json(settings["recipe"])
     data = open_dataset(settings["data"], settings["seed"])
     print(
@@ -142,26 +213,19 @@ def train(args: argparse.Namespace) -> None:
     if settings.setdefault("ids", ids) != ids:
         raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
     settings |= {"classes": list(data.classes), "channels": data.channels}
-    trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
-    if args.resume:
-        _continue(trainer, settings)
-    else:
-        folder.create(settings)
-    trainer.run(recipe.epochs, args.steps)
-    print(_closing_table(trainer))
+    return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
 def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
-    state = trainer.folder.restore()
-    if state is not None:
-        trainer.load_state(state)
+    for sentence in trainer.folder.restore(trainer.load_state):
+        print(sentence, file=sys.stderr)
     trainer.folder.write_settings(settings)
     progress = trainer.progress
     if progress.epoch > trainer.recipe.epochs:
         print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
     else:
-        trainer.folder.append({"event": "resume", "epoch": progress.epoch, "step": progress.step})
+        trainer.folder.append({"event": "resumed", "epoch": progress.epoch, "step": progress.step})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

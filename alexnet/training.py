@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +37,17 @@ class Score:
     top5: float
 
 
-def evaluate(model: nn.Module, loader: Loader, device: mg.Device) -> Score:
-    """Loss and errors over all batches of a loader, with dropout off."""
+def evaluate(
+    model: nn.Module, loader: Loader, device: mg.Device, stop: Callable[[], object] = lambda: False
+) -> Score | None:
+    """Loss and errors over all batches of a loader, with dropout off; None if `stop` said so before the end."""
     model.eval()
     loss, found = 0.0, Errors()
-    with mg.no_grad():
-        for images, labels in loader.batches(0):
+    with mg.no_grad(), closing(loader.batches(0)) as batches:
+        for images, labels in batches:
+            if stop():
+                model.train()
+                return None
             logits = model(mg.tensor(images, device))
             loss += F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
             found += errors(logits.numpy(), labels)
@@ -84,27 +90,35 @@ class Trainer:
         devices: for the columns of the network; batches go to the first.
         seed: of everything random.
         folder: where to log and to keep checkpoints.
+        workers: threads that make batches; any number gives the same ones.
 
     Raises:
         ValueError: data, devices and network do not fit together.
     """
 
     def __init__(
-        self, recipe: Recipe, data: DataSet, devices: Sequence[str | mg.Device], seed: int, folder: RunFolder
+        self,
+        recipe: Recipe,
+        data: DataSet,
+        devices: Sequence[str | mg.Device],
+        seed: int,
+        folder: RunFolder,
+        workers: int = DATA_WORKERS,
     ) -> None:
-        self.recipe, self.data, self.folder = recipe, data, folder
+        self.recipe, self.data, self.folder, self.seed = recipe, data, folder, seed
         self.device = mg.device(devices[0])
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
         self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
-        statistics = train.statistics(DATA_WORKERS, progress=True)
-        val.read(DATA_WORKERS, progress=True)
+        statistics = train.statistics(workers, progress=True)
+        val.read(workers, progress=True)
         self.statistics = statistics
-        arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
+        arguments = recipe.augmentation, statistics, recipe.batch_size, seed, workers
         self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
         self.progress = Progress()
+        self._saved = 0.0  # when, on the monotonic clock
 
     # state
 
@@ -115,26 +129,35 @@ class Trainer:
         state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
         state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
         state["generator"] = np.array(default_generator.state(), dtype=np.int64)
+        state["run"] = np.array(self._identity())
         return state
+
+    def _identity(self) -> str:
+        """What a checkpoint must share with a run that goes on from it, as text: all of the recipe but its length."""
+        recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}
+        return json.dumps({"seed": self.seed, **recipe}, sort_keys=True)
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what `state` gave.
 
         Raises:
-            RunError: it belongs to another network.
+            ValueError, KeyError: it belongs to another run.
         """
 
         def part(prefix: str) -> dict[str, np.ndarray]:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
-        try:
-            self.model.load_state_dict(part("model/"))
-            self.optimizer.load_state_dict(part("velocity/"))
-            self.progress = Progress(**{name: value.item() for name, value in part("progress/").items()})
-            seed, counter = state["generator"].tolist()
-            default_generator.set_state((seed, counter))
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{self.folder.latest} does not fit this run ({error.args[0]})") from error
+        if state.get("run") != self._identity():
+            raise RunError("it was written by a run of another recipe or seed")
+        progress = part("progress/")
+        types = {name: type(value) for name, value in vars(Progress()).items()}
+        if progress.keys() != types.keys() or any(value.ndim for value in progress.values()):
+            raise RunError("what it says of the run's progress is incomplete")
+        seed, counter = state["generator"].tolist()
+        self.model.load_state_dict(part("model/"))
+        self.optimizer.load_state_dict(part("velocity/"))
+        self.progress = Progress(**{name: types[name](value.item()) for name, value in progress.items()})
+        default_generator.set_state((seed, counter))
 
     # training
 
@@ -146,15 +169,35 @@ class Trainer:
         drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
         return float(10.0**-drops)
 
-    def run(self, epochs: int, steps: int | None = None) -> None:
-        """Train until `epochs` are done, or for so many steps; the state is saved at the end of either."""
+    def run(
+        self,
+        epochs: int,
+        steps: int | None = None,
+        minutes: float = math.inf,
+        stop: Callable[[], object] = lambda: False,
+    ) -> None:
+        """Train until `epochs` are done, for so many steps, or until told to stop; the state is then saved.
+
+        Args:
+            epochs: the number of the last.
+            steps: how many to make at most; each is printed.
+            minutes: between the checkpoints within an epoch.
+            stop: asked after every step.
+        """
         last_step = None if steps is None else self.progress.step + steps
+        self._saved = time.monotonic()
         while self.progress.epoch <= epochs:
-            if not self._epoch(epochs, last_step):
-                self.folder.save(self.state(), best=False)
+            if not self._epoch(epochs, last_step, minutes, stop):
+                self._save()
                 return
 
-    def _epoch(self, epochs: int, last_step: int | None) -> bool:
+    def _save(self) -> None:
+        """A checkpoint within an epoch."""
+        self.folder.append({"event": "saved", "epoch": self.progress.epoch, "step": self.progress.step})
+        self.folder.save(self.state(), best=False)
+        self._saved = time.monotonic()
+
+    def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
         p = self.progress
         for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
@@ -179,10 +222,17 @@ class Trainer:
                 if last_step is not None:
                     speed = len(labels) / (time.perf_counter() - begin)
                     bar.write(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
+                if stop():
+                    return False
+                if time.monotonic() - self._saved >= 60 * minutes:
+                    self._save()
         if p.step_in_epoch < len(self.train_loader):
             return False
         seconds = time.perf_counter() - start
-        self._finish_epoch(epochs, (p.seen - seen_before) / seconds, waited / seconds)
+        score = evaluate(self.model, self.val_loader, self.device, stop)
+        if score is None:
+            return False
+        self._finish_epoch(epochs, score, (p.seen - seen_before) / seconds, waited / seconds)
         return True
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
@@ -204,10 +254,9 @@ class Trainer:
         p.seen += len(labels)
         return value
 
-    def _finish_epoch(self, epochs: int, speed: float, waited: float) -> None:
-        """Evaluate, log, draw and save at the end of an epoch."""
+    def _finish_epoch(self, epochs: int, score: Score, speed: float, waited: float) -> None:
+        """Log, draw and save at the end of an epoch."""
         p = self.progress
-        score = evaluate(self.model, self.val_loader, self.device)
         line: dict[str, Any] = {
             "epoch": p.epoch,
             "step": p.step,
@@ -233,6 +282,7 @@ class Trainer:
                 p.drops, p.waited = p.drops + 1, 0
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen = p.epoch + 1, 0, 0.0, 0
         self.folder.save(self.state(), best)
+        self._saved = time.monotonic()
         self.draw()
 
     def draw(self) -> None:

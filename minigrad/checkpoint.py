@@ -19,7 +19,7 @@ CHECKSUM = "sha256"  # the array that holds it; uint8 (32,)
 
 # What np.savez writes in front of an array. Matched, not evaluated: numbers and text, no objects, no records.
 _HEADER = re.compile(
-    rb"\{'descr': '([<>|][biufcU][0-9]{1,9})', 'fortran_order': (True|False), "
+    rb"\{'descr': '([<>|][biufcSU][0-9]{1,9})', 'fortran_order': (True|False), "
     rb"'shape': \(((?:[0-9]{1,18},? ?){0,32})\), \} *\n"
 )
 
@@ -40,7 +40,7 @@ def save(path: str | Path, arrays: Mapping[str, np.ndarray], previous: str | Pat
     path = Path(path)
     values = {name: np.asarray(value) for name, value in arrays.items()}
     for name, value in values.items():
-        if value.dtype.kind not in "biufcU":
+        if value.dtype.kind not in "biufcSU":
             raise TypeError(f"the array {name!r} is of dtype {value.dtype}; a checkpoint holds numbers and text")
     if CHECKSUM in values:
         raise ValueError(f"the name {CHECKSUM!r} is taken by the checksum of a checkpoint; choose another")

@@ -89,6 +89,7 @@ def test_arrays_of_any_form_come_back(tmp_path: Path) -> None:
     arrays = {
         "none": np.zeros((0, 3)),
         "text": np.array(["a", "bcd"]),
+        "bytes": np.array([b"a", b"bcd"]),
         "columns first": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         "big-endian": np.arange(3, dtype=">i4"),
         "flags": np.array([True, False]),
