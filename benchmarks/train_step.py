@@ -1,9 +1,9 @@
 """A step beside PyTorch's, in one run: python benchmarks/train_step.py --net paper --against torch
 
 The contenders live in processes of their own and take turns, of a step or of a second's worth of short steps, so that
-what else the machine does meets all of them alike. Ratios are of medians; the spread is that of the ratios of single turns. The last line is no
-program: it is the time that the multiplications and additions of direct convolution would take at the highest rate at
-which these cores make any, measured here.
+what else the machine does meets all of them alike. Ratios are of medians; the spread is that of the ratios of single
+turns. The last line is no program: it is the time that the multiplications and additions of direct convolution would
+take at the highest rate at which these cores make any, measured here.
 """
 
 from __future__ import annotations
