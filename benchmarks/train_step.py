@@ -56,9 +56,9 @@ def peak_rate() -> float:
 def many_products(a, b, c, repeats):  # type: ignore[no-untyped-def]
     """c = a b, `repeats` times over."""
     rows, depth = a.shape
-    width = 4 * c.shape[1]
+    first, last = (address(a), 4 * depth), (address(c), 4 * c.shape[1])
     for _ in range(repeats):
-        product(address(a), 4 * depth, address(b), address(c), width, rows, c.shape[1], depth, PANEL // LANES, 0)
+        product(first, address(b), last, (rows, c.shape[1], depth), PANEL // LANES, 0)
 
 
 class Contender:
