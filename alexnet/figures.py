@@ -1,8 +1,9 @@
-"""The pictures in a run's folder: learning curves, and the filters of the first layer (Figure 3)."""
+"""Learning curves, the filters of the first layer (Figure 3), labels and neighbours (Figure 4), mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,17 @@ from matplotlib.ticker import MaxNLocator
 
 from minigrad import nn
 
-__all__ = ["curves", "filters", "first_filters", "save_figure"]
+__all__ = [
+    "Mistake",
+    "Seen",
+    "confusion",
+    "curves",
+    "filters",
+    "first_filters",
+    "mistakes",
+    "save_figure",
+    "seen",
+]
 
 # distinguishable in print and to colour-blind readers (Okabe and Ito, 2008)
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -94,3 +105,105 @@ def _mosaic(weights: np.ndarray, across: int) -> np.ndarray:
         top, left = k // across * (height + 1), k % across * (width + 1)
         picture[top : top + height, left : left + width] = tile.transpose(1, 2, 0)
     return picture if channels == 3 else picture[:, :, 0]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture and what a network made of it.
+
+    Attributes:
+        name: the title.
+        image: uint8 (H, W, C).
+        labels: the best labels in words with their probabilities, the best first.
+        nearest: the closest training pictures, with their classes.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: Sequence[tuple[str, float]]
+    nearest: Sequence[tuple[np.ndarray, str]] = field(default_factory=tuple)
+
+
+def seen(rows: Sequence[Seen]) -> Figure:
+    """Figure 4: for each picture a row with its labels (left) and the training pictures most alike (right)."""
+    most = max(len(row.nearest) for row in rows)
+    figure = Figure(figsize=(6 + 1.7 * most, 2.3 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), 2 + most, squeeze=False, width_ratios=[1.4, 2.2, *[1.2] * most])
+    for row, (picture, bars, *others) in zip(rows, axes, strict=True):
+        _picture(picture, row.image, row.name if len(row.name) <= 22 else f"...{row.name[-19:]}")
+        places = np.arange(len(row.labels))
+        bars.barh(places, [probability for _, probability in row.labels], color=BLUE, alpha=0.45)
+        for place, (words, probability) in zip(places, row.labels, strict=True):
+            bars.text(0.02, place, f"{_short(words, 28)}  {100 * probability:.1f} %", va="center", fontsize=8)
+        bars.set_xlim(0, 1)
+        bars.set_ylim(len(row.labels) - 0.4, -0.6)
+        bars.set_xticks([])
+        bars.set_yticks([])
+        for panel, (image, words) in zip(others, row.nearest, strict=False):
+            _picture(panel, image, words)
+    return figure
+
+
+def _short(words: str, width: int) -> str:
+    """The first of a class's names, cut where it is too long."""
+    first = words.partition(",")[0]
+    return first if len(first) <= width else f"{first[: width - 3]}..."
+
+
+def _picture(axes: Any, image: np.ndarray, title: str) -> None:
+    """An image uint8 (H, W, C); of a stereo pair, the left one."""
+    axes.imshow(image if image.shape[2] == 3 else image[:, :, 0], cmap="gray", vmin=0, vmax=255)
+    axes.set_title(_short(title, 22), fontsize=8)
+    axes.set_axis_off()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was taken for something else.
+
+    Attributes:
+        image: uint8 (H, W, C).
+        true, said: classes in words.
+        probability: of what was said.
+    """
+
+    image: np.ndarray
+    true: str
+    said: str
+    probability: float
+
+
+def mistakes(worst: Sequence[Mistake]) -> Figure:
+    """Pictures with what they are and what they were taken for."""
+    across = 5
+    rows = max(1, -(-len(worst) // across))
+    figure = Figure(figsize=(10, 2.5 * rows), layout="constrained")
+    panels = figure.subplots(rows, across, squeeze=False).ravel()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, each in zip(panels, worst, strict=False):
+        _picture(axes, each.image, "")
+        title = f"{_short(each.true, 24)}\ntaken for {_short(each.said, 20)} {100 * each.probability:.0f} %"
+        axes.set_title(title, fontsize=8)
+    figure.suptitle("surest mistakes" if worst else "no mistakes")
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
+    """How often each class (row) was taken for each (column), as a share of the row: integers (classes, classes)."""
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis")
+    figure.colorbar(drawn, label="share of the class")
+    axes.set_xlabel("said")
+    axes.set_ylabel("true")
+    if len(classes) <= 30:
+        names = [_short(words, 18) for words in classes]
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if shares[row, column] < 0.6 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=colour)
+    return figure

@@ -102,7 +102,7 @@ class RunFolder:
                 raise ValueError("it holds no table")
             return settings
         except FileNotFoundError:
-            raise RunError(f"{self.path} holds no run to resume: {self.settings.name} is missing") from None
+            raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
         except (ValueError, OSError) as error:
             raise RunError(f"{self.settings} cannot be read ({error})") from error
 
@@ -131,6 +131,20 @@ class RunFolder:
         if best:  # first: what comes after the latest checkpoint is done again if this is cut short
             checkpoint.save(self.best, state)
         checkpoint.save(self.latest, state)
+
+    def load(self, best: bool) -> dict[str, np.ndarray]:
+        """The arrays of best.npz or of the latest checkpoint.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        try:
+            return checkpoint.load(self.best if best else self.latest)
+        except FileNotFoundError:
+            missing = "best.npz, which the first epoch ends with" if best else "checkpoint.npz"
+            raise RunError(f"{self.path} has no {missing}; train longer, or choose another checkpoint") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path} cannot be used: {error}") from error
 
     def restore(self) -> dict[str, np.ndarray] | None:
         """The checkpoint, with the log cut back to where it was then; None if the run was stopped before the first.

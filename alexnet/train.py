@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from alexnet.data import open_dataset
+from alexnet.commands import devices, positive, run_command, seed
+from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
@@ -19,34 +20,15 @@ EPILOG = """\
 examples:
   python -m alexnet.train
       a few minutes on a laptop: ten classes of shapes, drawn as they are needed
-  python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz
-      the smallest net of cuda-convnet on CIFAR-10 (the binary version, not the pickles)
+  python -m alexnet.train --recipe cifar10-80sec --data cifar-10
+      the smallest net of cuda-convnet on CIFAR-10, which is downloaded
   python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
-      the whole AlexNet in two columns on the class folders in DIR, for a few steps
+      the whole AlexNet in two columns on the store or the class folders in DIR, for a few steps
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
 
 recipes:
 """
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1; got {text!r}")
-    return int(text)
-
-
-def _devices(text: str) -> list[str]:
-    try:
-        return [str(mg.device(name.strip())) for name in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,19 +45,18 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--data",
         metavar="PATH",
-        help="'shapes', a folder or tar archive of CIFAR-10's binary version, a folder of MNIST's idx files, or a "
-        "folder of class folders of images, with or without train/ and val/ (default: the recipe's own)",
+        help=f"{SOURCES} (default: the recipe's own)",
     )
     add(
         "--devices",
-        type=_devices,
+        type=devices,
         metavar="NAMES",
         help="one device for the whole network or one for each column, such as cpu:0,cpu:1 (default cpu:0)",
     )
-    add("--epochs", type=_positive, help="passes over the training set (default: the recipe's)")
-    add("--steps", type=_positive, help="stop after so many steps, save, and print the loss of each")
-    add("--batch-size", type=_positive, help="examples a step (default: the recipe's)")
-    add("--seed", type=_seed, help="of weights, order, augmentation and dropout (default 0)")
+    add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
+    add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
+    add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
     return result
@@ -92,7 +73,7 @@ def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     folder = RunFolder(args.out or free_folder(recipe.name))
     settings = {
         "recipe": recipe.to_json(),
-        "data": source if source == "shapes" else str(Path(source).expanduser().resolve()),
+        "data": source if source in WORDS else str(Path(source).expanduser().resolve()),
         "seed": args.seed or 0,
         "devices": args.devices or ["cpu:0"],
     }
@@ -140,7 +121,7 @@ def _closing_table(trainer: Trainer) -> str:
     elif trainer.recipe.name == "shapes":
         lines.append(
             "Next, look at the pictures there, or try CIFAR-10: "
-            "python -m alexnet.train --recipe cifar10-80sec --data cifar-10-binary.tar.gz"
+            "python -m alexnet.train --recipe cifar10-80sec --data cifar-10"
         )
     else:
         lines.append(f"Next, train longer: {resume} --epochs {epochs[-1]['epoch'] + 10}")
@@ -157,6 +138,10 @@ def train(args: argparse.Namespace) -> None:
         f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
         flush=True,
     )
+    ids = list(data.ids or data.classes)
+    if settings.setdefault("ids", ids) != ids:
+        raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
+    settings |= {"classes": list(data.classes), "channels": data.channels}
     trainer = Trainer(recipe, data, settings["devices"], settings["seed"], folder)
     if args.resume:
         _continue(trainer, settings)
@@ -181,19 +166,13 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
-    args = parser().parse_args(argv)
-    try:
-        train(args)
-    except KeyboardInterrupt:
-        print("\nstopped; --resume goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except MemoryError as error:
-        print(f"python -m alexnet.train: error: out of memory ({error}); try --batch-size", file=sys.stderr)
-        return 2
-    except (ValueError, OSError, mg.DeviceMismatchError) as error:
-        print(f"python -m alexnet.train: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(
+        parser(),
+        train,
+        argv,
+        interrupted="stopped; --resume goes on from the last checkpoint",
+        memory="; try --batch-size",
+    )
 
 
 if __name__ == "__main__":

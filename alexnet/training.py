@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 import minigrad as mg
 import minigrad.functional as F
 from alexnet import figures
-from alexnet.data import DataSet, Loader, RescaledSplit
+from alexnet.data import DataSet, Loader, RescaledSplit, cores
+from alexnet.prediction import Errors, errors
 from alexnet.recipes import Recipe, build_network, parameter_groups
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
@@ -23,7 +24,7 @@ from minigrad.random import default_generator
 
 __all__ = ["Score", "Trainer", "evaluate"]
 
-DATA_WORKERS = 2
+DATA_WORKERS = max(2, min(8, cores() // 2))  # threads; any number gives the same batches
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,14 @@ class Score:
 def evaluate(model: nn.Module, loader: Loader, device: mg.Device) -> Score:
     """Loss and errors over all batches of a loader, with dropout off."""
     model.eval()
-    loss, wrong1, wrong5, count = 0.0, 0, 0, 0
+    loss, found = 0.0, Errors()
     with mg.no_grad():
         for images, labels in loader.batches(0):
             logits = model(mg.tensor(images, device))
             loss += F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
-            best = np.argsort(-logits.numpy(), axis=1, kind="stable")[:, :5] == labels[:, None]
-            wrong1 += int(np.sum(~best[:, 0]))
-            wrong5 += int(np.sum(~best.any(axis=1)))
-            count += len(labels)
+            found += errors(logits.numpy(), labels)
     model.train()
-    return Score(loss / count, 100 * wrong1 / count, 100 * wrong5 / count)
+    return Score(loss / found.count, found.top1_percent, found.top5_percent)
 
 
 @dataclass
@@ -103,6 +101,7 @@ class Trainer:
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
         statistics = train.statistics(DATA_WORKERS, progress=True)
         val.read(DATA_WORKERS, progress=True)
+        self.statistics = statistics
         arguments = recipe.augmentation, statistics, recipe.batch_size, seed, DATA_WORKERS
         self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
         self.progress = Progress()
@@ -114,6 +113,7 @@ class Trainer:
         state = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         state |= {f"velocity/{name}": value for name, value in self.optimizer.state_dict().items()}
         state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
+        state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
         state["generator"] = np.array(default_generator.state(), dtype=np.int64)
         return state
 
@@ -159,7 +159,7 @@ class Trainer:
         p = self.progress
         for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
             group["lr"] = first * self._rate_factor()
-        start, seen_before = time.perf_counter(), p.seen
+        start, seen_before, waited = time.perf_counter(), p.seen, 0.0
         bar = tqdm(
             total=len(self.train_loader),
             initial=p.step_in_epoch,
@@ -172,6 +172,7 @@ class Trainer:
             while p.step != last_step and p.step_in_epoch < len(self.train_loader):
                 begin = time.perf_counter()
                 images, labels = next(batches)
+                waited += time.perf_counter() - begin
                 loss = self._step(images, labels)
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -180,7 +181,8 @@ class Trainer:
                     bar.write(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
         if p.step_in_epoch < len(self.train_loader):
             return False
-        self._finish_epoch(epochs, (p.seen - seen_before) / (time.perf_counter() - start))
+        seconds = time.perf_counter() - start
+        self._finish_epoch(epochs, (p.seen - seen_before) / seconds, waited / seconds)
         return True
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
@@ -202,7 +204,7 @@ class Trainer:
         p.seen += len(labels)
         return value
 
-    def _finish_epoch(self, epochs: int, speed: float) -> None:
+    def _finish_epoch(self, epochs: int, speed: float, waited: float) -> None:
         """Evaluate, log, draw and save at the end of an epoch."""
         p = self.progress
         score = evaluate(self.model, self.val_loader, self.device)
@@ -220,7 +222,7 @@ class Trainer:
         tqdm.write(
             f"epoch {p.epoch:3d}/{epochs}  rate {self.rate():g}  training loss {line['train_loss']:.3f}  "
             f"validation loss {score.loss:.3f}  top-1 {score.top1:.2f} %  top-5 {score.top5:.2f} %  "
-            f"{speed:.0f} images/s"
+            f"{speed:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
         )
         best = score.top1 < p.best_top1
         if best:

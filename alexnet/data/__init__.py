@@ -3,15 +3,19 @@
 Everything random here is keyed by seed, epoch and picture, so threads and the order of work do not change a bit.
 """
 
-from alexnet.data.augmentation import Augmentation, augment
-from alexnet.data.folders import read_image
+from alexnet.data.ahead import cores, made_ahead
+from alexnet.data.augmentation import VIEWS, Augmentation, augment, views
+from alexnet.data.images import read_image
 from alexnet.data.loader import Loader
 from alexnet.data.rescaling import RescaledSplit, rescale
-from alexnet.data.sources import open_dataset
+from alexnet.data.sources import SOURCES, WORDS, open_dataset
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Statistics
 
 __all__ = [
+    "SOURCES",
+    "VIEWS",
+    "WORDS",
     "Augmentation",
     "DataError",
     "DataSet",
@@ -20,7 +24,10 @@ __all__ = [
     "Split",
     "Statistics",
     "augment",
+    "cores",
+    "made_ahead",
     "open_dataset",
     "read_image",
     "rescale",
+    "views",
 ]

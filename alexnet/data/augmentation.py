@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,9 @@ from alexnet.data.keyed import COLOUR, CROP, normals, words
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import Statistics
 
-__all__ = ["Augmentation", "augment"]
+__all__ = ["VIEWS", "Augmentation", "augment", "views"]
+
+VIEWS = (1, 10)
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,15 @@ class Augmentation:
         random_crop: a random position, not the centre.
         mirror: turn left to right with probability 1/2.
         colour_noise: standard deviation of the multiples; 0.1 in the paper, 0 for none. Grayscale gets none.
+        crop_group: how many pictures of a batch, one after the other, share the draw of position and mirroring: 1 as
+            the paper says, 32 as its authors' program did.
     """
 
     crop: int
     random_crop: bool = True
     mirror: bool = True
     colour_noise: float = 0.0
+    crop_group: int = 1
 
 
 def augment(
@@ -44,10 +50,12 @@ def augment(
     augmentation: Augmentation,
     statistics: Statistics,
     training: bool,
+    draws: np.ndarray | None = None,
 ) -> np.ndarray:
     """Crops of a batch, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
 
-    Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in.
+    Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in; where `draws`
+    are given, position and mirroring depend on them in place of the index.
 
     Args:
         images: uint8 (b, C, S, S).
@@ -57,21 +65,14 @@ def augment(
         augmentation: what to do.
         statistics: of the training set; its mean has the shape (C, S, S).
         training: without it, each picture gets its centre crop and nothing random.
+        draws: integers (b,); pictures with the same number are cut and mirrored alike. The indices if not given.
 
     Returns:
         float32 (b, C, crop, crop).
     """
     size, crop = images.shape[-1], augmentation.crop
-    if not 1 <= crop <= size:
-        raise DataError(f"a crop of {crop} does not fit pictures of {size} x {size}; choose one from 1 to {size}")
-    if statistics.mean.shape != images.shape[1:]:
-        raise DataError(
-            f"pictures of shape {images.shape[1:]} need a mean image of the same shape, got {statistics.mean.shape}; "
-            "take the statistics of the training set, rescaled to the same size"
-        )
-    centre = (size - crop) // 2
-    mean = statistics.mean[:, centre : centre + crop, centre : centre + crop]
-    random_words = words(seed, epoch, CROP, indices)
+    mean, centre = _centre_of_mean(images, crop, statistics)
+    random_words = words(seed, epoch, CROP, indices if draws is None else draws)
     corners = np.full((len(images), 2), centre)
     if training and augmentation.random_crop:
         corners = (random_words[:, :2].astype(np.uint64) * np.uint64(size - crop + 1) >> np.uint64(32)).astype(np.int64)
@@ -87,3 +88,45 @@ def augment(
         shifts = (alphas * std) @ vectors.T  # for each picture, what its red, green and blue move by
         result += shifts.astype(np.float32)[:, :, np.newaxis, np.newaxis]
     return result
+
+
+def _centre_of_mean(images: np.ndarray, crop: int, statistics: Statistics) -> tuple[np.ndarray, int]:
+    """What is subtracted from every crop, and the place of the centre."""
+    size = images.shape[-1]
+    if not 1 <= crop <= size:
+        raise DataError(f"a crop of {crop} does not fit pictures of {size} x {size}; choose one from 1 to {size}")
+    if statistics.mean.shape != images.shape[1:]:
+        raise DataError(
+            f"pictures of shape {images.shape[1:]} need a mean image of the same shape, got {statistics.mean.shape}; "
+            "take the statistics of the training set, rescaled to the same size"
+        )
+    centre = (size - crop) // 2
+    return statistics.mean[:, centre : centre + crop, centre : centre + crop], centre
+
+
+def views(images: np.ndarray, crop: int, statistics: Statistics, count: int) -> Iterator[np.ndarray]:
+    """The crops that a network is tested on, one after the other, minus the centre of the mean image.
+
+    Section 4.1: "At test time, the network makes a prediction by extracting five 224 x 224 patches (the four corner
+    patches and the center patch) as well as their horizontal reflections (hence ten patches in all), and averaging the
+    predictions made by the network's softmax layer on the ten patches."
+
+    Args:
+        images: uint8 (b, C, S, S).
+        crop: side of a view.
+        statistics: of the training set; its mean has the shape (C, S, S).
+        count: 1 for the centre, 10 for the centre and the corners, each followed by its mirror image.
+
+    Yields:
+        float32 (b, C, crop, crop).
+    """
+    if count not in VIEWS:
+        raise DataError(f"a network is tested on 1 view or on 10, got {count}")
+    mean, centre = _centre_of_mean(images, crop, statistics)
+    end = images.shape[-1] - crop
+    places = [(centre, centre), (0, 0), (0, end), (end, 0), (end, end)]
+    for top, left in places if count == 10 else places[:1]:
+        patch = images[:, :, top : top + crop, left : left + crop]
+        yield patch - mean
+        if count == 10:
+            yield patch[:, :, :, ::-1] - mean

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from alexnet.data.images import EXTENSIONS, read_image
 from alexnet.data.keyed import SPLIT, permutation
 from alexnet.data.splits import DataError, DataSet, Split
 
-__all__ = ["EXTENSIONS", "FolderSplit", "open_folders", "read_image"]
+__all__ = ["FolderSplit", "class_files", "folder_split", "held_out", "image_files", "open_folders", "read_words"]
 
-EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".jp2", ".tga"}
-    | {".ppm", ".pgm", ".pbm", ".pnm"}
-)
+ClassFiles = dict[str, list[str]]  # for each class, the paths of its pictures
 VAL_SHARE = 10  # one picture of so many a class is kept for validation where the folders do not say which
 
 
@@ -36,9 +34,13 @@ class FolderSplit(Split):
         self.files = files
         self.labels = labels.astype(np.int64)
 
-    def image(self, index: int) -> np.ndarray:
+    def image(self, index: int, size: int = 0) -> np.ndarray:
         """Picture `index`, decoded: uint8 (H, W, 3)."""
-        return read_image(self.root / self.files[index])
+        return read_image(self.root / self.files[index], size)
+
+    def name(self, index: int) -> str:
+        """Its path, relative to `root`."""
+        return self.files[index]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -65,8 +67,8 @@ def open_folders(folder: Path, seed: int = 0) -> DataSet:
     """
     train, val = folder / "train", folder / "val"
     if train.is_dir() and val.is_dir():
-        found = _class_files(train)
-        found_val = _class_files(val)
+        found = class_files(train)
+        found_val = class_files(val)
         _same_classes(train, found, val, found_val)
         return _data_set(folder, (train, found), (val, found_val))
     if train.is_dir() or val.is_dir():
@@ -74,55 +76,28 @@ def open_folders(folder: Path, seed: int = 0) -> DataSet:
         raise DataError(
             f"{folder} has {there.name}/ but no {missing.name}/; add it, or put the class folders directly in {folder}"
         )
-    found = _class_files(folder)
-    kept: dict[str, list[str]] = {}
-    held_out: dict[str, list[str]] = {}
+    found = class_files(folder)
+    kept: ClassFiles = {}
+    apart: ClassFiles = {}
     for label, (name, files) in enumerate(found.items()):
-        order = permutation(seed, label, SPLIT, len(files))
         count = 0 if len(files) == 1 else max(1, round(len(files) / VAL_SHARE))
-        held_out[name] = [files[index] for index in sorted(order[:count])]
-        kept[name] = [files[index] for index in sorted(order[count:])]
-    if not any(held_out.values()):
+        apart[name], kept[name] = held_out(files, count, seed, label)
+    if not any(apart.values()):
         raise DataError(f"no class in {folder} has two images, so none is left for validation; add images")
-    return _data_set(folder, (folder, kept), (folder, held_out))
+    return _data_set(folder, (folder, kept), (folder, apart))
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """One picture as RGB, turned upright as its EXIF data say: uint8 (H, W, 3).
-
-    Grayscale, palettes and CMYK are converted by Pillow; transparency is dropped, not blended with a background; of an
-    animation the first picture is taken; 16-bit grayscale keeps its upper 8 bits.
-
-    Raises:
-        DataError: the file cannot be read as an image, or is suspiciously large.
-    """
-    try:
-        with Image.open(path) as image:
-            limit = Image.MAX_IMAGE_PIXELS
-            if limit and image.width * image.height > limit:  # where Pillow only warns
-                raise ValueError(f"{image.width} x {image.height} is above Pillow's limit of {limit} pixels")
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow's readers let out whatever they stumble over, from OSError to struct.error
-        raise DataError(f"{path} cannot be read as an image ({error}); replace it or remove it") from error
+def held_out(files: list[str], count: int, seed: int, label: int) -> tuple[list[str], list[str]]:
+    """`count` files of a class drawn by the seed, and the others; both in their order."""
+    order = permutation(seed, label, SPLIT, len(files))
+    return [files[index] for index in sorted(order[:count])], [files[index] for index in sorted(order[count:])]
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, and nothing says which of them is white")
-    if image.mode.startswith("I"):  # Pillow would clip 16 bits to 255
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:  # Pillow's own advice for such palettes
-        return image.convert("RGBA").convert("RGB")
-    return image.convert("RGB")
-
-
-def _class_files(folder: Path) -> dict[str, list[str]]:
+def class_files(folder: Path) -> ClassFiles:
     """Image files (relative to `folder`) of each class folder, both sorted by name."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
-        found = {name: _image_files(folder, name) for name in names}
+        found = {name: image_files(folder, name) for name in names}
     except OSError as error:
         raise DataError(f"{error.filename or folder} cannot be listed ({error.strerror}); check its rights") from error
     if not any(found.values()):
@@ -137,7 +112,8 @@ def _class_files(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def _image_files(folder: Path, name: str) -> list[str]:
+def image_files(folder: Path, name: str) -> list[str]:
+    """Image files (relative to `folder`) in its folder `name`, sorted."""
     return sorted(
         f"{name}/{entry.name}"
         for entry in os.scandir(folder / name)
@@ -145,16 +121,44 @@ def _image_files(folder: Path, name: str) -> list[str]:
     )
 
 
-def _same_classes(train: Path, found: dict[str, list[str]], val: Path, found_val: dict[str, list[str]]) -> None:
+def _same_classes(train: Path, found: ClassFiles, val: Path, found_val: ClassFiles) -> None:
     for folder, more, other, fewer in ((train, found, val, found_val), (val, found_val, train, found)):
         extra = [name for name in more if name not in fewer]
         if extra:
             raise DataError(f"{folder} has the class {extra[0]} but {other} has not; both need the same class folders")
 
 
-def _data_set(folder: Path, *sides: tuple[Path, dict[str, list[str]]]) -> DataSet:
-    splits = []
-    for root, found in sides:
-        labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
-        splits.append(FolderSplit(root, [file for files in found.values() for file in files], labels))
-    return DataSet(folder.resolve().name, tuple(sides[0][1]), 3, *splits)
+def folder_split(root: Path, found: ClassFiles) -> FolderSplit:
+    """The files of all classes, one class after the other."""
+    labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
+    return FolderSplit(root, [file for files in found.values() for file in files], labels)
+
+
+def _data_set(folder: Path, train: tuple[Path, ClassFiles], val: tuple[Path, ClassFiles]) -> DataSet:
+    ids = tuple(train[1])
+    words = read_words(folder)
+    classes = tuple(words.get(name, name) for name in ids)
+    return DataSet(folder.resolve().name, classes, 3, folder_split(*train), folder_split(*val), ids=ids)
+
+
+def read_words(folder: Path) -> dict[str, str]:
+    """What the class folders stand for, where the folder says so: in `synset_words.txt`, a line "wnid words" for each,
+    or in `classes.csv`, with the columns wnid and words.
+    """
+    try:
+        if (folder / "synset_words.txt").is_file():
+            lines = (folder / "synset_words.txt").read_text(encoding="utf-8").splitlines()
+            return {wnid: words for wnid, _, words in (line.partition(" ") for line in lines) if words}
+        if (folder / "classes.csv").is_file():
+            with (folder / "classes.csv").open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                return (
+                    {row["wnid"]: row["words"] for row in rows}
+                    if {"wnid", "words"} <= set(rows.fieldnames or ())
+                    else {}
+                )
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"the names of the classes in {folder} cannot be read ({error}); restore or remove them"
+        ) from error
+    return {}

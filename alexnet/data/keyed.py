@@ -14,6 +14,8 @@ __all__ = ["COLOUR", "CROP", "SHUFFLE", "SPLIT", "normals", "permutation", "word
 # What the words are for; the third word of the counter, so that no two purposes share numbers.
 CROP, COLOUR, SHUFFLE, SPLIT = range(4)
 
+_DRAWN_AT_ONCE = 2**16  # words: what permuting a million pictures needs stays small
+
 
 def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarray:
     """Four random 32-bit words for each index.
@@ -45,5 +47,9 @@ def normals(random_words: np.ndarray) -> np.ndarray:
 
 def permutation(seed: int, epoch: int, purpose: int, count: int) -> np.ndarray:
     """A random order of 0 ... count - 1: each gets 64 random bits, and the bits are sorted. int64 (count,)."""
-    drawn = words(seed, epoch, purpose, np.arange(count)).astype(np.uint64)
-    return np.argsort(drawn[:, 0] << np.uint64(32) | drawn[:, 1], kind="stable")
+    keys = np.empty(count, dtype=np.uint64)
+    for start in range(0, count, _DRAWN_AT_ONCE):
+        indices = np.arange(start, min(start + _DRAWN_AT_ONCE, count))
+        drawn = words(seed, epoch, purpose, indices).astype(np.uint64)
+        keys[indices] = drawn[:, 0] << np.uint64(32) | drawn[:, 1]
+    return np.argsort(keys, kind="stable")

@@ -46,6 +46,8 @@ class Loader:
     ) -> None:
         if batch_size < 1 or workers < 1:
             raise DataError(f"batch_size and workers are at least 1, got {batch_size} and {workers}")
+        if augmentation.crop_group < 1:
+            raise DataError(f"a crop is shared by 1 picture or more, got a crop_group of {augmentation.crop_group}")
         self.split = split
         self.augmentation = augmentation
         self.statistics = statistics
@@ -63,6 +65,11 @@ class Loader:
         count = len(self.split)
         return permutation(self.seed, epoch, SHUFFLE, count) if self.training else np.arange(count)
 
+    def _draws(self, first: int, indices: np.ndarray) -> np.ndarray:
+        """What the crops of a batch are keyed by: the pictures, or the place in the epoch where their group begins."""
+        group = self.augmentation.crop_group
+        return indices if group == 1 else first + np.arange(len(indices)) // group * group
+
     def batches(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """Batches number `start` and later of an epoch, in order.
 
@@ -76,7 +83,8 @@ class Loader:
         def make(first: int) -> Batch:
             indices = order[first : first + self.batch_size]
             images = self.split.batch(indices)
-            made = augment(images, indices, epoch, self.seed, self.augmentation, self.statistics, self.training)
-            return made, self.split.labels[indices]
+            draws = self._draws(first, indices)
+            made = augment(images, indices, epoch, self.seed, self.augmentation, self.statistics, self.training, draws)
+            return made, np.asarray(self.split.labels[indices])
 
         yield from made_ahead(make, range(start * self.batch_size, len(order), self.batch_size), self.workers)

@@ -7,8 +7,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
-from alexnet.data.splits import DataError, Split
-from alexnet.data.statistics import Statistics, cached_statistics
+from alexnet.data.splits import DataError, Pixels, Split
+from alexnet.data.statistics import Statistics, cached_statistics, load_statistics
 
 __all__ = ["MEMORY_LIMIT", "RescaledSplit", "rescale", "rescaled_shape"]
 
@@ -30,20 +30,24 @@ def rescale(image: np.ndarray, size: int) -> np.ndarray:
     cropped out the central 256 x 256 patch from the resulting image." Bicubic, antialiased when it gets smaller.
 
     Args:
-        image: uint8 (H, W, C) with C = 1 or 3.
+        image: uint8 (H, W, C) with C = 1, 2 or 3.
         size: positive.
 
     Returns:
         uint8 (C, size, size), C order.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
-        raise DataError(f"a picture is uint8 of shape (H, W, 1) or (H, W, 3), got {image.dtype} of shape {image.shape}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 2, 3) or 0 in image.shape:
+        raise DataError(
+            f"a picture is uint8 of shape (H, W, C) with 1 to 3 channels, got {image.dtype} of shape {image.shape}"
+        )
     image = _middle(image)
     height, width = rescaled_shape(image.shape[0], image.shape[1], size)
     if (height, width) != image.shape[:2]:
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        resized = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
-        image = resized.reshape(height, width, -1)
+        planes = [image] if image.shape[2] == 3 else [image[:, :, plane] for plane in range(image.shape[2])]
+        resized = [
+            np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC)) for plane in planes
+        ]
+        image = np.stack(resized, axis=2).reshape(height, width, -1)
     top, left = (height - size) // 2, (width - size) // 2
     return np.ascontiguousarray(image[top : top + size, left : left + size].transpose(2, 0, 1))
 
@@ -75,14 +79,11 @@ class RescaledSplit:
         self.labels = split.labels
         self.channels = split.channels
         shape = (len(split), split.channels, size, size)
-        images = split.all_images()
-        self._pixels: np.ndarray | None = None
-        self._ready = np.zeros(len(split), dtype=bool)
-        if images is not None and images.shape[1:3] == (size, size):
-            self._pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-            self._ready[:] = True
-        elif np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
-            self._pixels = np.empty(shape, dtype=np.uint8)
+        self._pixels: Pixels | None = split.pixels(size)
+        self._kept: np.ndarray | None = None
+        if self._pixels is None and np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
+            self._kept = np.empty(shape, dtype=np.uint8)
+            self._ready = np.zeros(len(split), dtype=bool)
 
     def __len__(self) -> int:
         """The number of pictures, n."""
@@ -91,16 +92,21 @@ class RescaledSplit:
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """The pictures of the given indices, a copy: integers (b,) -> uint8 (b, C, size, size)."""
         indices = np.asarray(indices)
-        if self._pixels is None:
+        if self._pixels is not None:
+            return self._pixels[indices]
+        if self._kept is None:
             pictures = np.empty((len(indices), self.channels, self.size, self.size), dtype=np.uint8)
             for row, index in enumerate(indices):
-                pictures[row] = rescale(self.split.image(int(index)), self.size)
+                pictures[row] = self._rescaled(int(index))
             return pictures
         for index in indices[~self._ready[indices]]:
             # Two threads may come here with the same picture: both write the same bytes, and then set the mark.
-            self._pixels[index] = rescale(self.split.image(int(index)), self.size)
+            self._kept[index] = self._rescaled(int(index))
             self._ready[index] = True
-        return self._pixels[indices]
+        return self._kept[indices]
+
+    def _rescaled(self, index: int) -> np.ndarray:
+        return rescale(self.split.image(index, self.size), self.size)
 
     def read(self, workers: int = 2, progress: bool = False) -> None:
         """Decode all pictures now, if they will be kept in memory: a damaged one is found before the work starts.
@@ -108,7 +114,7 @@ class RescaledSplit:
         Raises:
             DataError: a picture cannot be read.
         """
-        if self._pixels is None or self._ready.all():
+        if self._kept is None or self._ready.all():
             return
         starts = range(0, len(self), READ_TOGETHER)
         with tqdm(
@@ -120,10 +126,14 @@ class RescaledSplit:
                 bar.update(len(pictures))
 
     def statistics(self, workers: int = 2, progress: bool = False) -> Statistics:
-        """Mean image and colour components of the split: computed once, then read from the user's cache folder.
+        """Mean image and colour components of the split: those of its store, else computed once and then read from the
+        user's cache folder.
 
         Args:
             workers: threads; the result is the same for any number.
             progress: whether to show a bar.
         """
+        prepared = self.split.statistics_file(self.size)
+        if prepared is not None:
+            return load_statistics(prepared, (self.channels, self.size, self.size))
         return cached_statistics(self, self.split.fingerprint, workers, progress)

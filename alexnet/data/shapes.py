@@ -95,7 +95,7 @@ class ShapesSplit(Split):
         self.seed = seed
         self.labels = np.arange(count, dtype=np.int64) % len(CLASSES)
 
-    def image(self, index: int) -> np.ndarray:
+    def image(self, index: int, size: int = 0) -> np.ndarray:
         """Picture `index`, drawn: uint8 (H, W, 3), sides from 72 to 128."""
         stream = 2**63 + 2 * index + (self.part == "val")  # apart from the streams of initial weights, which are small
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, stream], dtype=np.uint64)))

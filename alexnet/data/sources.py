@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from alexnet.data.caltech import is_caltech, open_caltech
 from alexnet.data.cifar import ARCHIVE_SUFFIXES, is_cifar, open_cifar
+from alexnet.data.download import DOWNLOADS, fetch
 from alexnet.data.folders import open_folders
+from alexnet.data.ilsvrc import is_ilsvrc, open_ilsvrc
+from alexnet.data.labelme import is_labelme, open_labelme
 from alexnet.data.mnist import is_mnist, open_mnist
+from alexnet.data.norb import is_norb, open_norb
 from alexnet.data.shapes import open_shapes
 from alexnet.data.splits import DataError, DataSet
+from alexnet.data.store import is_store, open_store
 
-__all__ = ["open_dataset"]
+__all__ = ["SOURCES", "WORDS", "open_dataset"]
+
+WORDS = ("shapes", *DOWNLOADS)
+SOURCES = (
+    "'shapes'; 'cifar-10', 'cifar-100' or 'mnist' to download; a store made by alexnet.prepare; a folder with the "
+    "files of CIFAR-10 or CIFAR-100 (or their tar archive), MNIST, small NORB, LabelMe, Caltech-101, Caltech-256 or "
+    "ILSVRC's archives; or a folder of class folders of images, with or without train/ and val/"
+)
+
+# What a folder may be: how to tell, and how to open it with the seed. Class folders are what is left.
+_KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Path, int], DataSet]], ...] = (
+    (is_store, lambda path, seed: open_store(path)),
+    (is_cifar, lambda path, seed: open_cifar(path)),
+    (is_mnist, lambda path, seed: open_mnist(path)),
+    (is_norb, lambda path, seed: open_norb(path)),
+    (is_labelme, open_labelme),
+    (is_caltech, open_caltech),
+    (is_ilsvrc, lambda path, seed: open_ilsvrc(path)),
+)
 
 
 def open_dataset(source: str | Path, seed: int = 0, *, counts: tuple[int, int] = (6000, 1000)) -> DataSet:
     """Open a data set.
 
     Args:
-        source: "shapes" for the pictures that the project draws itself, or a path: a folder with CIFAR-10's binary
-            files or their tar archive, a folder with MNIST's idx files, or a folder of class folders of images.
-        seed: of the pictures drawn, and of the split where class folders come without `train/` and `val/`.
+        source: "shapes" for the pictures that the project draws itself; "cifar-10", "cifar-100" or "mnist" to download
+            those; or a path: a store, a folder with the files of a known data set, a tar archive of CIFAR-10 or
+            CIFAR-100, or a folder of class folders of images.
+        seed: of the pictures drawn, and of the split where a data set comes without one.
         counts: how many shapes to draw for training and for validation; files hold what they hold.
 
     Raises:
@@ -31,18 +57,15 @@ def open_dataset(source: str | Path, seed: int = 0, *, counts: tuple[int, int] =
     """
     if source == "shapes":
         return open_shapes(seed, *counts)
-    path = Path(source).expanduser()
+    path = fetch(source) if isinstance(source, str) and source in DOWNLOADS else Path(source).expanduser()
     if path.is_dir():
-        if is_cifar(path):
-            return open_cifar(path)
-        if (path / "data_batch_1").is_file():
-            raise DataError(
-                f"{path} holds CIFAR-10's Python version, which is made of pickles; "
-                "get the binary version, cifar-10-binary.tar.gz"
-            )
-        return open_mnist(path) if is_mnist(path) else open_folders(path, seed)
+        return next((opened for known, opened in _KINDS if known(path)), open_folders)(path, seed)
     if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES):
         return open_cifar(path)
     if path.is_file():
-        raise DataError(f"{path} is a file of no known kind; give a folder, CIFAR-10's tar archive, or the word shapes")
-    raise DataError(f"there is no folder or file {path}; give the path of a data set, or the word shapes")
+        raise DataError(f"{path} is a file of no known kind; give a folder, CIFAR's tar archive, or a word: {_words()}")
+    raise DataError(f"there is no folder or file {path}; give the path of a data set, or a word: {_words()}")
+
+
+def _words() -> str:
+    return ", ".join(WORDS)

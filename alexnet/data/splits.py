@@ -9,14 +9,23 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["ArraySplit", "DataError", "DataSet", "Split"]
+__all__ = ["ArraySplit", "DataError", "DataSet", "Pixels", "Split"]
 
 
 class DataError(ValueError):
     """Something is wrong with the data; one sentence names the file, what was expected and what to do."""
+
+
+class Pixels(Protocol):
+    """Pictures of one size, uint8 (n, C, size, size), in memory or on disk: an array, or what is indexed like one."""
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        """The pictures of the given indices, a copy: integers (b,) -> uint8 (b, C, size, size)."""
 
 
 class Split(ABC):
@@ -24,7 +33,7 @@ class Split(ABC):
 
     Attributes:
         labels: int64 (n,), the class of each picture.
-        channels: 1 for grayscale pictures, 3 for RGB; the same for the whole split.
+        channels: 1 for grayscale pictures, 3 for RGB, 2 for stereo pairs; the same for the whole split.
     """
 
     labels: np.ndarray
@@ -35,16 +44,30 @@ class Split(ABC):
         return len(self.labels)
 
     @abstractmethod
-    def image(self, index: int) -> np.ndarray:
-        """Picture `index` as uint8 (H, W, C); may be called from several threads at once."""
+    def image(self, index: int, size: int = 0) -> np.ndarray:
+        """Picture `index` as uint8 (H, W, C); may be called from several threads at once.
+
+        Args:
+            index: which one.
+            size: what the shorter side will be brought to; a picture that is much larger may then come at a reduced
+                scale, at least twice as large as that. 0 for the whole picture.
+        """
+
+    def name(self, index: int) -> str:
+        """What to call picture `index` in a report: its file where it has one."""
+        return f"number {index}"
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
         """A hex digest that changes when the pictures would change; what is measured on them is cached under it."""
 
-    def all_images(self) -> np.ndarray | None:
-        """All pictures as uint8 (n, H, W, C) where they are in memory already and of one size, else None."""
+    def pixels(self, size: int) -> Pixels | None:
+        """All pictures, where they are at hand with both sides at `size`, else None."""
+        return None
+
+    def statistics_file(self, size: int) -> Path | None:
+        """Where the statistics of the pictures at `size` were kept when they were prepared, None if nowhere."""
         return None
 
 
@@ -52,14 +75,15 @@ class ArraySplit(Split):
     """A split whose pictures are one array.
 
     Args:
-        images: uint8 (n, H, W, C) with C = 1 or 3.
+        images: uint8 (n, H, W, C) with C = 1, 2 or 3.
         labels: integers (n,).
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 2, 3):
             raise DataError(
-                f"pictures are uint8 of shape (n, H, W, 1) or (n, H, W, 3), got {images.dtype} of shape {images.shape}"
+                "pictures are uint8 of shape (n, H, W, C) with 1 to 3 channels, "
+                f"got {images.dtype} of shape {images.shape}"
             )
         if labels.shape != (len(images),):
             raise DataError(f"{len(images)} pictures need labels of shape ({len(images)},), got {labels.shape}")
@@ -67,13 +91,15 @@ class ArraySplit(Split):
         self.channels = images.shape[3]
         self._images = images
 
-    def image(self, index: int) -> np.ndarray:
+    def image(self, index: int, size: int = 0) -> np.ndarray:
         """Picture `index`, a view: uint8 (H, W, C)."""
         return self._images[index]
 
-    def all_images(self) -> np.ndarray:
-        """All pictures, not copied: uint8 (n, H, W, C)."""
-        return self._images
+    def pixels(self, size: int) -> np.ndarray | None:
+        """All pictures where they have that size, not copied if their planes lie one after the other, as CIFAR's do."""
+        if self._images.shape[1:3] != (size, size):
+            return None
+        return np.ascontiguousarray(self._images.transpose(0, 3, 1, 2))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -90,10 +116,12 @@ class DataSet:
 
     Attributes:
         name: "shapes", "cifar-10", "mnist", or the name of a folder.
-        classes: what the labels 0, 1, ... stand for.
-        channels: 1 for grayscale pictures, 3 for RGB.
+        classes: what the labels 0, 1, ... stand for, in words.
+        channels: 1 for grayscale pictures, 3 for RGB, 2 for stereo pairs.
         train: what the network learns from.
         val: what its error is measured on: the set's own test or validation split where it has one.
+        test: a test split besides `val`, where the set has one (ILSVRC-2010).
+        ids: the classes' identifiers (ImageNet's wnids, names of folders) where they differ from the words; else empty.
     """
 
     name: str
@@ -101,3 +129,10 @@ class DataSet:
     channels: int
     train: Split
     val: Split
+    test: Split | None = None
+    ids: tuple[str, ...] = ()
+
+    def splits(self) -> dict[str, Split]:
+        """The parts that there are, by name."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: split for name, split in parts.items() if split is not None}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,16 @@ from tqdm.auto import tqdm
 from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError
 
-__all__ = ["Pictures", "Statistics", "cache_folder", "cached_statistics", "measure"]
+__all__ = [
+    "Pictures",
+    "Statistics",
+    "cache_folder",
+    "Sums",
+    "cached_statistics",
+    "load_statistics",
+    "measure",
+    "save_statistics",
+]
 
 _VERSION = 1  # part of a cached file's name; to be raised when what is measured changes
 _CHUNK = 2**19  # pixels that a thread takes in at once: they stay in its core's cache
@@ -42,14 +52,40 @@ class Statistics:
     Attributes:
         mean: float32 (C, size, size), the mean picture, which is subtracted from every picture (section 2).
         component_std: float32 (3,), standard deviations along the principal components of RGB, largest first
-            (section 4.1); None for grayscale.
+            (section 4.1); None for pictures without colour.
         component_vectors: float32 (3, 3), the components as columns, each with its entry of largest size positive;
-            None for grayscale.
+            None for pictures without colour.
     """
 
     mean: np.ndarray
     component_std: np.ndarray | None
     component_vectors: np.ndarray | None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name, for a file; what is missing is empty."""
+        none = np.zeros(0, dtype=np.float32)
+        std, vectors = self.component_std, self.component_vectors
+        return {
+            "mean": self.mean,
+            "component_std": none if std is None else std,
+            "component_vectors": none if vectors is None else vectors,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, int, int]) -> Statistics:
+        """What `arrays` gave.
+
+        Raises:
+            KeyError, ValueError: an array is missing or has another shape or kind.
+        """
+        mean, std, vectors = (arrays[name] for name in ("mean", "component_std", "component_vectors"))
+        if mean.shape != shape or any(a.dtype != np.float32 or not np.isfinite(a).all() for a in (mean, std, vectors)):
+            raise ValueError(f"the statistics are those of other pictures; expected a mean image of shape {shape}")
+        if shape[0] != 3:
+            return cls(mean, None, None)
+        if std.shape != (3,) or vectors.shape != (3, 3):
+            raise ValueError("the colour components are incomplete")
+        return cls(mean, std, vectors)
 
 
 def cached_statistics(pictures: Pictures, fingerprint: str, workers: int, progress: bool) -> Statistics:
@@ -59,41 +95,80 @@ def cached_statistics(pictures: Pictures, fingerprint: str, workers: int, progre
     statistics = _load(path, (pictures.channels, pictures.size, pictures.size))
     if statistics is None:
         statistics = measure(pictures, workers, progress)
-        _save(path, statistics)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_statistics(path, statistics)
     return statistics
 
 
+class Sums:
+    """What the statistics are computed from: sums over pictures, of which parts can be added up.
+
+    Sums of bytes and of their products are whole numbers, below 2^53 in each chunk that is added and below 2^63 in all,
+    so that the result is exact and does not depend on the order.
+
+    Attributes:
+        count: pictures so far.
+        total: int64 (C, size, size), their sum.
+        products: int64 (C, C), sums of products of two channels over all pixels.
+    """
+
+    def __init__(self, channels: int, size: int) -> None:
+        self.count = 0
+        self.total = np.zeros((channels, size, size), dtype=np.int64)
+        self.products = np.zeros((channels, channels), dtype=np.int64)
+
+    def take(self, pictures: np.ndarray) -> None:
+        """Take in some pictures, uint8 (b, C, size, size), at most `step` of them."""
+        chunk = pictures.astype(np.float64)
+        planes = chunk.transpose(1, 0, 2, 3).reshape(len(self.products), -1)
+        self.add(len(chunk), chunk.sum(axis=0).astype(np.int64), (planes @ planes.T).astype(np.int64))
+
+    @property
+    def step(self) -> int:
+        """Pictures to take in at once."""
+        return max(1, _CHUNK // self.total.size)
+
+    def add(self, count: int, total: np.ndarray, products: np.ndarray) -> None:
+        """Take in the sums over other pictures."""
+        self.count += count
+        self.total += total
+        self.products += products
+
+    def statistics(self) -> Statistics:
+        """Mean and colour components of all pictures so far.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not self.count:
+            raise DataError("there are no pictures to compute the mean image of; add some to the training set")
+        mean = (self.total / self.count).astype(np.float32)
+        if len(self.total) != 3:
+            return Statistics(mean, None, None)
+        pixels = self.count * self.total[0].size
+        return Statistics(mean, *_components(self.total.sum(axis=(1, 2)), self.products, pixels))
+
+
 def measure(pictures: Pictures, workers: int = 2, progress: bool = False) -> Statistics:
-    """One pass over all pictures. Sums of bytes and of their products are whole numbers, so the result is exact and
-    does not depend on the number or the timing of the threads.
+    """One pass over all pictures; the result is the same for any number of threads.
 
     Raises:
         DataError: there are no pictures, or one cannot be read.
     """
-    count, channels = len(pictures), pictures.channels
-    if not count:
-        raise DataError("there are no pictures to compute the mean image of; add some to the training set")
-    total = np.zeros((channels, pictures.size, pictures.size), dtype=np.int64)
-    products = np.zeros((channels, channels), dtype=np.int64)
-    lock = threading.Lock()
-    step = max(1, _CHUNK // total.size)
+    count = len(pictures)
+    sums = Sums(pictures.channels, pictures.size)
 
-    def add(start: int) -> int:
-        chunk = pictures.batch(np.arange(start, min(start + step, count))).astype(np.float64)
-        planes = chunk.transpose(1, 0, 2, 3).reshape(channels, -1)
-        part, part_products = chunk.sum(axis=0).astype(np.int64), (planes @ planes.T).astype(np.int64)
-        with lock:
-            np.add(total, part, out=total)
-            np.add(products, part_products, out=products)
-        return len(chunk)
+    def part(start: int) -> Sums:
+        result = Sums(pictures.channels, pictures.size)
+        result.take(pictures.batch(np.arange(start, min(start + sums.step, count))))
+        return result
 
     with tqdm(total=count, desc="mean image", unit="image", leave=False, disable=None if progress else True) as bar:
-        for done in made_ahead(add, range(0, count, step), workers):
-            bar.update(done)
-    mean = (total / count).astype(np.float32)
-    if channels == 1:
-        return Statistics(mean, None, None)
-    return Statistics(mean, *_components(total.sum(axis=(1, 2)), products, count * pictures.size**2))
+        for done in made_ahead(part, range(0, count, sums.step), workers):
+            sums.add(done.count, done.total, done.products)
+            bar.update(done.count)
+    return sums.statistics()
 
 
 def _components(sums: np.ndarray, products: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,35 +193,35 @@ def _load(path: Path, shape: tuple[int, int, int]) -> Statistics | None:
     """What a cached file holds, None where it is missing, damaged or of other shapes."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = [arrays[name] for name in ("mean", "component_std", "component_vectors")]
+            return Statistics.from_arrays(arrays, shape)
     except Exception:  # a damaged file can make every layer of its readers stumble, each with an exception of its own
         return None
-    mean, std, vectors = found
-    if mean.shape != shape or any(array.dtype != np.float32 or not np.isfinite(array).all() for array in found):
-        return None
-    if shape[0] == 1:
-        return Statistics(mean, None, None)
-    return Statistics(mean, std, vectors) if std.shape == (3,) and vectors.shape == (3, 3) else None
 
 
-def _save(path: Path, statistics: Statistics) -> None:
-    """Write beside and rename, so that a file with the final name is whole; give up silently where that fails."""
-    none = np.zeros(0, dtype=np.float32)
-    std, vectors = statistics.component_std, statistics.component_vectors
+def load_statistics(path: Path, shape: tuple[int, int, int]) -> Statistics:
+    """What `save_statistics` wrote.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    statistics = _load(path, shape)
+    if statistics is None:
+        raise DataError(f"{path} is missing or damaged; prepare the store again")
+    return statistics
+
+
+def save_statistics(path: Path, statistics: Statistics) -> None:
+    """Write beside and rename, so that a file with the final name is whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".statistics-", delete=False) as file:
             temporary = Path(file.name)
-            np.savez(
-                file,
-                mean=statistics.mean,
-                component_std=none if std is None else std,
-                component_vectors=none if vectors is None else vectors,
-            )
+            np.savez(file, **statistics.arrays())  # type: ignore[arg-type]
         temporary.replace(path)
-    except OSError:
-        pass
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.data import Augmentation, DataError, Statistics, augment
+from alexnet.data import Augmentation, DataError, Statistics, augment, views
 from alexnet.data.keyed import CROP, SHUFFLE, normals, permutation, words
 
 SIZE = 9
@@ -122,3 +122,26 @@ def test_keyed_numbers():
     assert np.isfinite(extremes).all()
     drawn = normals(words(0, 0, CROP, np.arange(20_000)))
     assert np.abs(np.cov(drawn.T) - np.eye(4)).max() < 0.06
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_views_against_their_definition(count):
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, SIZE, SIZE), dtype=np.uint8)
+    statistics = Statistics(np.random.default_rng(1).uniform(0, 255, (3, SIZE, SIZE)).astype(np.float32), None, None)
+    found = list(views(images, 6, statistics, count))
+    assert len(found) == count and found[0].dtype == np.float32
+    assert np.array_equal(found[0], augment(images, np.arange(4), 0, 0, Augmentation(6), statistics, False))
+    mean = statistics.mean[:, 1:7, 1:7]
+    corners = [images[:, :, top : top + 6, left : left + 6] for top in (0, 3) for left in (0, 3)]
+    expected = [patch[..., ::step] - mean for patch in [images[:, :, 1:7, 1:7], *corners] for step in (1, -1)]
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=False))
+    with pytest.raises(DataError, match=r"tested on 1 view or on 10, got 5"):
+        next(views(images, 6, statistics, 5))
+
+
+def test_shared_draws():
+    draws = np.arange(40) // 8
+    images = np.broadcast_to(PLACES, (40, 1, SIZE, SIZE))
+    found = augment(images, np.arange(40), 0, 0, Augmentation(4), NO_MEAN, True, draws)
+    groups = found.reshape(5, 8, -1)
+    assert (groups == groups[:, :1]).all() and len(np.unique(groups[:, 0], axis=0)) > 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, Statistics, open_dataset
+from alexnet.data.splits import ArraySplit
 
 AUGMENTATION = Augmentation(6, colour_noise=0.1)
 
@@ -136,3 +137,22 @@ def test_bad_arguments(random_split):
             Loader(split, AUGMENTATION, split.statistics(), sizes[0], seed=0, workers=sizes[1])
     with pytest.raises(DataError, match=r"a crop of 9 does not fit pictures of 8 x 8"):
         next(Loader(split, Augmentation(9), split.statistics(), 5, seed=0).batches(0))
+
+
+def test_a_crop_for_each_group_of_a_batch():
+    """One picture many times: what differs is the crop. Groups begin anew in each batch, whatever the workers."""
+    pixels = np.broadcast_to(np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1), (50, 8, 8, 3))
+    split = RescaledSplit(ArraySplit(pixels, np.zeros(50)), 8)
+    statistics = Statistics(np.zeros((3, 8, 8), np.float32), None, None)
+    augmentation = Augmentation(4, crop_group=3)
+    batches = [images for images, _ in Loader(split, augmentation, statistics, 10, seed=1, workers=3).batches(0)]
+    for images in batches:
+        for start in range(0, 10, 3):
+            group = images[start : start + 3]
+            assert (group == group[0]).all()
+    firsts = np.concatenate([images[::3] for images in batches]).reshape(20, -1)
+    assert len(np.unique(firsts, axis=0)) > 10
+    whole = content(Loader(split, augmentation, statistics, 10, seed=1).batches(0))
+    assert content(Loader(split, augmentation, statistics, 10, seed=1).batches(0, 2)) == whole[2:]
+    with pytest.raises(DataError, match=r"shared by 1 picture or more, got a crop_group of 0"):
+        Loader(split, Augmentation(4, crop_group=0), statistics, 10, seed=1)

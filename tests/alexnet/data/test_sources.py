@@ -9,11 +9,11 @@ def test_the_word_shapes_and_its_counts():
 
 
 def test_a_path_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"there is no folder or file .*nowhere; give the path of a data set, or the"):
+    with pytest.raises(DataError, match=r"there is no folder or file .*nowhere; give the path of a data set, or a"):
         open_dataset(tmp_path / "nowhere")
 
 
 def test_a_file_of_no_known_kind(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"")
-    with pytest.raises(DataError, match=r"data.zip is a file of no known kind; give a folder, CIFAR-10's tar archive"):
+    with pytest.raises(DataError, match=r"data.zip is a file of no known kind; give a folder, CIFAR's tar archive"):
         open_dataset(str(tmp_path / "data.zip"))

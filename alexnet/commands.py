@@ -1,0 +1,76 @@
+"""What the commands have in common: kinds of arguments, and errors in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+import minigrad as mg
+
+__all__ = ["add_devices", "devices", "positive", "run_command", "seed"]
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number below 2^63."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1; got {text!r}")
+    return int(text)
+
+
+def devices(text: str) -> list[str]:
+    """Names of devices, as cpu:0,cpu:1."""
+    try:
+        return [str(mg.device(name.strip())) for name in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands that use a trained network."""
+    parser.add_argument(
+        "--devices",
+        type=devices,
+        default=["cpu:0"],
+        metavar="NAMES",
+        help="one device for the whole network or one for each column, such as cuda:0,cuda:1 (default cpu:0)",
+    )
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], None],
+    argv: Sequence[str] | None,
+    *,
+    interrupted: str = "stopped",
+    memory: str = "",
+) -> int:
+    """Parse and run; what a user can get wrong becomes one sentence and exit status 2.
+
+    Args:
+        parser: of the command line.
+        run: the command.
+        argv: its arguments; None for those of the process.
+        interrupted: what to say after Control-C.
+        memory: advice when memory ran out.
+    """
+    args = parser.parse_args(argv)
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return 130
+    except MemoryError as error:
+        print(f"{parser.prog}: error: out of memory ({error}){memory}", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, mg.DeviceMismatchError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,354 @@
+"""Making a store: pictures decoded and rescaled by a process per core, written shard by shard.
+
+The store grows in a folder beside its final place, `STORE.part`, and takes its name when it is whole. Each full shard
+is sealed: read again by a worker for its checksum and its sums, and described by a record. Work that was interrupted
+goes on after the last sealed shard.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from alexnet.data.ahead import in_order
+from alexnet.data.rescaling import rescale
+from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.statistics import Sums, save_statistics
+from alexnet.data.store import RECORDS, STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
+from minigrad import checkpoint
+
+__all__ = ["SHARD", "SIZE", "Rejected", "Result", "check_free", "prepare"]
+
+SIZE = 256  # section 2
+SHARD = 4096  # pictures, 805 MB
+TOGETHER = 32  # pictures that a worker takes at once
+MOST_REJECTED = 0.01  # the share above which it is said loudly
+REJECTED_FILE = "rejected.csv"
+
+
+class Rejected(NamedTuple):
+    """A picture of the source that could not be used."""
+
+    part: str
+    picture: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a source.
+
+    Attributes:
+        counts: pictures in the store, by part.
+        rejected: what could not be used.
+        continued: pictures of the source that an interrupted attempt had done.
+        empty: classes without a training picture that can be used.
+    """
+
+    counts: dict[str, int]
+    rejected: list[Rejected]
+    continued: int
+    empty: list[str]
+
+    @property
+    def many(self) -> bool:
+        """Whether more than 1 % were rejected."""
+        return len(self.rejected) > MOST_REJECTED * (sum(self.counts.values()) + len(self.rejected))
+
+
+def prepare(
+    data: DataSet, store: Path, workers: int, *, size: int = SIZE, shard: int = SHARD, progress: bool = False
+) -> Result:
+    """Make a store of all parts of a data set, or finish one that was interrupted.
+
+    Args:
+        data: the source; its pictures are RGB.
+        store: the folder to make.
+        workers: processes; 1 works in this one. The store is the same for any number.
+        size: height and width of its pictures.
+        shard: pictures in a shard.
+        progress: whether to show bars with the time left.
+
+    Raises:
+        DataError: the store is there already, or an attempt with another source or other settings is, or a part has no
+            picture that can be used.
+    """
+    check_free(store)
+    if data.channels != 3:
+        raise DataError(f"a store holds RGB pictures; those of {data.name} have {data.channels} channel(s)")
+    folder = store.with_name(store.name + ".part")
+    _begin(folder, data, size, shard)
+    sums = Sums(3, size)
+    parts, rejected, continued, ids = {}, [], 0, data.ids or data.classes
+    learned: set[int] = set()
+    for name, split in data.splits().items():
+        writer = _Writer(folder, name, shard, size)
+        continued += writer.done
+        with _pool(split, size, workers) as pool:
+            try:
+                writer.write(pool, len(split), 2 * workers, progress)
+            except BrokenProcessPool as error:
+                raise DataError(f"a worker died ({error}), perhaps for lack of memory; try fewer --workers") from error
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        parts[name] = writer.index()
+        rejected += writer.rejected()
+        if name == "train":
+            writer.add_to(sums)
+            learned = {int(label) for record in writer.records for label in record["labels"]}
+    save_statistics(folder / STATISTICS_FILE, sums.statistics())
+    _write_rejected(folder / REJECTED_FILE, rejected)
+    checksum = digest(folder / STATISTICS_FILE)
+    _finish(folder, store, StoreInfo(data.name, size, 3, shard, data.classes, ids, parts, checksum, len(rejected)))
+    empty = [name for label, name in enumerate(ids) if label not in learned]
+    return Result({name: part.count for name, part in parts.items()}, rejected, continued, empty)
+
+
+def check_free(store: Path) -> None:
+    """See that a store can be made there.
+
+    Raises:
+        DataError: something of that name is there.
+    """
+    if store.exists():
+        raise DataError(f"{store} is there already, and stores are not changed; remove it or choose another name")
+
+
+def _begin(folder: Path, data: DataSet, size: int, shard: int) -> None:
+    """Make the folder of an attempt, or see that the one there is of the same source."""
+    splits = {name: split.fingerprint for name, split in data.splits().items()}
+    classes = list(data.ids or data.classes)
+    settings = json.dumps({"size": size, "shard": shard, "classes": classes, "splits": splits}, indent=1)
+    path = folder / RECORDS / "settings.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_text(path, settings)
+    elif path.read_text(encoding="utf-8") != settings:
+        raise DataError(
+            f"{folder} was begun from another source, or the source has changed since; remove it to begin anew"
+        )
+
+
+def _finish(folder: Path, store: Path, info: StoreInfo) -> None:
+    """Make the store read-only and give it its name; what is not needed any more goes last."""
+    _write_text(folder / STORE_FILE, info.to_json())
+    for path in folder.iterdir():
+        if path.is_file():
+            path.chmod(0o444)
+    folder.replace(store)
+    shutil.rmtree(store / RECORDS)
+
+
+def _write_text(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    path.unlink(missing_ok=True)
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(Rejected._fields)
+        writer.writerows(rejected)
+
+
+class _Made(NamedTuple):
+    """What a worker made of a picture: pixels, uint8 (3, size, size), or the reason why not."""
+
+    number: int
+    label: int
+    name: str
+    pixels: np.ndarray | None
+    reason: str
+
+
+class _Writer:
+    """Writes the shards of one part, from the picture on where an earlier attempt stood.
+
+    A record, the .npz that seals a shard, holds `stop` (the first picture of the source that comes after the shard),
+    the index (`labels`, `names`), what was `rejected` on the way, the `checksum`, and the sums.
+
+    Attributes:
+        done: pictures of the source that are behind the last sealed shard.
+    """
+
+    def __init__(self, folder: Path, part: str, shard: int, size: int) -> None:
+        self.folder, self.part, self.shard, self.size = folder, part, shard, size
+        self.records: list[dict[str, np.ndarray]] = []
+        while self._record_path(len(self.records)).exists():
+            self.records.append(checkpoint.load(self._record_path(len(self.records))))
+        self.done = int(self.records[-1]["stop"]) if self.records else 0
+
+    def _record_path(self, number: int) -> Path:
+        return self.folder / RECORDS / f"{self.part}-{number:05d}.npz"
+
+    def write(self, pool: Executor, total: int, ahead: int, progress: bool) -> None:
+        """Write and seal shards until the source ends; `ahead` chunks are made ahead."""
+        chunks = (range(first, min(first + TOGETHER, total)) for first in range(self.done, total, TOGETHER))
+        made = (picture for chunk in in_order(pool, _make, chunks, ahead) for picture in chunk)
+        sealing: deque[tuple[dict[str, np.ndarray], Future[dict[str, np.ndarray]]]] = deque()
+        stop, number = self.done, len(self.records)
+        with tqdm(
+            total=total, initial=stop, desc=self.part, unit="image", leave=False, disable=None if progress else True
+        ) as bar:
+            while stop < total:
+                path = self.folder / shard_name(self.part, number)
+                record = self._fill(path, made, bar)
+                stop, number = int(record["stop"]), number + 1
+                sealing.append((record, pool.submit(_seal, path, self.size)))
+                while sealing and (sealing[0][1].done() or len(sealing) > 2):
+                    self._keep(*sealing.popleft())
+            while sealing:
+                self._keep(*sealing.popleft())
+
+    def _fill(self, path: Path, made: Iterator[_Made], bar: tqdm[Any]) -> dict[str, np.ndarray]:
+        """Write one shard, until it is full or the pictures end; returns its record so far."""
+        stop, labels, names, rejected = 0, [], [], []
+        beside = path.with_name(path.name + ".part")
+        with beside.open("wb") as file:
+            for picture in made:
+                stop = picture.number + 1
+                bar.update()
+                if picture.pixels is None:
+                    rejected.append((_encoded(picture.name), _encoded(picture.reason)))
+                    continue
+                file.write(picture.pixels.data)
+                labels.append(picture.label)
+                names.append(_encoded(picture.name))
+                if len(labels) == self.shard:
+                    break
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        return {
+            "stop": np.array(stop),
+            "labels": np.array(labels, np.int64),
+            "names": np.array(names, np.bytes_),
+            "rejected": np.array(rejected, np.bytes_).reshape(-1, 2),
+        }
+
+    def _keep(self, record: dict[str, np.ndarray], sealed: Future[dict[str, np.ndarray]]) -> None:
+        record |= sealed.result()
+        checkpoint.save(self._record_path(len(self.records)), record)
+        self.records.append(record)
+
+    def index(self) -> Part:
+        """Write labels and names; returns what store.json says of the part.
+
+        Raises:
+            DataError: it has no picture.
+        """
+        labels = np.concatenate([np.zeros(0, np.int64), *(record["labels"] for record in self.records)])
+        if not len(labels):
+            raise DataError(f"no picture of the part {self.part} can be used; {self.folder} has what was found so far")
+        files = {}
+        for number, record in enumerate(self.records):
+            path = self.folder / shard_name(self.part, number)
+            if len(record["labels"]):
+                files[path.name] = str(record["checksum"])
+            else:  # the pictures behind the last full shard were all rejected
+                path.unlink()
+        names = np.concatenate([record["names"] for record in self.records])
+        for what, values in (("labels", labels), ("names", names)):
+            path = self.folder / index_name(self.part, what)
+            path.unlink(missing_ok=True)
+            np.save(path, values)
+            files[path.name] = digest(path)
+        return Part(len(labels), files)
+
+    def rejected(self) -> list[Rejected]:
+        """What could not be used."""
+        rows = (row for record in self.records for row in record["rejected"].tolist())
+        return [Rejected(self.part, *(cell.decode("utf-8", "surrogateescape") for cell in row)) for row in rows]
+
+    def add_to(self, sums: Sums) -> None:
+        """Add the sums over all pictures of the part."""
+        for record in self.records:
+            sums.add(int(record["count"]), record["total"], record["products"])
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+# The workers' side. Each process is given the source once.
+
+_source: tuple[Split, int] | None = None
+
+
+class _Here(Executor):
+    """A pool of one worker: this thread."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Carry it out at once."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _pool(split: Split, size: int, workers: int) -> Executor:
+    if workers > 1:
+        return ProcessPoolExecutor(workers, get_context("spawn"), _start, (split, size))
+    _take(split, size)
+    return _Here()
+
+
+def _start(split: Split, size: int) -> None:
+    """The beginning of a worker's life: Control-C is the parent's business, and odd EXIF data nobody's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    _take(split, size)
+
+
+def _take(split: Split, size: int) -> None:
+    global _source
+    _source = split, size
+
+
+def _make(indices: range) -> list[_Made]:
+    """Decode and rescale some pictures."""
+    assert _source is not None
+    split, size = _source
+    result = []
+    for index in indices:
+        pixels, reason = None, ""
+        try:
+            pixels = rescale(split.image(index, size), size)
+        except DataError as error:
+            reason = str(error)
+        result.append(_Made(index, int(split.labels[index]), split.name(index), pixels, reason))
+    return result
+
+
+def _seal(path: Path, size: int) -> dict[str, np.ndarray]:
+    """Read a shard again, while it is still in memory: its checksum and its sums."""
+    sums = Sums(3, size)
+    rows = path.stat().st_size // sums.total.size
+    pictures = np.memmap(path, np.uint8, "r", shape=(rows, 3, size, size)) if rows else np.zeros(0, np.uint8)
+    for start in range(0, rows, sums.step):
+        sums.take(pictures[start : start + sums.step])
+    return {
+        "checksum": np.array(digest(path)),
+        "count": np.array(sums.count),
+        "total": sums.total,
+        "products": sums.products,
+    }

@@ -1,0 +1,143 @@
+"""python -m alexnet.evaluate: top-1 and top-5 error of one run, or of several averaged, on one view or on ten."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alexnet import figures
+from alexnet.commands import add_devices, run_command
+from alexnet.data import VIEWS, DataSet, Split, open_dataset
+from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
+from alexnet.runs import RunError, RunFolder
+
+EPILOG = """\
+examples:
+  python -m alexnet.evaluate runs/paper --views 10
+      the ten views of section 4.1 on the validation pictures of the run's own data
+  python -m alexnet.evaluate runs/paper runs/paper-2 --data imagenet.store --views 10 --report out
+      each run, and their average, as in the paper's tables; with the confusion of classes and the worst mistakes
+"""
+MISTAKES = 20  # pictures
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m alexnet.evaluate",
+        description="Measure the error of trained networks; several together are averaged.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    add("--data", metavar="PATH", help="what to measure on, as for alexnet.train (default: the first run's own data)")
+    add("--split", choices=("val", "test"), default="val", help="the part of it (default val)")
+    add("--views", type=int, choices=VIEWS, default=1, help="the centre, or the paper's ten (default 1)")
+    add("--checkpoint", choices=("best", "latest"), default="best", help="which of a run's (default best)")
+    add("--report", type=Path, metavar="DIR", help="write the table, the confusion of classes and the worst mistakes")
+    add_devices(result)
+    return result
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the command."""
+    data = _data(args.runs, args.data)
+    split = data.splits().get(args.split)
+    if split is None:
+        raise RunError(f"{data.name} has no part {args.split}; it has {', '.join(data.splits())}")
+    table: list[tuple[str, Errors]] = []
+    total = np.zeros((len(split), len(data.classes)))
+    for folder in args.runs:
+        predictor = load_predictor(folder, args.checkpoint == "best", args.devices)
+        _fits(predictor, data, folder)
+        probabilities = probabilities_of(predictor, split, args.views)
+        total += probabilities
+        table.append((str(folder), errors(probabilities, split.labels)))
+    if len(args.runs) > 1:
+        table.append((f"average of {len(args.runs)}", errors(total, split.labels)))
+    text = _table(table, f"{data.name}, {args.split}, {args.views} view{'s' if args.views > 1 else ''}")
+    print(text)
+    if args.report:
+        _report(args.report, text, data, split, total / len(args.runs))
+        print(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
+
+
+def _data(folders: Sequence[Path], source: str | None) -> DataSet:
+    """The data set, whose split must be the same for all runs: nobody is tested on what somebody was trained on."""
+    settings = [RunFolder(folder).read_settings() for folder in folders]
+    try:
+        source = source or str(settings[0]["data"])
+        seeds = [int(each["seed"]) for each in settings]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the recipe.json of a run is damaged ({error})") from None
+    data = open_dataset(source, seeds[0])
+    for folder, seed in zip(folders, seeds, strict=True):
+        if source != "shapes" and seed != seeds[0]:
+            other = open_dataset(source, seed)
+            if other.val.fingerprint != data.val.fingerprint:
+                raise RunError(
+                    f"{folder} was trained with the seed {seed} and {folders[0]} with {seeds[0]}, which split {source} "
+                    "in two ways: one's validation pictures are the other's training pictures; use data with a val/"
+                )
+    return data
+
+
+def _fits(predictor: Predictor, data: DataSet, folder: Path) -> None:
+    if predictor.ids != (data.ids or data.classes):
+        raise RunError(
+            f"{folder} knows {len(predictor.ids)} classes ({predictor.ids[0]}, ...), {data.name} has "
+            f"{len(data.classes)} ({(data.ids or data.classes)[0]}, ...); evaluate on data with the same classes"
+        )
+    if predictor.channels != data.channels:
+        raise RunError(f"{folder} takes pictures of {predictor.channels} channels, {data.name} has {data.channels}")
+
+
+def _table(rows: Sequence[tuple[str, Errors]], title: str) -> str:
+    width = max(len(name) for name, _ in rows)
+    lines = [title, ""]
+    for name, found in rows:
+        lines.append(f"{name:{width}s}  top-1 error {found.top1_percent:6.2f} % ({found.top1:,} of {found.count:,})")
+        lines.append(f"{'':{width}s}  top-5 error {found.top5_percent:6.2f} % ({found.top5:,} of {found.count:,})")
+    return "\n".join(lines)
+
+
+def _report(folder: Path, text: str, data: DataSet, split: Split, probabilities: np.ndarray) -> None:
+    """The folder of --report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
+    said = probabilities.argmax(axis=1)
+    confusion = np.zeros((len(data.classes), len(data.classes)), np.int64)
+    np.add.at(confusion, (split.labels, said), 1)
+    ids = data.ids or data.classes
+    with (folder / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["true \\ said", *ids])
+        writer.writerows([name, *row] for name, row in zip(ids, confusion.tolist(), strict=True))
+    figures.save_figure(figures.confusion(confusion, data.classes), folder / "confusion.png")
+    sureness = np.where(said == split.labels, -1.0, probabilities.max(axis=1))
+    worst = [int(index) for index in np.argsort(-sureness, kind="stable")[:MISTAKES] if sureness[index] >= 0]
+    mistakes = [
+        figures.Mistake(
+            split.image(index),
+            data.classes[split.labels[index]],
+            data.classes[said[index]],
+            float(probabilities[index, said[index]]),
+        )
+        for index in worst
+    ]
+    figures.save_figure(figures.mistakes(mistakes), folder / "mistakes.png")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, evaluate, and turn what a user can get wrong into one sentence and exit status 2."""
+    return run_command(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""python -m alexnet.predict: what a trained network sees in pictures, and the training pictures most alike to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alexnet import figures
+from alexnet.commands import add_devices, run_command
+from alexnet.data import open_dataset, read_image, rescale
+from alexnet.nearest import Neighbour, open_index
+from alexnet.prediction import Predictor, load_predictor
+from alexnet.runs import RunError
+
+EPILOG = """\
+examples:
+  python -m alexnet.predict runs/paper dog.jpg cat.jpg --figure figure.png
+      the five best labels of each, as text and as the paper's Figure 4 (left)
+  python -m alexnet.predict runs/paper dog.jpg --nearest imagenet.store --figure figure.png
+      and the training pictures that are closest in the last hidden layer (Figure 4, right)
+  python -m alexnet.predict runs/paper --filters filters.png
+      the filters of the first layer, column by column (Figure 3)
+"""
+LABELS = 5  # Figure 4, left
+NEIGHBOURS = 6  # Figure 4, right
+VIEWS = 10  # section 4.1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m alexnet.predict",
+        description="Show the labels that a trained network gives to pictures, averaged over ten views.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("run", type=Path, metavar="RUN", help="folder of a run")
+    add("images", nargs="*", type=Path, metavar="IMAGE", help="image file")
+    add("--figure", type=Path, metavar="FILE", help="draw pictures and labels (PNG)")
+    add("--nearest", type=Path, metavar="STORE", help="a prepared store: find the closest of its training pictures")
+    add("--filters", type=Path, metavar="FILE", help="draw the filters of the first layer (PNG)")
+    add("--checkpoint", choices=("best", "latest"), default="best", help="which of the run's (default best)")
+    add_devices(result)
+    return result
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the command."""
+    if not args.images and (args.filters is None or args.figure or args.nearest):
+        raise RunError("there is no picture to look at; name image files, or only --filters FILE")
+    predictor = load_predictor(args.run, args.checkpoint == "best", args.devices)
+    if args.filters:
+        figures.save_figure(figures.filters(figures.first_filters(predictor.model)), args.filters)
+        print(f"{args.filters}: the filters of the first layer")
+    if not args.images:
+        return
+    originals = [read_image(path) for path in args.images]
+    images = np.stack([rescale(_channels(image, predictor), predictor.rescale) for image in originals])
+    probabilities = predictor.probabilities(images, VIEWS)
+    neighbours: list[list[Neighbour]] = [[] for _ in args.images]
+    if args.nearest:
+        index = open_index(predictor, args.nearest, open_dataset(args.nearest))
+        neighbours = index.nearest(predictor.hidden(images), NEIGHBOURS)
+    rows = [
+        figures.Seen(path.name, image, _best(predictor, row), [(each.image, each.words) for each in near])
+        for path, image, row, near in zip(args.images, originals, probabilities, neighbours, strict=True)
+    ]
+    for path, seen, near in zip(args.images, rows, neighbours, strict=True):
+        print(_text(path, seen.labels, near))
+    if args.figure:
+        figures.save_figure(figures.seen(rows), args.figure)
+        print(f"{args.figure}: Figure 4 of the paper, with these pictures")
+
+
+def _channels(image: np.ndarray, predictor: Predictor) -> np.ndarray:
+    """RGB as the network takes it: uint8 (H, W, C)."""
+    if predictor.channels == 3:
+        return image
+    if predictor.channels != 1:
+        raise RunError("this network takes stereo pairs, and an image file is only one picture")
+    return (image @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)[:, :, np.newaxis]
+
+
+def _best(predictor: Predictor, row: np.ndarray) -> list[tuple[str, float]]:
+    """The best labels in words, with their probabilities."""
+    order = np.argsort(-row, kind="stable")[:LABELS]
+    return [(predictor.classes[label], float(row[label])) for label in order]
+
+
+def _text(path: Path, labels: Sequence[tuple[str, float]], neighbours: Sequence[Neighbour]) -> str:
+    lines = [str(path)]
+    lines += [f"  {100 * probability:6.2f} %  {words}" for words, probability in labels]
+    if neighbours:
+        lines.append("  nearest training pictures, by distance in the last hidden layer:")
+        lines += [f"  {each.distance:8.2f}  {each.name}  ({each.words})" for each in neighbours]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, predict, and turn what a user can get wrong into one sentence and exit status 2."""
+    return run_command(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

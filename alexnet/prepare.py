@@ -1,0 +1,94 @@
+"""python -m alexnet.prepare: make a store of 256 x 256 pictures from the archives or folders of a data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from alexnet.commands import positive, run_command, seed
+from alexnet.data import cores, open_dataset
+from alexnet.data.preparation import Result, check_free, prepare
+from alexnet.data.store import open_store, verify
+
+EPILOG = """\
+sources:
+  a folder with ILSVRC's archives as they are distributed, or some of them extracted:
+      ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz
+      ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
+      ILSVRC2010_test_ground_truth.txt
+  a folder of class folders, with or without train/ and val/
+
+examples:
+  python -m alexnet.prepare /data/ILSVRC2012 imagenet.store
+      continues where it was if it is interrupted
+  python -m alexnet.prepare --verify imagenet.store
+      compares every file with its checksum
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m alexnet.prepare",
+        description="Bring the pictures of a data set to 256 x 256, as section 2 of the paper says, and keep them in a "
+        "store: fast to read at any size, with the mean image and the colour components beside the pictures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("source", type=Path, metavar="SOURCE", nargs="?", help="see below")
+    add("store", type=Path, metavar="STORE", help="the folder to make")
+    add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
+    add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
+    add("--verify", action="store_true", help="check a store instead of making one")
+    return result
+
+
+def _tell(store: Path, result: Result) -> None:
+    """What became of the source."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in result.counts.items())
+    print(f"{store}: {counts} pictures; the folder is read-only from now on")
+    if result.rejected:
+        kinds = Counter(each.part for each in result.rejected)
+        share = len(result.rejected) / (sum(result.counts.values()) + len(result.rejected))
+        where = ", ".join(f"{number} of {name}" for name, number in kinds.items())
+        loud = "WARNING: " if result.many else ""
+        print(
+            f"{loud}{len(result.rejected)} pictures ({100 * share:.2f} %; {where}) could not be used; "
+            f"{store / 'rejected.csv'} says why",
+            file=sys.stderr,
+        )
+    if result.empty:
+        names = ", ".join(result.empty[:5]) + (", ..." if len(result.empty) > 5 else "")
+        print(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", file=sys.stderr)
+    print(f"Next, train on it: python -m alexnet.train --recipe paper --data {store}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry out the command."""
+    if args.verify:
+        open_store(args.store)
+        verify(args.store, lambda name: print(f"{name} is whole", flush=True))
+        return
+    if args.source is None:
+        raise ValueError("prepare takes two paths, SOURCE and STORE")
+    check_free(args.store)  # before a long listing
+    data = open_dataset(args.source, args.seed)
+    counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
+    print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes, by {args.workers} workers", flush=True)
+    result = prepare(data, args.store, args.workers, progress=True)
+    if result.continued:
+        print(f"{result.continued:,} of the pictures had been done before")
+    _tell(args.store, result)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, prepare, and turn what a user can get wrong into one sentence and exit status 2."""
+    return run_command(parser(), run, argv, interrupted="stopped; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+"""Evaluating and predicting with trained networks, as a user does it, on a few small pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minigrad as mg
+import minigrad.functional as F
+from alexnet import evaluate, predict, train
+from alexnet.data import RescaledSplit, Statistics, open_dataset
+from alexnet.data.preparation import prepare
+from alexnet.data.splits import ArraySplit
+from alexnet.nearest import open_index
+from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
+from minigrad import nn
+
+CLASSES = ("n1", "n2", "n3", "n4", "n5", "n6")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures of six colours, a store of them, and two runs of a very small AlexNet."""
+    folder = tmp_path_factory.mktemp("place")
+    random = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for label, name in enumerate(CLASSES):
+            into = folder / "pictures" / split / name
+            into.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.normal(30 + 40 * label, 15, (80, 90, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(into / f"{number}.png")
+    (folder / "pictures" / "synset_words.txt").write_text("\n".join(f"{name} word {name}, other" for name in CLASSES))
+    prepare(open_dataset(folder / "pictures"), folder / "store", 1, size=72)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        shapes = train.RECIPES["shapes"]
+        options = {**shapes.network_options, "width": 1 / 16}
+        patch.setitem(train.RECIPES, "shapes", replace(shapes, network_options=options, batch_size=12))
+        for seed in (0, 1):
+            arguments = ["--data", folder / "store", "--epochs", 1, "--seed", seed, "--out", folder / f"run{seed}"]
+            assert train.main([str(each) for each in arguments]) == 0
+    return folder
+
+
+def run(command: object, *arguments: object) -> int:
+    return command.main([str(argument) for argument in arguments])  # type: ignore[attr-defined,no-any-return]
+
+
+class Colour(nn.Module):
+    """Classes by the mean of the picture: with the right `values` it makes no mistake."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = mg.tensor(values.reshape(1, -1).astype(np.float32))
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        mean = x.flatten(1).mean(dim=1, keepdim=True)
+        return -((mean - self.values) ** 2)
+
+
+def predictor_of(model: nn.Module, classes: int, size: int = 8, crop: int = 6) -> Predictor:
+    names = [str(number) for number in range(classes)]
+    none = Statistics(np.zeros((3, size, size), np.float32), None, None)
+    return Predictor(model, mg.device("cpu"), size, crop, none, names, names)
+
+
+@pytest.mark.parametrize("views", [1, 10])
+def test_a_perfect_model_makes_no_error_and_a_random_one_as_many_as_chance(views: int) -> None:
+    labels = np.arange(2000) % 20
+    pixels = np.broadcast_to((12 * labels)[:, None, None, None], (2000, 8, 8, 3)).astype(np.uint8)
+    split = ArraySplit(pixels, labels)
+    perfect = probabilities_of(predictor_of(Colour(12.0 * np.arange(20)), 20), split, views)
+    assert errors(perfect, split.labels) == Errors(0, 0, 2000)
+
+    noise = ArraySplit(np.random.default_rng(0).integers(0, 256, (2000, 8, 8, 3), dtype=np.uint8), labels)
+    random = nn.Sequential(nn.Flatten(), nn.Linear(3 * 36, 20))
+    found = errors(probabilities_of(predictor_of(random, 20), noise, views), noise.labels)
+    for percent, chance in ((found.top1_percent, 95.0), (found.top5_percent, 75.0)):
+        assert abs(percent - chance) < 5 * np.sqrt(chance * (100 - chance) / 2000)
+
+
+def test_errors_against_their_definition() -> None:
+    scores = np.random.default_rng(0).integers(0, 4, (300, 9)).astype(float)  # with many ties
+    labels = np.random.default_rng(1).integers(0, 9, 300)
+    wrong1 = wrong5 = 0
+    for row, label in zip(scores, labels, strict=True):
+        ranking = sorted(range(9), key=lambda other: (-row[other], other))
+        wrong1 += ranking[0] != label
+        wrong5 += label not in ranking[:5]
+    assert errors(scores, labels) == Errors(wrong1, wrong5, 300)
+    assert errors(scores[:100], labels[:100]) + errors(scores[100:], labels[100:]) == Errors(wrong1, wrong5, 300)
+
+
+def test_ten_views_are_ten_single_views_averaged(place: Path) -> None:
+    predictor = load_predictor(place / "run0", True, ["cpu:0"])
+    pictures = RescaledSplit(open_dataset(place / "store").val, 72).batch(np.array([4, 9]))
+    mean = predictor.statistics.mean[:, 4:68, 4:68]
+    total = np.zeros((2, 6))
+    with mg.no_grad():
+        for top, left in ((4, 4), (0, 0), (0, 8), (8, 0), (8, 8)):
+            for step in (1, -1):
+                view = pictures[:, :, top : top + 64, left : left + 64][..., ::step] - mean
+                total += F.softmax(predictor.model(mg.tensor(view)), dim=1).numpy()
+    np.testing.assert_array_equal(predictor.probabilities(pictures, 10), total / 10)
+    assert np.abs(total / 10 - predictor.probabilities(pictures, 1)).max() > 1e-4
+    np.testing.assert_allclose(total.sum(axis=1), 10, rtol=1e-6)
+
+
+def test_evaluate_agrees_with_the_log(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(evaluate, place / "run0") == 0
+    out = capsys.readouterr().out
+    line = json.loads((place / "run0" / "log.jsonl").read_text().splitlines()[-1])
+    wrong = round(line["val_top1"] * 18 / 100)
+    assert f"top-1 error {line['val_top1']:6.2f} % ({wrong} of 18)" in out and "store, val, 1 view\n" not in out
+    assert f"top-5 error {line['val_top5']:6.2f} % (" in out and "val, 1 view" in out
+
+
+def test_an_ensemble_averages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [place / "run0", place / "run1"]
+    assert run(evaluate, *runs, "--views", 10, "--checkpoint", "latest", "--data", place / "pictures") == 0
+    out = capsys.readouterr().out
+    val = open_dataset(place / "store").val
+    parts = [probabilities_of(load_predictor(each, False, ["cpu:0"]), val, 10) for each in runs]
+    expected = errors(parts[0] + parts[1], val.labels)
+    assert f"average of 2{'':{len(str(runs[0])) - 12}s}  top-1 error {expected.top1_percent:6.2f} %" in out
+    assert out.count("top-1 error") == 3
+
+
+def test_the_report(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(evaluate, place / "run0", "--report", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "table.txt").read_text() in capsys.readouterr().out
+    with (tmp_path / "out" / "confusion.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header[1:] == list(CLASSES) and [row[0] for row in rows] == list(CLASSES)
+    counts = np.array([row[1:] for row in rows], int)
+    assert counts.sum(axis=1).tolist() == [3] * 6
+    found = errors(
+        probabilities_of(load_predictor(place / "run0", True, ["cpu:0"]), open_dataset(place / "store").val, 1),
+        open_dataset(place / "store").val.labels,
+    )
+    assert 18 - np.trace(counts) == found.top1
+    for name in ("confusion.png", "mistakes.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert picture.width > 600
+
+
+def test_predict_names_labels_and_neighbours(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = place / "pictures" / "train" / "n3" / "2.png"
+    figure, filters = tmp_path / "figure.png", tmp_path / "filters.png"
+    arguments = [place / "run0", image, "--figure", figure, "--nearest", place / "store", "--filters", filters]
+    assert run(predict, *arguments) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert str(image) in out
+    labels = [line for line in out if " %  word n" in line]
+    percents = [float(line.split()[0]) for line in labels]
+    assert len(labels) == 5 and percents == sorted(percents, reverse=True) and sum(percents) <= 100.1
+    neighbours = out[out.index(next(line for line in out if "nearest training pictures" in line)) + 1 :][:6]
+    assert neighbours[0].split()[:2] == ["0.00", "n3/2.png"]  # it is a training picture itself
+    distances = [float(line.split()[0]) for line in neighbours]
+    assert distances == sorted(distances) and distances[1] > 0
+    for path in (figure, filters):
+        with Image.open(path) as picture:
+            assert picture.width > 600
+
+
+def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(place / "store", place / "copy")
+    data = open_dataset(place / "copy")
+    predictor = load_predictor(place / "run1", True, ["cpu:0"])
+    index = open_index(predictor, place / "copy", data)
+    (path,) = place.glob("copy.nearest-*.npy")
+    pictures = RescaledSplit(data.train, 72).batch(np.arange(36))
+    hidden = predictor.hidden(pictures)
+    np.testing.assert_array_equal(index.features, hidden)
+    logits = hidden @ predictor.model.fc8.weight.numpy().T + predictor.model.fc8.bias.numpy()
+    with mg.no_grad():
+        (view,) = [predictor.model(mg.tensor(pictures[:, :, 4:68, 4:68] - predictor.statistics.mean[:, 4:68, 4:68]))]
+    np.testing.assert_allclose(logits, view.numpy(), rtol=1e-3, atol=1e-4)  # it is what the last layer reads
+
+    monkeypatch.setattr("alexnet.nearest.SEARCHED_AT_ONCE", 5)
+    query = hidden[7] + 0.01
+    found = index.nearest(query[np.newaxis], 36)[0]
+    distances = np.linalg.norm(hidden - query, axis=1)
+    order = np.argsort(distances, kind="stable")
+    np.testing.assert_allclose([each.distance for each in found], distances[order], rtol=1e-5)
+    assert [each.name for each in found] == [data.train.name(int(number)) for number in order]
+    assert [each.words for each in found] == [data.classes[data.train.labels[number]] for number in order]
+
+    before = path.stat().st_mtime_ns
+    open_index(predictor, place / "copy", data)
+    assert path.stat().st_mtime_ns == before
+    open_index(load_predictor(place / "run0", True, ["cpu:0"]), place / "copy", data)
+    assert len(list(place.glob("copy.nearest-*.npy"))) == 2
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ValueError, match=r"nearest-.* is (damaged|not the index).*; remove it, and it is made again"):
+        open_index(predictor, place / "copy", data)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        (evaluate, ("nowhere",), "nowhere holds no run"),
+        (evaluate, ("run0", "--split", "test"), "has no part test; it has train, val"),
+        (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
+        (evaluate, ("empty",), "has no best.npz"),
+        (evaluate, ("broken",), "best.npz"),
+        (predict, ("run0",), "there is no picture to look at"),
+        (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),
+        (predict, ("run0", "run0/recipe.json"), "recipe.json cannot be read as an image (of no known format)"),
+        (predict, ("run0", "nowhere.jpg"), "nowhere.jpg cannot be read (No such file"),
+        (predict, ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"), "pictures is not a store; make one with"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    place: Path,
+    command: object,
+    arguments: tuple[str, ...],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(place)
+    for name in ("empty", "broken"):
+        Path(name).mkdir(exist_ok=True)
+        shutil.copy("run0/recipe.json", name)
+    Path("broken/best.npz").write_bytes(b"PK")
+    assert run(command, *arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"python -m {command.__name__}: error: ") and words in error  # type: ignore[attr-defined]
+
+
+def test_runs_with_other_splits_are_no_ensemble(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Class folders without val/ are split by the seed: the second run has learned what the first is tested on."""
+    folder = tmp_path / "folders"
+    shutil.copytree(place / "pictures" / "train", folder)
+    assert run(evaluate, place / "run0", place / "run1", "--data", folder) == 2
+    assert "which split" in capsys.readouterr().err
+
+
+def test_resuming_on_other_classes_is_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(place / "run0", tmp_path / "run")
+    assert run(train, "--resume", "--out", tmp_path / "run", "--epochs", 2, "--data", "shapes") == 2
+    assert "has other classes than the run" in capsys.readouterr().err
+
+
+def test_a_gray_network_sees_colour_files(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
+    names = ["a", "b"]
+    none = Statistics(np.zeros((1, 8, 8), np.float32), None, None)
+    predictor = Predictor(model, mg.device("cpu"), 8, 6, none, names, names)
+    image = np.full((5, 4, 3), (100, 50, 200), np.uint8)
+    gray = predict._channels(image, predictor)
+    assert gray.shape == (5, 4, 1) and gray[0, 0, 0] == round(0.299 * 100 + 0.587 * 50 + 0.114 * 200)
