@@ -1,4 +1,4 @@
-"""`jupyter nbconvert PAGE.ipynb` in this folder runs a page from the top and keeps it with its outputs."""
+"""Settings with which nbconvert runs a page from the top and keeps it, in place, with its outputs and without the rest."""
 
 c = get_config()  # noqa: F821 - Jupyter's
 c.NbConvertApp.export_format = "notebook"
@@ -9,4 +9,4 @@ c.ExecutePreprocessor.record_timing = False
 c.CoalesceStreamsPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"tags"}
-c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {("kernelspec", "name"), ("language_info", "name")}
+c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
