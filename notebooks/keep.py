@@ -1,4 +1,4 @@
-"""Settings with which nbconvert runs a page from the top and keeps it, in place, with its outputs and without the rest."""
+"""Settings for nbconvert: run a page from the top and keep it, in place, with its outputs."""
 
 c = get_config()  # noqa: F821 - Jupyter's
 c.NbConvertApp.export_format = "notebook"
@@ -9,4 +9,7 @@ c.ExecutePreprocessor.record_timing = False
 c.CoalesceStreamsPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"tags"}
-c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
+c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {
+    "kernelspec",
+    ("language_info", "name"),
+}
