@@ -13,6 +13,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda has no wheels for this plat
 from numba import cuda
 
 import minigrad as mg
+import minigrad.functional as F
 from minigrad.kernels import jit, place
 
 TILE = 8
@@ -54,6 +55,18 @@ def test_kernel_is_made_for_the_types_it_is_given(dtype: str, factor: float) -> 
     np.testing.assert_array_equal(y.numpy(), (np.arange(100) * factor).astype(dtype))
 
 
+def test_whole_numbers_stay_whole() -> None:
+    @jit
+    def shift(x, y, by):
+        i = cuda.grid(1)
+        if i < x.size:
+            y[i] = x[(i + by) % x.size]
+
+    y = on_gpu(np.zeros(10, "f4"))
+    shift[1, 32](on_gpu(np.arange(10, dtype="f4")), y, np.int32(3))
+    np.testing.assert_array_equal(y.numpy(), (np.arange(10) + 3) % 10)
+
+
 def test_grid_of_two_axes() -> None:
     @jit
     def transpose(x, y):
@@ -90,6 +103,8 @@ def test_mistakes_are_said_in_a_sentence() -> None:
         scale[8](x, x, 1)
     with pytest.raises(ValueError, match="C order"):
         scale[1, 8](x.sum(), x, 1)
+    with pytest.raises(ValueError, match="C order"):  # pooling stores the batch last
+        scale[1, 8](F.max_pool2d(mg.randn(2, 3, 4, 4, device=x.device), 2), x, 1)
     with pytest.raises(mg.DeviceMismatchError, match="cuda:1"):
         scale[1, 8](x, x.to("cuda:1"), 1)
 
@@ -99,6 +114,7 @@ import sys
 sys.modules["numba_cuda"] = None  # as if it were not installed
 sys.meta_path = [finder for finder in sys.meta_path if "numba_cuda" not in type(finder).__module__]
 import minigrad as mg
+import minigrad.functional as F
 from minigrad.kernels import jit, place
 from numba import cuda
 import numpy as np
