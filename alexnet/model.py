@@ -176,22 +176,20 @@ class AlexNet(nn.Module):
         maps = [column.layer("conv1", x.to(column.device)) for column in columns]
         maps = [column.layer("conv2", own) for column, own in zip(columns, maps, strict=True)]
         if self.cross_columns and "conv3" in columns[0]._modules:
-            maps = self._gather(maps)
+            maps = [_gather(maps, column.device) for column in columns]
         maps = [column.layer("conv3", own) for column, own in zip(columns, maps, strict=True)]
         maps = [column.layer("conv4", own) for column, own in zip(columns, maps, strict=True)]
         maps = [column.layer("conv5", own) for column, own in zip(columns, maps, strict=True)]
         features = [own.flatten(1) for own in maps]
         for name in FULLY_CONNECTED:
             if name in columns[0]._modules:
-                gathered = self._gather(features)
-                features = [column.layer(name, every) for column, every in zip(columns, gathered, strict=True)]
-        return self.fc8(self._gather(features)[0])
+                features = [column.layer(name, _gather(features, column.device)) for column in columns]
+        return self.fc8(_gather(features, columns[0].device))
 
-    def _gather(self, parts: list[mg.Tensor]) -> list[mg.Tensor]:
-        """For each column, the maps (or units) of all columns on its device, the first column's first."""
-        if len(parts) == 1:
-            return parts
-        return [mg.cat([part.to(column.device) for part in parts], dim=1) for column in self._columns]
+
+def _gather(parts: Sequence[mg.Tensor], device: mg.Device) -> mg.Tensor:
+    """The maps (or units) of all columns on one device, the first column's first."""
+    return mg.cat([part.to(device) for part in parts], dim=1) if len(parts) > 1 else parts[0]
 
 
 def _check_choices(

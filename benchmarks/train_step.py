@@ -1,9 +1,9 @@
 """A step beside PyTorch's, in one run: python benchmarks/train_step.py --net paper --against torch
 
 The contenders live in processes of their own and take turns, of a step or of a second's worth of short steps, so that
-what else the machine does meets all of them alike. Ratios are of medians; the spread is that of the ratios of single turns. The last line is no
-program: it is the time that the multiplications and additions of direct convolution would take at the highest rate at
-which these cores make any, measured here.
+what else the machine does meets all of them alike. Ratios are of medians; the spread is that of the ratios of single
+turns. The last line is no program: it is the time that the multiplications and additions of direct convolution would
+take at the highest rate at which these cores make any, measured here.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def peak_rate() -> float:
 def many_products(a, b, c, repeats):  # type: ignore[no-untyped-def]
     """c = a b, `repeats` times over."""
     rows, depth = a.shape
-    width = 4 * c.shape[1]
+    first, last = (address(a), 4 * depth), (address(c), 4 * c.shape[1])
     for _ in range(repeats):
-        product(address(a), 4 * depth, address(b), address(c), width, rows, c.shape[1], depth, PANEL // LANES, 0)
+        product(first, address(b), last, (rows, c.shape[1], depth), PANEL // LANES, 0)
 
 
 class Contender:

@@ -13,6 +13,7 @@ from minigrad import checkpoint, functional, nn, optim
 from minigrad.creation import cat, ones, randn, tensor, zeros
 from minigrad.device import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.gradcheck import GradcheckError, gradcheck
+from minigrad.profiling import profile
 from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, no_grad
 
@@ -34,6 +35,7 @@ __all__ = [
     "no_grad",
     "ones",
     "optim",
+    "profile",
     "randn",
     "tensor",
     "zeros",

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from minigrad.device import Device, DeviceArray, check_same_device, device
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
+from minigrad.profiling import noted
 
 __all__ = ["Largest", "Tensor", "apply", "checked_dtype", "is_recording", "no_grad", "same_dtype"]
 
@@ -462,7 +463,7 @@ def _sources(function: Function, dy: DeviceArray) -> Iterator[tuple[Any, DeviceA
         raise RuntimeError(
             "backward went through this graph before and gave up what it had saved; compute the value again"
         )
-    results = function.backward(dy)
+    results = noted(function, function.backward, dy)
     del dy
     function.release()
     results = list(results) if isinstance(results, tuple) else [results]
@@ -488,7 +489,7 @@ def _apply(
     function = function_class()
     recording = is_recording()
     function.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
-    y = Tensor(function.forward(*arrays, **options))
+    y = Tensor(noted(function, function.forward, *arrays, **options))
     if any(function.needs):
         # a computed input is known by what made it: its array need not live on for this
         wanted = zip(tensors, function.needs, strict=True)

@@ -13,6 +13,7 @@ import pytest
 
 import minigrad as mg
 from alexnet.data import sources
+from minigrad import profiling
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +37,7 @@ def test_pictures_of_the_readme_exist(picture: str) -> None:
     assert (ROOT / picture).is_file()
 
 
-@pytest.mark.parametrize("module", [mg, sources])
+@pytest.mark.parametrize("module", [mg, sources, profiling])
 def test_examples_in_docstrings(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted and not result.failed

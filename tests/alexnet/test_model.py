@@ -128,6 +128,21 @@ def test_two_columns_on_two_devices_equal_one_net_with_two_groups() -> None:
         assert np.abs(gradient - wanted.numpy()).max() <= 1e-12 * np.abs(wanted.numpy()).max(), name
 
 
+@pytest.mark.parametrize("cross_columns", [True, False])
+def test_what_moves_between_the_columns(cross_columns: bool) -> None:
+    net = AlexNet(5, devices=("cpu:0", "cpu:1"), cross_columns=cross_columns, **SMALL)
+    with mg.profile() as events:
+        net(batch(net)).sum().backward()
+    there, back = ("cpu:0", "cpu:1"), ("cpu:1", "cpu:0")
+    conv3, fc6, fc7 = 8 * 3 * 3, 8 * 1 * 1, 128
+    both = [(size, way) for size in ([conv3] if cross_columns else []) + [fc6, fc7] for way in (back, there)]
+    forward = [(3 * 67 * 67, there), *both, (fc7, back)]
+    moves = [event for event in events if event.source != event.device]
+    found = [(move.nbytes // 8, (str(move.source), str(move.device))) for move in moves]
+    assert found[: len(forward)] == forward
+    assert found[len(forward) :] == [(size, way[::-1]) for size, way in forward[:0:-1]]
+
+
 @pytest.mark.parametrize("place", ["cpu:0", "cpu:1"])
 def test_the_batch_may_be_on_any_device(place: str) -> None:
     net = AlexNet(5, devices=("cpu:1", "cpu:0"), **SMALL).eval()

@@ -123,8 +123,8 @@ def gradient_block(dy, panels, block, row, column):
     count = min(BLOCK_ROWS, dy.shape[0] - row)
     columns = min(BLOCK_COLUMNS, panels.shape[0] * PANEL - column)
     b = address(panels) + 4 * column * batch
-    a = address(dy) + 4 * row * batch
-    product(a, 4 * batch, b, address(block), 4 * block.shape[1], count, columns, batch, PANEL // LANES, 0)
+    a = address(dy) + 4 * row * batch, 4 * batch
+    product(a, b, (address(block), 4 * block.shape[1]), (count, columns, batch), PANEL // LANES, 0)
 
 
 @kernel

@@ -189,12 +189,14 @@ _wide_block = _product_block(ROWS, WIDE)
 
 
 @kernel
-def product(a, a_step, b, c, c_step, rows, columns, depth, vectors, accumulate):
-    """c = a b, or c += a b: addresses, steps between rows in bytes.
+def product(a, b, c, shape, vectors, accumulate):
+    """c = a b, or c += a b, of `shape` (rows, columns, depth).
 
-    a is rows x depth (rows a multiple of ROWS), c rows x columns. b lies in panels of vectors * LANES columns, each a
-    matrix depth x (vectors * LANES) of its own, so that a panel stays in the first-level cache while a passes by.
+    a and c are (address, step from row to row) in bytes: a rows x depth, rows a multiple of ROWS, c rows x columns. b
+    is the address of panels of vectors * LANES columns, each a matrix depth x (vectors * LANES) of its own, so that a
+    panel stays in the first-level cache while a passes by.
     """
+    (a, a_step), (c, c_step), (rows, columns, depth) = a, c, shape
     step = 4 * LANES * vectors
     for panel in range(columns // (LANES * vectors)):
         for row in range(0, rows, ROWS):
@@ -342,23 +344,23 @@ def _transform_lines(
 
 
 def transform_function(matrices: Sequence[Matrix], outputs: Sequence[bool]) -> Any:
-    """Make f(number, lines, source, target, low, high, load_lanes, store_lanes, bias, floor): target = matrix source.
+    """Make f(number, lines, source, target, bounds, lanes, finish): target = matrix source.
 
-    It applies matrices[number] to `lines` columns of numbers, LANES of them side by side. `source` and `target` are
-    (address, step from line to line, step from element to element), in bytes. Elements outside low to high and lanes
-    from load_lanes on are taken as 0, their memory not touched; lanes from store_lanes on are not stored. Where
-    outputs[number] is set, the results are max(result + bias, floor); NaN comes through.
+    It applies matrices[number] to `lines` lines of numbers, LANES of them side by side. `source` and `target` are
+    (address, step from line to line, step from element to element), in bytes. Elements outside `bounds`, (low, high),
+    and lanes from lanes[0] on are taken as 0, their memory not touched; lanes from lanes[1] on are not stored. Where
+    outputs[number] is set, `finish` is (bias, floor), and max(result + bias, floor) is stored; NaN comes through.
 
     All matrices are in one function, and called for by number, so that they are compiled but once.
     """
 
     @intrinsic
-    def transform(typingctx, number, lines, source, target, bounds, lanes, bias, floor):
+    def transform(typingctx, number, lines, source, target, bounds, lanes, finish):
         def generate(context, builder, signature, args):
-            number, lines, source, target, bounds, lanes, bias, floor = args
+            number, lines, source, target, bounds, lanes, finish = args
             source, target = (_Lines(*cgutils.unpack_tuple(builder, triple, 3)) for triple in (source, target))
-            bounds, lanes = (cgutils.unpack_tuple(builder, pair, 2) for pair in (bounds, lanes))
-            bias, floor = _spread(builder, bias), _spread(builder, floor)
+            bounds, lanes, finish = (cgutils.unpack_tuple(builder, pair, 2) for pair in (bounds, lanes, finish))
+            bias, floor = (_spread(builder, value) for value in finish)
 
             def output(value: Any) -> Any:
                 value = builder.fadd(value, bias)
@@ -377,7 +379,7 @@ def transform_function(matrices: Sequence[Matrix], outputs: Sequence[bool]) -> A
             return context.get_dummy_value()
 
         pair, triple = types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 3)
-        arguments = [types.int64, types.int64, triple, triple, pair, pair, types.float32, types.float32]
+        arguments = [types.int64, types.int64, triple, triple, pair, pair, types.UniTuple(types.float32, 2)]
         return types.void(*arguments), generate
 
     return transform

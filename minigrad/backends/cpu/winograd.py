@@ -66,7 +66,7 @@ _transform = transform_function(
 
 _WHOLE = LANES, LANES
 _LINE = 4 * LANES  # bytes of a vector
-_ZERO = np.float32(0)
+_PLAIN = np.float32(0), np.float32(-np.inf)  # bias and floor that change nothing
 
 
 class Tile(NamedTuple):
@@ -149,12 +149,11 @@ def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_p
                 (inner + low_w * _LINE, _LINE, row),
                 (low_h, high_h),
                 (batch - n, LANES),
-                _ZERO,
-                _ZERO,
+                _PLAIN,
             )
             place = target + (((group // per_panel) * rows + c) * per_panel + group % per_panel) * _LINE
             to = place, points[1] * point_step, point_step
-            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, extent[1]), _WHOLE, _ZERO, _ZERO)
+            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, extent[1]), _WHOLE, _PLAIN)
 
 
 @kernel
@@ -178,8 +177,7 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
                 (inner, _LINE, row),
                 (0, tile.points_h),
                 _WHOLE,
-                _ZERO,
-                -np.float32(np.inf),
+                _PLAIN,
             )
             place = address(out) + 4 * (((k * height + y) * width + x) * batch + n)
             to = place, 4 * width * batch, 4 * batch
@@ -190,8 +188,7 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
                 to,
                 (0, tile.points_w),
                 (LANES, batch - n),
-                bias[k],
-                floor,
+                (bias[k], floor),
             )
 
 
@@ -214,19 +211,9 @@ def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
         last = min(first + FILTERS, count)
         rows = -(-(last - first) // ROWS) * ROWS
         for p in range(points.size):
-            a = address(filters) + points[p] * u_step + 4 * first * channels
-            product(
-                a,
-                4 * channels,
-                address(v) + p * v_step,
-                address(m) + p * m_step,
-                4 * columns,
-                rows,
-                columns,
-                channels,
-                PANEL // LANES,
-                0,
-            )
+            a = address(filters) + points[p] * u_step + 4 * first * channels, 4 * channels
+            c = address(m) + p * m_step, 4 * columns
+            product(a, address(v) + p * v_step, c, (rows, columns, channels), PANEL // LANES, 0)
         _transform_out(address(m), m_step, columns, out[first:last], groups, tile, bias[first:last], floor, lines)
 
 
@@ -248,9 +235,9 @@ def _transform_filters(weight, turned, filters, first, last, numbers, points, pa
                             value = weight[k, c + lane, u, v]
                         patch[(u * taps_w + v) * LANES + lane] = value
             source, inner = address(patch), address(lines)
-            _transform(numbers[0], taps_w, (source, _LINE, row), (inner, _LINE, row), (0, taps_h), _WHOLE, _ZERO, _ZERO)
+            _transform(numbers[0], taps_w, (source, _LINE, row), (inner, _LINE, row), (0, taps_h), _WHOLE, _PLAIN)
             to = address(filters) + 4 * (k * channels + c), points[1] * step, step
-            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, taps_w), (LANES, lanes), _ZERO, _ZERO)
+            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, taps_w), (LANES, lanes), _PLAIN)
 
 
 @kernel
@@ -279,34 +266,12 @@ def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m,
     for first in range(0, count, FILTERS):
         last = min(first + FILTERS, count)
         rows = -(-(last - first) // ROWS) * ROWS
-        _transform_in(
-            gradient[first:last],
-            groups,
-            0,
-            0,
-            outputs,
-            extent,
-            numbers,
-            rows,
-            groups.shape[0],
-            lines,
-            address(m),
-            m_step,
-        )
+        block = gradient[first:last]
+        _transform_in(block, groups, 0, 0, outputs, extent, numbers, rows, groups.shape[0], lines, address(m), m_step)
         for p in range(points.size):
-            c = address(sums) + points[p] * sums_step + 4 * first * room
-            product(
-                address(m) + p * m_step,
-                4 * columns,
-                address(turned) + p * v_step,
-                c,
-                4 * room,
-                rows,
-                room,
-                columns,
-                vectors,
-                1,
-            )
+            a = address(m) + p * m_step, 4 * columns
+            c = address(sums) + points[p] * sums_step + 4 * first * room, 4 * room
+            product(a, address(turned) + p * v_step, c, (rows, room, columns), vectors, 1)
 
 
 @kernel
@@ -324,11 +289,9 @@ def _transform_gradients(sums, room, dw, first, last, numbers, points, patch, li
                     patch[p * LANES + lane] = total
             row = points[1] * _LINE
             source, inner = address(patch), address(lines)
-            _transform(
-                numbers[0], points[1], (source, _LINE, row), (inner, _LINE, row), (0, points[0]), _WHOLE, _ZERO, _ZERO
-            )
+            _transform(numbers[0], points[1], (source, _LINE, row), (inner, _LINE, row), (0, points[0]), _WHOLE, _PLAIN)
             to = source, taps_w * _LINE, _LINE
-            _transform(numbers[1], taps_h, (inner, row, _LINE), to, (0, points[1]), _WHOLE, _ZERO, _ZERO)
+            _transform(numbers[1], taps_h, (inner, row, _LINE), to, (0, points[1]), _WHOLE, _PLAIN)
             for lane in range(min(LANES, channels - c)):
                 for u in range(taps_h):
                     for v in range(taps_w):
@@ -394,7 +357,7 @@ def convolve(
 
     parallel(transform_filters, groups * len(blocks))
     jobs = _jobs(*out.shape[1:3], taps_h, taps_w, out.shape[3])
-    floor = _ZERO if relu else -np.float32(np.inf)
+    floor = np.float32(0 if relu else -np.inf)
 
     def run(part: int) -> None:
         job, group = jobs[part // groups], part % groups

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda import driver
+from minigrad.backends.cuda import driver as drivers
 from minigrad.backends.cuda.arrays import ArrayView
 from minigrad.backends.cuda.declaration import REGISTRY, Kernel
 from minigrad.device import Device, DeviceMismatchError
@@ -46,8 +46,9 @@ def launch(
     block: int | tuple[int, ...],
     device: Device,
     *arguments: ArrayView | int | float,
+    driver: drivers.Driver | None = None,
 ) -> None:
-    """Run a kernel on a grid of blocks of threads.
+    """Run a kernel on a grid of blocks of threads, by this process's driver or the one given.
 
     Raises:
         DeviceMismatchError: an array lives on another device.
@@ -58,13 +59,13 @@ def launch(
     grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
     block = (block, 1, 1) if isinstance(block, int) else (*block, 1, 1)[:3]
     if grid[0] and grid[1] and grid[2]:
-        driver.current().launch(kernel, variant, grid, block, device, arguments)
+        (driver or drivers.current()).launch(kernel, variant, grid, block, device, arguments)
 
 
 def launch_1d(kernel: Kernel, count: int, device: Device, *arguments: ArrayView | int | float) -> None:
     """Run a kernel with a thread for each of `count` elements, or as many as help: it walks in grid-stride loops."""
     threads = min(-(-count // WARP) * WARP, THREADS)
-    blocks = min(-(-count // THREADS), driver.current().most_blocks)
+    blocks = min(-(-count // THREADS), drivers.current().most_blocks)
     launch(kernel, blocks, threads, device, *arguments)
 
 

@@ -27,10 +27,8 @@ FLOAT = np.float32
 @numba.njit
 def run_product(a, b, c, depth, vectors, accumulate):  # type: ignore[no-untyped-def]
     rows, columns = c.shape
-    product(
-        *(address(a), 4 * a.shape[1], address(b), address(c), 4 * columns),
-        *(rows, columns, depth, vectors, accumulate),
-    )
+    shape = rows, columns, depth
+    product((address(a), 4 * a.shape[1]), address(b), (address(c), 4 * columns), shape, vectors, accumulate)
 
 
 @given(
@@ -82,7 +80,7 @@ def run_transform(number, source, target, bounds, lanes, bias, floor):  # type: 
     step = 4 * LANES
     transform(
         *(number, source.shape[0], (address(source), source.shape[1] * step, step)),
-        *((address(target), target.shape[1] * step, step), bounds, lanes, bias, floor),
+        *((address(target), target.shape[1] * step, step), bounds, lanes, (bias, floor)),
     )
 
 

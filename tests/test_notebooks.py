@@ -1,0 +1,140 @@
+"""Every page of the walk through the paper runs from the top and says what it was kept with; its exercises can be done.
+
+The conventions that pages follow are in notebooks/README.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {"exercise", "check", "solution", "timing", "varies"}
+NOT_COMPARED = {"timing", "varies"}
+MOST_BYTES = 1_000_000
+SECONDS = 300  # for one cell: a page takes two minutes at most, but machines may be slow or busy
+
+SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
+NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d*)?(?:e[-+]?\d+)?")
+PLACES = re.compile(r"(?:^|[\s'\"(])(?:/(?:home|tmp|root|opt|usr|Users|work|private|var)/|[A-Z]:\\)")
+NOTICE = "minigrad: no CUDA GPU is used"  # the one thing that may stand on the error stream
+
+each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell: Any) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def streams(cell: Any, name: str) -> str:
+    return "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == name)
+
+
+def strange_errors(cell: Any) -> list[str]:
+    """What stands on the error stream and should not: warnings."""
+    return [line for line in streams(cell, "stderr").splitlines() if not line.startswith(NOTICE)]
+
+
+def said(cell: Any) -> str:
+    """What a cell says in words: what it printed and what its results are as text."""
+    results = [out.data.get("text/plain", "") for out in cell.outputs if "data" in out]
+    return "\n".join([streams(cell, "stdout"), *results])
+
+
+def same(kept: str, fresh: str) -> bool:
+    """Equal words, and numbers equal to a thousandth or to one in the last digit that is shown."""
+    if NUMBER.sub("#", kept) != NUMBER.sub("#", fresh):
+        return False
+    pairs = zip(NUMBER.findall(kept), NUMBER.findall(fresh), strict=True)
+    return all(abs(number(a) - number(b)) <= max(1e-3 * abs(number(a)), 1.01 * last_digit(a)) for a, b in pairs)
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def last_digit(text: str) -> float:
+    """What one in the last digit is worth: 0 for whole numbers, which are counts."""
+    mantissa, _, exponent = text.partition("e")
+    _, point, decimals = mantissa.partition(".")
+    return 10.0 ** (int(exponent or 0) - len(decimals)) if point or exponent else 0.0
+
+
+def test_numbers_are_compared_as_they_are_shown() -> None:
+    assert same("loss 2.302, 10 maps", "loss 2.303, 10 maps")
+    assert same("60,965,224", "60,965,224") and same("1.21e-07", "1.2e-07")
+    assert not same("loss 2.302", "loss 2.312") and not same("10 maps", "11 maps") and not same("10 maps", "10 units")
+
+
+@each_page
+def test_page_is_kept_clean_with_its_outputs(path: Path) -> None:
+    page = read(path)
+    assert path.stat().st_size < MOST_BYTES
+    assert set(page.metadata) <= {"kernelspec", "language_info"}
+    code = [cell for cell in page.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for cell in page.cells:
+        assert set(cell.metadata) <= {"tags"} and tags(cell) <= TAGS
+    for cell in code:
+        assert not [out for out in cell.outputs if out.output_type == "error"]
+        assert not strange_errors(cell)
+        assert not PLACES.search(said(cell))
+
+
+@each_page
+def test_exercises_come_with_a_check_and_a_solution(path: Path) -> None:
+    cells = read(path).cells
+    exercises = [at for at, cell in enumerate(cells) if "exercise" in tags(cell)]
+    assert 2 <= len(exercises) <= 3
+    assert sum(bool(tags(cell) & {"check", "solution"}) for cell in cells) == 2 * len(exercises)
+    for at in exercises:
+        exercise, check, solution = cells[at : at + 3]
+        assert "..." in exercise.source
+        assert "check" in tags(check) and said(check).startswith("Not yet")
+        assert "solution" in tags(solution) and SOLUTION.search(solution.source)
+
+
+def test_the_table_lists_the_pages() -> None:
+    readme = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.ipynb)\)", readme, re.MULTILINE)
+    assert links == sorted(links) and {path.name for path in PAGES} <= set(links)
+
+
+def with_solutions(page: Any) -> Any:
+    """The page with each exercise done, and checked once more, right after its check."""
+    cells = []
+    for at, cell in enumerate(page.cells):
+        cells.append(cell)
+        if "check" in tags(cell):
+            solution = SOLUTION.search(page.cells[at + 1].source)
+            assert solution
+            cells.append(nbformat.v4.new_code_cell(solution[1]))
+            cells.append(nbformat.v4.new_code_cell(cell.source, metadata={"tags": ["solved"]}))
+    return nbformat.v4.new_notebook(cells=cells, metadata=page.metadata)
+
+
+@pytest.mark.notebooks
+@pytest.mark.filterwarnings("default")  # what the Jupyter packages warn of is theirs
+@each_page
+def test_page_runs_and_says_what_it_was_kept_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    page = with_solutions(read(path))
+    client = NotebookClient(page, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    client.execute()
+    fresh = {cell.id: cell for cell in page.cells}
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            assert not strange_errors(fresh[cell.id]), cell.source
+            assert tags(cell) & NOT_COMPARED or same(said(cell), said(fresh[cell.id])), cell.source
+    for cell in page.cells:
+        assert "solved" not in tags(cell) or said(cell).startswith("Right"), cell.source
