@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 def _tell(store: Path, result: Result) -> None:
     """What became of the source."""
     counts = ", ".join(f"{count:,} {name}" for name, count in result.counts.items())
-    print(f"{store}: {counts} pictures; the folder is read-only from now on")
+    print(f"{store}: {counts} pictures; its files are read-only from now on")
     if result.rejected:
         kinds = Counter(each.part for each in result.rejected)
         share = len(result.rejected) / (sum(result.counts.values()) + len(result.rejected))

@@ -44,14 +44,16 @@ def test_examples_in_docstrings(module: object) -> None:
 
 
 def imported(path: Path) -> set[str]:
-    """Names of the modules that a file imports at its top level, and (marked) inside functions."""
+    """Names of the modules that a file imports when it is imported itself, and (marked) inside functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    inside = {node for function in functions for node in ast.walk(function)}
     names = set()
     for node in ast.walk(tree):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             modules = [node.module or ""]
-        names |= {name if node in tree.body else f"{name} (inside)" for name in modules}
+        names |= {f"{name} (inside)" if node in inside else name for name in modules}
     return names
 
 

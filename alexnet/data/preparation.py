@@ -263,7 +263,7 @@ class _Writer:
             if len(record["labels"]):
                 files[path.name] = str(record["checksum"])
             else:  # the pictures behind the last full shard were all rejected
-                path.unlink()
+                path.unlink(missing_ok=True)  # an interrupted attempt may have come as far as this
         names = np.concatenate([record["names"] for record in self.records])
         for what, values in (("labels", labels), ("names", names)):
             path = self.folder / index_name(self.part, what)

@@ -107,6 +107,26 @@ def test_interrupted_it_goes_on_to_the_same_store(photographs, tmp_path, monkeyp
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_interrupted_behind_a_last_shard_without_pictures_it_goes_on(photographs, tmp_path, monkeypatch):
+    for number in (4, 5):
+        (photographs / "train" / "n02" / f"{number}.JPEG").write_bytes(b"")
+    calls = []
+
+    def interrupted(image, size):
+        if len(calls) == 11:  # ten of train and one of val are done
+            raise KeyboardInterrupt
+        calls.append(image)
+        return rescale(image, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "rescale", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+    assert not (tmp_path / "store.part" / "train-00002.bin").exists()
+    result = prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+    assert result.counts == {"train": 10, "val": 4} and len(result.rejected) == 2
+
+
 def bomb():
     content = io.BytesIO()
     Image.new("1", (20000, 20000)).save(content, "PNG")
