@@ -76,7 +76,7 @@ def _product(a, b, c, bias, width, depth, a_first, b_first, c_first, a_transpose
                     along, aside = at // DEPTH, at % DEPTH
                 b_tile[aside, along] = _element(b, k + aside, left + along, stop, width, b_first, b_transposed)
             cuda.syncthreads()
-            step = 0
+            step = 0 if top + row < height and left + column < width else DEPTH  # nothing to add beyond the edges
             while step < DEPTH:
                 for i in range(OWN_ROWS):
                     for j in range(OWN_COLUMNS):
