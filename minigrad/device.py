@@ -181,7 +181,7 @@ class DeviceArray:
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = data
+        self._data, self.pending = data, None
 
     @property
     def ndim(self) -> int:

@@ -467,8 +467,10 @@ def _sources(function: Function, dy: DeviceArray) -> Iterator[tuple[Any, DeviceA
     del dy
     function.release()
     results = list(results) if isinstance(results, tuple) else [results]
-    for source in reversed(sources):
-        dx = results.pop()
+    if len(results) != len(sources):
+        raise TypeError(f"{function.name}: backward gave {len(results)} gradients for {len(sources)} inputs")
+    for number, source in enumerate(sources):
+        dx, results[number] = results[number], None
         if source is not None:
             yield source, dx
 
