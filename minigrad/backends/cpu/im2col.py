@@ -95,6 +95,14 @@ def _convolve_few(image: np.ndarray, matrix: np.ndarray, out: np.ndarray, batch:
     multiply(matrix, columns, out)
 
 
+def _finish(out: np.ndarray, bias: np.ndarray | None, relu: bool) -> None:
+    """Add each filter's bias to its row, and apply ReLU."""
+    if bias is not None:
+        out += bias[:, None]
+    if relu:
+        np.maximum(out, 0, out=out)
+
+
 def conv2d(
     x: DeviceArray,
     weight: DeviceArray,
@@ -116,10 +124,7 @@ def conv2d(
         for group in range(groups):
             own, mine = slice(group * channels, (group + 1) * channels), slice(group * share, (group + 1) * share)
             _convolve_few(image[own], matrix[mine], out[mine], batch, window)
-        if bias is not None:
-            out += bias.data[:, None]
-        if relu:
-            np.maximum(out, 0, out=out)
+        _finish(out, None if bias is None else bias.data, relu)
         return y
     pieces = [(g, *span) for g in range(groups) for span in _position_spans(window.positions, batch, depth)]
 
@@ -130,10 +135,7 @@ def conv2d(
         _im2col(image[group * channels : (group + 1) * channels], columns, first, last, batch, window)
         target = out[mine, first * batch : last * batch]
         np.matmul(matrix[mine], columns, out=target)
-        if bias is not None:
-            target += bias.data[mine, None]
-        if relu:
-            np.maximum(target, 0, out=target)
+        _finish(target, None if bias is None else bias.data[mine], relu)
 
     parallel(run, len(pieces))
     return y
