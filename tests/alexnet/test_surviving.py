@@ -217,7 +217,7 @@ def test_a_second_interrupt_leaves_at_once(pictures: Path, monkeypatch: pytest.M
 
 
 @posix
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_kill_9_at_random_moments_and_resume_to_the_same_bits(kills: int, pictures: Path) -> None:
     """Saving takes most of the time here, so most kills fall into it. A run gets too little time to finish."""
     epochs = 4 + kills

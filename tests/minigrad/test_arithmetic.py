@@ -79,8 +79,8 @@ def test_elementwise_functions(name: str, device: str, shape: tuple[int, ...], s
 def test_python_number_on_the_right(
     operation: Callable[..., mg.Tensor], number: float, device: str, x: np.ndarray
 ) -> None:
-    scale = abs(number) if operation is operator.sub else 0.0
-    check_operation(lambda t: operation(t, number), lambda a: operation(a, number), [x], device, scale=scale)
+    terms = (lambda a: a + abs(number)) if operation in (operator.add, operator.sub) else None
+    check_operation(lambda t: operation(t, number), lambda a: operation(a, number), [x], device, terms=terms)
 
 
 @pytest.mark.parametrize("operation", ALL_BINARY)
@@ -89,8 +89,8 @@ def test_python_number_on_the_right(
 def test_python_number_on_the_left(
     operation: Callable[..., mg.Tensor], number: float, device: str, x: np.ndarray
 ) -> None:
-    scale = abs(number) if operation is operator.sub else 0.0
-    check_operation(lambda t: operation(number, t), lambda a: operation(number, a), [x], device, scale=scale)
+    terms = (lambda a: a + abs(number)) if operation in (operator.add, operator.sub) else None
+    check_operation(lambda t: operation(number, t), lambda a: operation(number, a), [x], device, terms=terms)
 
 
 @given(x=arrays(any_shape))
