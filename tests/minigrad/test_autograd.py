@@ -14,7 +14,9 @@ from strategies import seeds
 
 import minigrad as mg
 import minigrad.functional as F
+from minigrad.device import DeviceArray
 from minigrad.function import Function
+from minigrad.tensor import apply
 
 
 def leaf(*values: float, device: str = "cpu") -> mg.Tensor:
@@ -295,3 +297,28 @@ def test_integer_operations_take_no_part() -> None:
     assert index.dtype == np.int64 and index.item() == 1
     (x * index).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), [1, 1])
+
+
+def test_a_backward_with_a_wrong_number_of_gradients_is_told() -> None:
+    class Sum(Function):
+        def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+            return x.device.backend.add(x, y)
+
+        def backward(self, dy: DeviceArray) -> tuple[DeviceArray, ...]:
+            return dy, dy, dy
+
+    x = leaf(1.0, 2.0)
+    with complains("sum", "3 gradients", "2 inputs"):
+        apply(Sum, x, x).sum().backward()
+
+
+def test_a_computed_input_that_nothing_saves_does_not_live_on() -> None:
+    """The graph knows what made an input, and need not hold its elements."""
+    x = leaf(1.0, 2.0)
+    inner = x + 1
+    array = weakref.ref(inner.array)
+    y = inner + 1
+    del inner
+    assert array() is None
+    y.sum().backward()
+    assert x.grad.numpy().tolist() == [1, 1]

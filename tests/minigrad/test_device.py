@@ -12,6 +12,7 @@ from strategies import moderate
 
 import minigrad as mg
 import minigrad.functional as F
+from minigrad.device import Device, DeviceArray
 
 
 def test_names() -> None:
@@ -128,3 +129,16 @@ def test_two_devices_in_one_graph() -> None:
     tanh, tanh2 = np.tanh(array), np.tanh(2 * array)
     expected = (1 - tanh**2) * (1 + tanh2) + 2 * (1 - tanh2**2) * (1 + tanh)
     np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-12)
+
+
+def test_elements_that_are_asked_for_are_made_once() -> None:
+    made = []
+    x = DeviceArray(lambda: made.append(1) or np.ones(3), (3,), np.dtype(np.float64), Device("cpu", 0))
+    assert x.pending is not None and not made
+    assert x.data is x.data and made == [1] and x.pending is None
+
+
+def test_setting_the_elements_settles_what_was_pending() -> None:
+    x = DeviceArray(lambda: np.ones(3), (3,), np.dtype(np.float64), Device("cpu", 0))
+    x.data = np.zeros(3)
+    assert x.pending is None and not x.data.any()
