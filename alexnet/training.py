@@ -18,7 +18,7 @@ import minigrad.functional as F
 from alexnet import figures
 from alexnet.data import DataSet, Loader, RescaledSplit, cores
 from alexnet.prediction import Errors, errors
-from alexnet.recipes import Recipe, build_network, parameter_groups
+from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
 from minigrad.random import default_generator
@@ -110,7 +110,6 @@ class Trainer:
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
-        self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
         train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
         statistics = train.statistics(workers, progress=True)
         val.read(workers, progress=True)
@@ -137,6 +136,14 @@ class Trainer:
         recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}
         return json.dumps({"seed": self.seed, **recipe}, sort_keys=True)
 
+    def _wrote(self, identity: str) -> bool:
+        """Whether a checkpoint of this identity is of this run, perhaps from when recipes had fewer keys."""
+        try:
+            recipe = {"epochs": self.recipe.epochs, **json.loads(identity)}
+            return recipe.pop("seed") == self.seed and Recipe.from_json(recipe) == self.recipe
+        except (KeyError, TypeError, ValueError):
+            return False
+
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what `state` gave.
 
@@ -147,7 +154,7 @@ class Trainer:
         def part(prefix: str) -> dict[str, np.ndarray]:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
-        if state.get("run") != self._identity():
+        if not self._wrote(str(state.get("run"))):
             raise RunError("it was written by a run of another recipe or seed")
         progress = part("progress/")
         types = {name: type(value) for name, value in vars(Progress()).items()}
@@ -162,12 +169,8 @@ class Trainer:
     # training
 
     def rate(self) -> float:
-        """The learning rate of this epoch."""
-        return self.recipe.lr * self._rate_factor()
-
-    def _rate_factor(self) -> float:
-        drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
-        return float(10.0**-drops)
+        """The learning rate of this epoch, of the weights of all layers that have none of their own."""
+        return self.recipe.rate(self.progress.epoch, self.progress.drops)
 
     def run(
         self,
@@ -200,8 +203,7 @@ class Trainer:
     def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
         p = self.progress
-        for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
-            group["lr"] = first * self._rate_factor()
+        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
         bar = tqdm(
             total=len(self.train_loader),
