@@ -61,13 +61,13 @@ def blocks_to_image(blocks: np.ndarray, image: np.ndarray, window: Window) -> No
 
 
 def filters_to_blocks(weight: np.ndarray, window: Window) -> np.ndarray:
-    """Filters K x C x KH x KW in blocks."""
+    """Filters K x C x KH x KW in blocks, in C order."""
     filters, channels, kernel_h, kernel_w = weight.shape
     (taps_h, taps_w), (s_h, s_w) = block_taps(window), (window.stride_h, window.stride_w)
     padded = np.zeros((filters, channels, taps_h * s_h, taps_w * s_w), weight.dtype)
     padded[:, :, :kernel_h, :kernel_w] = weight
     split = padded.reshape(filters, channels, taps_h, s_h, taps_w, s_w).transpose(0, 1, 3, 5, 2, 4)
-    return split.reshape(filters, channels * s_h * s_w, taps_h, taps_w)
+    return np.ascontiguousarray(split.reshape(filters, channels * s_h * s_w, taps_h, taps_w))
 
 
 def blocks_to_filters(blocks: np.ndarray, weight: np.ndarray, window: Window) -> None:
