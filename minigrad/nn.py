@@ -32,6 +32,7 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Tanh",
+    "WithinMapResponseNorm",
     "init",
 ]
 
@@ -405,6 +406,20 @@ class LocalResponseNorm(Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class WithinMapResponseNorm(Module):
+    """`functional.within_map_response_norm` as a layer."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return F.within_map_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

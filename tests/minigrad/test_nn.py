@@ -330,6 +330,8 @@ def test_layers_do_what_their_functions_do(device: str) -> None:
         ),
         (nn.LocalResponseNorm(5, 1.0, 0.5, 2.0)(x), F.local_response_norm(x, 5, 1.0, 0.5, 2.0)),
         (nn.LocalResponseNorm(3)(x), F.local_response_norm(x, 3)),
+        (nn.WithinMapResponseNorm(4, 9.0, 0.5, 2.0)(x), F.within_map_response_norm(x, 4, 9.0, 0.5, 2.0)),
+        (nn.WithinMapResponseNorm(3)(x), F.within_map_response_norm(x, 3)),
         (nn.ReLU()(x), F.relu(x)),
         (nn.Tanh()(x), F.tanh(x)),
         (nn.Flatten()(x), x.flatten(1)),

@@ -1,4 +1,4 @@
-"""Local response normalisation across channels, at each pixel of each image by itself."""
+"""Local response normalisation: across channels, at each pixel by itself, and within each channel."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.window import add_to
+from minigrad.backends.cpu.window import add_to, flat_rows
 from minigrad.device import DeviceArray
 
 PARTS = 64
 LEAST_PIXELS = 256  # of a part
+CHANNEL_PARTS = 32  # of normalisation within maps, where a thread owns whole channels
 LANES = 1024  # pixels worked on together: few enough for the caches, many enough that starting a loop costs little
 
 # The bits of a float32, read as an integer, are nearly its logarithm, so (5/4 of the bits of 1) - bits / 4 is nearly
@@ -152,11 +153,89 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
             _subtract_product(x[c, at : at + lanes], scale, twice, dx[c, at : at + lanes])
 
 
+@kernel
+def _sum_along(row, batch, before, after, sums):
+    """sums = for each pixel of a row, `row` added up from `before` pixels left of it to `after` right of it."""
+    sums[:] = 0
+    for step in range(-before, after + 1):
+        shift = abs(step) * batch
+        if shift < row.size:
+            if step < 0:
+                add_to(row[: row.size - shift], sums[shift:])
+            else:
+                add_to(row[shift:], sums[: row.size - shift])
+
+
+@kernel
+def _sum_down(rows, i, before, after, total):
+    """total += rows i - before to i + after"""
+    for near in range(max(0, i - before), min(rows.shape[0], i + after + 1)):
+        add_to(rows[near], total)
+
+
+@kernel
+def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
+    """sums = alpha times the sums of squares along each row of an image; `squares` is for one row."""
+    for i in range(image.shape[0]):
+        squares[:] = 0
+        _add_square(image[i], alpha, squares)
+        _sum_along(squares, batch, before, after, sums[i])
+
+
+@kernel
+def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, first, last):
+    """x and y are C x H x (W N). for each channel: add up squares along rows, then
+    for each row: scale = k + those sums of the rows around; y = x * scale^-beta
+    """
+    line = x.shape[2]
+    sums, scale, power = np.empty(x.shape[1:], x.dtype), np.empty(line, x.dtype), np.empty(line, x.dtype)
+    for c in range(first, last):
+        _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
+        for i in range(x.shape[1]):
+            scale[:] = k
+            _sum_down(sums, i, before, after, scale)
+            if quick:
+                _inverse_fourth_root(scale, power)
+                _multiply_cube(x[c, i], power, y[c, i])
+            else:
+                _scale_power(scale, beta, power)
+                _multiply(x[c, i], power, y[c, i])
+
+
+@kernel
+def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta, k, quick, first, last):
+    """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p.
+
+    for each channel: make both terms of every row, add up the second along rows, then over the rows around
+    """
+    twice, line = 2 * alpha * beta, x.shape[2]
+    sums, shared = np.empty(x.shape[1:], x.dtype), np.empty(x.shape[1:], x.dtype)
+    scale, power = np.empty(line, x.dtype), np.empty(line, x.dtype)
+    for c in range(first, last):
+        _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
+        for i in range(x.shape[1]):
+            scale[:] = k
+            _sum_down(sums, i, before, after, scale)
+            if quick:
+                _inverse_fourth_root(scale, power)
+                _quick_terms(dy[c, i], x[c, i], dx[c, i], shared[i], power)
+            else:
+                _scale_power(scale, beta, power)
+                _terms(dy[c, i], x[c, i], dx[c, i], shared[i], scale, power)
+        # a pixel lies in the windows of the pixels from `after` before it to `before` after it
+        for i in range(x.shape[1]):
+            _sum_along(shared[i], batch, after, before, sums[i])
+        for i in range(x.shape[1]):
+            scale[:] = 0
+            _sum_down(sums, i, after, before, scale)
+            _subtract_product(x[c, i], scale, twice, dx[c, i])
+
+
 def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> tuple[Any, ...]:
     """Reach of the window below and above, constants in the array's precision, and whether the quick root serves."""
     number = x.dtype.type
     quick = x.dtype == np.float32 and beta == 0.75 and k > LEAST_QUICK and alpha >= 0
-    return size // 2, (size - 1) // 2, number(alpha / size), number(beta), number(k), quick
+    return size // 2, (size - 1) // 2, number(alpha), number(beta), number(k), quick
 
 
 def _parts(pixels: int) -> list[tuple[int, int]]:
@@ -166,7 +245,7 @@ def _parts(pixels: int) -> list[tuple[int, int]]:
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, batch_last=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
-    numbers = _numbers(x, size, alpha, beta, k)
+    numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
     parallel(lambda part: _local_response_norm(image, out, *numbers, *parts[part]), len(parts))
     return y
@@ -177,7 +256,27 @@ def local_response_norm_grad(
 ) -> DeviceArray:
     dx = new(x.shape, x.dtype, x.device, batch_last=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
-    numbers = _numbers(x, size, alpha, beta, k)
+    numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
     parallel(lambda part: _local_response_norm_grad(gradient, image, out, *numbers, *parts[part]), len(parts))
+    return dx
+
+
+def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data)
+    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    parts = spans(x.shape[1], CHANNEL_PARTS)
+    parallel(lambda part: _within_map_response_norm(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
+    return y
+
+
+def within_map_response_norm_grad(
+    dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
+) -> DeviceArray:
+    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(stored(x, True)), flat_rows(dx.data)
+    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    parts = spans(x.shape[1], CHANNEL_PARTS)
+    parallel(lambda part: _within_map_response_norm_grad(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
     return dx
