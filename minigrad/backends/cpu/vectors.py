@@ -29,6 +29,8 @@ __all__ = [
     "PANEL",
     "ROWS",
     "address",
+    "bits_of",
+    "float_of",
     "panel_vectors",
     "product",
     "scattered_depth_product",
@@ -68,6 +70,18 @@ def address(typingctx, array):
         return builder.ptrtoint(data, _INT64)
 
     return types.int64(array), generate
+
+
+@intrinsic
+def bits_of(typingctx, value):
+    """The bits of a float32, as an int32."""
+    return types.int32(types.float32), lambda context, builder, signature, args: builder.bitcast(args[0], _INT32)
+
+
+@intrinsic
+def float_of(typingctx, bits):
+    """The float32 of some bits, an int32."""
+    return types.float32(types.int32), lambda context, builder, signature, args: builder.bitcast(args[0], _FLOAT)
 
 
 # the words of LLVM's language that are used below
