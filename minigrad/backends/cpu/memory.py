@@ -159,12 +159,12 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     result.data = allocate(storage, x.dtype, x.device)
     source, target = rows(x), rows(result)
     parts = spans(source.shape[0], 16 if x.size > 1 << 16 else 1)
-    parallel(lambda part: _transpose(source, target, *parts[part]), len(parts))
+    parallel(lambda part: transpose(source, target, *parts[part]), len(parts))
     return result
 
 
 @kernel
-def _transpose(source, target, start, stop):
+def transpose(source, target, start, stop):
     """target[j, i] = source[i, j] for rows start to stop, in blocks of 32 x 32 that stay in the first-level cache."""
     columns = source.shape[1]
     for i0 in range(start, stop, 32):
