@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from minigrad import functional as F
 from minigrad import init
-from minigrad.creation import zeros
-from minigrad.device import Device
+from minigrad.device import Device, DeviceArray
+from minigrad.device import device as as_device
 from minigrad.functional import Padding, Size, check_count, check_pair
 from minigrad.tensor import Tensor, no_grad
 
@@ -296,7 +296,9 @@ class Sequential(Module):
 
 
 def _uniform_parameter(*shape: int, bound: float, device: str | Device) -> Parameter:
-    return Parameter(init.uniform_(zeros(shape, device=device), -bound, bound))
+    where = as_device(device)
+    blank = DeviceArray(lambda: None, shape, np.dtype(np.float32), where)  # filled before anybody looks
+    return Parameter(init.uniform_(Tensor(blank), -bound, bound))
 
 
 class Linear(Module):
