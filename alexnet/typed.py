@@ -56,8 +56,9 @@ def read(value: Any, hint: Any, where: str) -> Any:
         return tuple(read(each, arguments[0], f"each of {where}") for each in value)
     elif origin is Mapping and isinstance(value, Mapping):
         return {name: read(each, arguments[1], f"{where}.{name}") for name, each in value.items()}
-    elif hint is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
+    elif hint is float:
+        if type(value) in (int, float) and math.isfinite(value):
+            return float(value)
     elif type(value) is hint:
         return value
     raise ValueError(f"{where} is {_in_words(hint)}; got {value!r}")
