@@ -55,6 +55,16 @@ def test_any_number_of_workers_gives_the_same_bits(random_split):
     assert content(Loader(split, AUGMENTATION, split.statistics(), 7, seed=5).batches(2)) != epochs[0]
 
 
+def test_noise_ends_at_its_epoch(random_split):
+    split = random_split(count=12)
+    loaders = [
+        Loader(split, Augmentation(6, colour_noise=0.1, noise_off_epoch=off), split.statistics(), 5, seed=0)
+        for off in (0, 3, 1)
+    ]
+    always, ending, never = ([content(loader.batches(epoch)) for epoch in (1, 2, 3, 4)] for loader in loaders)
+    assert ending == always[:2] + never[2:] and always[2:] != never[2:]
+
+
 def test_starting_in_the_middle(random_split):
     split = random_split(count=23)
     loader = Loader(split, AUGMENTATION, split.statistics(), 5, seed=0)
