@@ -29,6 +29,8 @@ examples:
       the smallest net of cuda-convnet on CIFAR-10, which is downloaded
   python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
       the whole AlexNet in two columns on the store or the class folders in DIR, for a few steps
+  python -m alexnet.train --recipe original --data DIR --set lr=0.005 --set network_options.dropout=0.3
+      as the authors' own program, but for two values; python -m alexnet.recipes original shows them all
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
 

@@ -174,6 +174,23 @@ def test_the_layers_of_the_original_are_in_its_order() -> None:
         assert np.abs(other(mg.tensor(x)).numpy() - wanted.numpy()).max() > 1e-6 * np.abs(wanted.numpy()).max(), option
 
 
+def test_what_runs_when_in_the_original() -> None:
+    """Also what the values cannot show: ReLU and max pooling may change places."""
+    net = AlexNet(5, **RECIPES["original"].network_options, **SMALL)
+    ran: list[str] = []
+    for name, module in net.column1.named_modules():
+        if name:
+            module.register_forward_hook(lambda layer, inputs, output, name=name: ran.append(name))
+    net(batch(net))
+    assert ran == [
+        *("conv1", "conv1_norm", "conv1_pool", "conv1_last_act"),
+        *("conv2", "conv2_norm", "conv2_map_norm", "conv2_pool"),
+        *("conv3", "conv4", "conv5", "conv5_pool", "conv5_last_act"),
+        *("fc6", "fc6_act", "fc6_drop", "fc7", "fc7_act", "fc7_drop"),
+    ]
+    assert [net.column1._modules[f"conv{n}"].relu for n in range(1, 6)] == [False, True, True, True, False]
+
+
 def test_activations_that_come_last() -> None:
     for activation, kind in (("relu", nn.ReLU), ("tanh", nn.Tanh)):
         net = AlexNet(5, activation=activation, activation_last=("conv1", "conv4"), without=("conv5",), **SMALL)
