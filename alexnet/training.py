@@ -165,6 +165,10 @@ class Trainer:
         """The learning rate of this epoch."""
         return self.recipe.lr * self._rate_factor()
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of the run."""
+        return self.folder._repr_html_()
+
     def _rate_factor(self) -> float:
         drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
         return float(10.0**-drops)
