@@ -172,6 +172,10 @@ class Trainer:
         """The learning rate of this epoch, of the weights of all layers that have none of their own."""
         return self.recipe.rate(self.progress.epoch, self.progress.drops)
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of the run."""
+        return self.folder._repr_html_()
+
     def run(
         self,
         epochs: int,

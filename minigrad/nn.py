@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from math import sqrt
@@ -11,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from minigrad import display, init
 from minigrad import functional as F
-from minigrad import init
 from minigrad.device import Device, DeviceArray
 from minigrad.device import device as as_device
 from minigrad.functional import Padding, Size, check_count, check_pair
@@ -248,17 +247,13 @@ class Module:
             if module._modules and not module._parameters:
                 continue
             own = list(module._parameters.values())
-            shapes = ", ".join(" &times; ".join(map(str, p.shape)) for p in own)
+            shapes = ", ".join(" x ".join(map(str, p.shape)) for p in own)
             places = ", ".join(dict.fromkeys(str(p.device) for p in own))
             layer = repr(module) if not module._modules else type(module).__name__
-            cells = (html.escape(path), html.escape(layer), shapes, f"{sum(p.size for p in own):,}", places)
-            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+            rows.append((path, layer, shapes, f"{sum(p.size for p in own):,}" if own else "", places))
         total = sum(p.size for p in self.parameters())
-        head = "".join(f"<th>{name}</th>" for name in ("path", "layer", "parameters", "count", "device"))
-        return (
-            f"<table><caption>{html.escape(type(self).__name__)}: {total:,} parameters</caption>"
-            f"<tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
-        )
+        head = ("path", "layer", "parameters", "count", "device")
+        return display.table(f"{type(self).__name__}: {total:,} parameters", head, rows, left=2)
 
 
 class Sequential(Module):

@@ -546,3 +546,12 @@ def test_html_shows_parameters_of_a_module_with_children() -> None:
             self.layer = nn.Linear(1, 1)
 
     assert ">3</td>" in Scaled()._repr_html_()
+
+
+def test_html_escapes_what_it_shows() -> None:
+    class Named(nn.Module):
+        def extra_repr(self) -> str:
+            return "<script>"
+
+    text = nn.Sequential(Named())._repr_html_()
+    assert "&lt;script&gt;" in text and "<script>" not in text
