@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
-from minigrad.backends.cpu.memory import transpose
+from minigrad.backends.cpu.memory import transpose_floats
 from minigrad.backends.cpu.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import copy
 from minigrad.backends.window import Pair, Window
@@ -61,7 +61,7 @@ def _turn(images, blocks, window, lines, first, last):
         block, a = divmod(i, window.stride_h)
         y = i - window.top
         if 0 <= y < height:
-            transpose(images[:, c, y], lines, 0, images.shape[0])
+            transpose_floats(images[:, c, y], lines, 0, images.shape[0])
         for j in range(blocks.shape[2]):
             for b in range(window.stride_w):
                 x = j * window.stride_w + b - window.left
