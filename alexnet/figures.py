@@ -35,8 +35,12 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG beside, then give it its name."""
     FigureCanvasAgg(figure)
     beside = path.with_name(path.name + ".part")
-    figure.savefig(beside, format="png", dpi=120)
-    beside.replace(path)
+    try:
+        figure.savefig(beside, format="png", dpi=120)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
