@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 
@@ -11,10 +10,10 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn
 
-__all__ = ["FLAT_STEPS", "FlatStart", "first_fault", "gradient_fault", "state_fault"]
+__all__ = ["FlatStart", "first_fault", "gradient_fault", "state_fault"]
 
-FLAT_STEPS = 1000  # after so many steps a net that learns has started
-FLAT_WINDOW = 100  # of these last steps the losses are averaged
+FLAT_STEPS = 500  # after so many steps, or two for each class, a net that learns has started
+FLAT_WINDOW = 200  # of these last steps the losses are looked at, in two halves
 FLAT_SHARE = 0.01  # of the loss by chance: closer to it than this is flat
 
 
@@ -75,35 +74,43 @@ def state_fault(state: Mapping[str, np.ndarray]) -> str:
 
 
 class FlatStart:
-    """Notices a net that does not start to learn: after FLAT_STEPS steps its loss is still that of chance.
+    """Notices a net that does not start to learn: its loss is that of chance, and does not move.
 
     Chance is the entropy of the labels, log(classes) where all are as frequent: the loss of a net that has learned how
-    often each class comes and looks at no picture.
+    often each class comes and looks at no picture. A net that starts above it comes past it on its way down; of the two
+    halves of the window one is then elsewhere.
 
     Args:
         labels: of the training set, int64 (n,).
+
+    Attributes:
+        steps: when it looks, once.
+        chance: that loss, in nats.
     """
 
     def __init__(self, labels: np.ndarray) -> None:
-        shares = np.bincount(labels) / len(labels)
-        self.chance = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+        counts = np.bincount(labels)
+        shares = counts[counts > 0] / len(labels)
+        self.steps = max(FLAT_STEPS, 2 * len(counts))
+        self.chance = float(-(shares * np.log(shares)).sum())
         self._losses: deque[float] = deque(maxlen=FLAT_WINDOW)
 
     def step(self, number: int, loss: float) -> str:
-        """Take the loss of a step; a sentence once, at step FLAT_STEPS, if the net has not started, else "".
+        """Take the loss of a step; a sentence at the one that decides, if the net has not started, else "".
 
         Args:
             number: of the step, counted from 1 in all epochs.
             loss: of its batch, the mean.
         """
         self._losses.append(loss)
-        mean = math.fsum(self._losses) / len(self._losses)
-        if number != FLAT_STEPS or abs(mean - self.chance) > FLAT_SHARE * self.chance:
+        if number != self.steps:
+            return ""
+        means = [float(half.mean()) for half in np.array_split(self._losses, 2) if len(half)]
+        if any(abs(mean - self.chance) > FLAT_SHARE * self.chance for mean in means):
             return ""
         return (
-            f"the loss is {mean:.4f} after {number:,} steps, still that of chance ({self.chance:.4f}): "
-            "the net has not started to learn. Likely reasons: weights of standard deviation 0.01 in a net for which "
-            "that is too small (each layer then makes its signal smaller), images that were normalised where raw "
-            "0-255 minus the mean is expected, or a rate that is too low. With 1,000 classes the start can take 2,000 "
-            "steps and more"
+            f"the loss is {means[-1]:.4f} after {number:,} steps, that of chance ({self.chance:.4f}): the net has not "
+            "started to learn. Likely reasons: initial weights so small that every layer makes its signal smaller, as "
+            "a standard deviation of 0.01 is for a narrow net; pictures that were normalised where 0-255 minus the "
+            "mean is expected; too low a rate. With 1,000 classes the start may take some thousand steps"
         )

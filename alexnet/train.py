@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import devices, positive, run_command, seed
+from alexnet.commands import Parser, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -41,14 +41,13 @@ recipes:
 REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
     recipes = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.train",
         description="Train a network of the AlexNet paper. Without flags: a small one, on drawn shapes.",
         epilog=EPILOG + recipes,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
