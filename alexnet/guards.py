@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 
@@ -12,9 +13,9 @@ from minigrad import nn
 
 __all__ = ["FlatStart", "first_fault", "gradient_fault", "state_fault"]
 
-FLAT_STEPS = 500  # after so many steps, or two for each class, a net that learns has started
-FLAT_WINDOW = 200  # of these last steps the losses are looked at, in two halves
-FLAT_SHARE = 0.01  # of the loss by chance: closer to it than this is flat
+FLAT_STEPS = 1000  # after so many steps, or two for each class, a net that learns has started
+FLAT_WINDOW = 100  # of these last steps the losses are averaged
+FLAT_SHARE = 0.01  # of the loss by chance: a net that has started is at least so far below
 
 
 def _finite(x: mg.Tensor) -> bool:
@@ -74,17 +75,16 @@ def state_fault(state: Mapping[str, np.ndarray]) -> str:
 
 
 class FlatStart:
-    """Notices a net that does not start to learn: its loss is that of chance, and does not move.
+    """Notices a net that does not start to learn: its loss is still that of chance, or above.
 
     Chance is the entropy of the labels, log(classes) where all are as frequent: the loss of a net that has learned how
-    often each class comes and looks at no picture. A net that starts above it comes past it on its way down; of the two
-    halves of the window one is then elsewhere.
+    often each class comes and looks at no picture.
 
     Args:
         labels: of the training set, int64 (n,).
 
     Attributes:
-        steps: when it looks, once.
+        steps: after how many it looks, once.
         chance: that loss, in nats.
     """
 
@@ -103,14 +103,13 @@ class FlatStart:
             loss: of its batch, the mean.
         """
         self._losses.append(loss)
-        if number != self.steps:
-            return ""
-        means = [float(half.mean()) for half in np.array_split(self._losses, 2) if len(half)]
-        if any(abs(mean - self.chance) > FLAT_SHARE * self.chance for mean in means):
+        mean = math.fsum(self._losses) / len(self._losses)
+        if number != self.steps or mean < (1 - FLAT_SHARE) * self.chance:
             return ""
         return (
-            f"the loss is {means[-1]:.4f} after {number:,} steps, that of chance ({self.chance:.4f}): the net has not "
-            "started to learn. Likely reasons: initial weights so small that every layer makes its signal smaller, as "
-            "a standard deviation of 0.01 is for a narrow net; pictures that were normalised where 0-255 minus the "
-            "mean is expected; too low a rate. With 1,000 classes the start may take some thousand steps"
+            f"the loss is {mean:.4f} after {number:,} steps, no better than chance ({self.chance:.4f}): the net has "
+            "not started to learn. Likely reasons: initial weights so small that every layer makes its signal "
+            "smaller, as a standard deviation of 0.01 is for a narrow net; pictures that were normalised where 0-255 "
+            "minus the mean is expected; a rate that is too low or too high. With 1,000 classes the start may take "
+            "some thousand steps"
         )
