@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +92,12 @@ class Journal:
         self.event("flat", reason=sentence)
         self.line.say(sentence)
 
-    def other_data(self, before: Any, now: Any) -> None:
-        """The data have changed since the run was stopped: it goes on, but not to the same bits."""
-        reason = f"the run had {before} pictures and now has {now}; from here on they come in another order"
+    def other_data(self, before: Mapping[str, int], now: Mapping[str, int]) -> None:
+        """The numbers of pictures ("train", "val") have changed while the run was stopped: it goes on all the same."""
+        reason = (
+            f"the run had {before['train']:,} training and {before['val']:,} validation pictures and now has "
+            f"{now['train']:,} and {now['val']:,}; from here on they come in another order"
+        )
         self.event("data", reason=reason)
         self.line.say(reason)
 
@@ -129,13 +133,14 @@ class Journal:
                 f"{self.progress.epoch}, more than {100 * REJECTED_SHARE:g} %; the last: {rejected.reason}"
             )
 
-    def epoch(self, epochs: int, line: dict[str, Any], waited: float) -> None:
+    def epoch(self, epochs: int, line: Mapping[str, Any], waited: float, replaced: int) -> None:
         """An epoch is over.
 
         Args:
             epochs: the number of the last.
             line: for the log.
             waited: share of the time spent waiting for data.
+            replaced: training pictures that could not be read.
         """
         self.folder.append(line)
         text = (
@@ -143,7 +148,7 @@ class Journal:
             f"validation loss {line['val_loss']:.3f}  top-1 {line['val_top1']:.2f} %  top-5 {line['val_top5']:.2f} %  "
             f"{line['images_per_second']:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
         )
-        counts = (self.progress.rejected, "replaced in training"), (self._left_out, "left out of the validation")
+        counts = (replaced, "replaced in training"), (self._left_out, "left out of the validation")
         unread = [f"{count} {what}" for count, what in counts if count]
         self.line.say(f"{text}; unreadable pictures: {', '.join(unread)}" if unread else text)
 

@@ -324,8 +324,9 @@ class Trainer:
             p.waited += 1
             if self.recipe.patience and p.waited >= self.recipe.patience and p.drops < self.recipe.most_drops:
                 p.drops, p.waited = p.drops + 1, 0
+        replaced = p.rejected
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
         state = self._sound_state()
-        self.journal.epoch(epochs, line, waited)
+        self.journal.epoch(epochs, line, waited, replaced)
         self._write(state, best)
         self.journal.draw(self.model)
