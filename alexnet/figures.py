@@ -57,11 +57,11 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
     ):
         values = [line[name] for line in epochs]
         axes.plot(number, values, color=colour, marker=marker, markersize=4, label=label)
-    drops = [b["epoch"] for a, b in pairwise(epochs) if b["lr"] < a["lr"]]
+    changes = [b["epoch"] for a, b in pairwise(epochs) if b["lr"] != a["lr"]]
     for axes, label in ((loss, "loss (nats)"), (error, "error (%)")):
-        for drop in drops:
-            axes.axvline(drop - 0.5, color="0.6", linestyle=":", linewidth=1)
-        axes.set_xlabel("epoch (dotted: the rate falls)" if drops else "epoch")
+        for change in changes:
+            axes.axvline(change - 0.5, color="0.6", linestyle=":", linewidth=1)
+        axes.set_xlabel("epoch (dotted: the rate changes)" if changes else "epoch")
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

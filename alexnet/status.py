@@ -102,5 +102,6 @@ def _happened(lines: Sequence[Line]) -> list[str]:
             rejected[line["image"]] = rejected.get(line["image"], 0) + 1
     if rejected:
         names = ", ".join(list(rejected)[:3]) + (", ..." if len(rejected) > 3 else "")
-        found.append(f"{len(rejected)} pictures could not be read, {sum(rejected.values())} times in all: {names}")
+        count = f"{len(rejected):,} picture{'s' if len(rejected) > 1 else ''}"
+        found.append(f"{count} could not be read, {sum(rejected.values()):,} times in all: {names}")
     return found
