@@ -102,6 +102,7 @@ def _happened(lines: Sequence[Line]) -> list[str]:
             rejected[line["image"]] = rejected.get(line["image"], 0) + 1
     if rejected:
         names = ", ".join(list(rejected)[:3]) + (", ..." if len(rejected) > 3 else "")
-        count = f"{len(rejected):,} picture{'s' if len(rejected) > 1 else ''}"
-        found.append(f"{count} could not be read, {sum(rejected.values()):,} times in all: {names}")
+        count, times = len(rejected), sum(rejected.values())
+        text = f"{count:,} picture{'s' if count > 1 else ''} could not be read"
+        found.append(f"{text}{f', {times:,} times in all' if times > count else ''}: {names}")
     return found
