@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 import minigrad as mg
 
-__all__ = ["Parser", "add_devices", "devices", "positive", "run_command", "seed"]
+__all__ = ["Parser", "add_changes", "add_devices", "change", "devices", "positive", "run_command", "seed"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,6 +74,30 @@ def add_devices(parser: Parser) -> None:
         default=["cpu:0"],
         metavar="NAMES",
         help="one device for the whole network or one for each column, such as cuda:0,cuda:1 (default cpu:0)",
+    )
+
+
+def change(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value as JSON writes it, or as text where it is no JSON."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"KEY=VALUE, such as lr=0.005; got {text!r}")
+    for read in (json.loads, float):  # the second for numbers that JSON does not know, as .5
+        with suppress(ValueError):
+            return key, read(value)
+    return key, value
+
+
+def add_changes(parser: Parser) -> None:
+    """The flag that changes a recipe."""
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=change,
+        metavar="KEY=VALUE",
+        help="change the recipe, such as lr=0.005, augmentation.crop=200 or 'drop_epochs=[20, 40]'; may be repeated",
     )
 
 

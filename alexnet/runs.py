@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from minigrad import checkpoint
+from minigrad import checkpoint, display
 
 try:
     import fcntl
@@ -23,6 +24,7 @@ __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
+LAST_EPOCHS = 5  # that Jupyter shows
 
 
 class RunError(ValueError):
@@ -73,6 +75,13 @@ def latest_folder(name: str) -> Path:
     return _default_folder(name, last)
 
 
+def _row(line: Mapping[str, Any], mark: str) -> tuple[str, ...]:
+    """An epoch's line of the log as cells of the table that Jupyter shows."""
+    losses = (f"{line[name]:.3f}" for name in ("train_loss", "val_loss"))
+    errors = (f"{line[name]:.2f} %" for name in ("val_top1", "val_top5"))
+    return mark, str(line["epoch"]), f"{line['lr']:g}", *losses, *errors
+
+
 class RunFolder:
     """Reads and writes the files of one run.
 
@@ -87,6 +96,28 @@ class RunFolder:
         self.previous = path / "previous.npz"
         self.best = path / "best.npz"
         self.settings = path / "recipe.json"
+
+    def __repr__(self) -> str:
+        return f"RunFolder({self.path.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the recipe, the best and the last epochs, and the curves."""
+        if not (self.settings.exists() and self.log.exists()):
+            return display.table(f"{self.path.name}: no run yet", (), ())
+        settings, epochs = self.read_settings(), self.epochs()
+        recipe, places = settings["recipe"], ", ".join(settings["devices"])
+        caption = (
+            f"{self.path.name}: recipe {recipe['name']}, data {settings['data']}, seed {settings['seed']}, "
+            f"on {places}; {len(epochs)} of {recipe['epochs']} epochs"
+        )
+        best = min(epochs, key=lambda line: float(line["val_top1"]), default=None)
+        shown = [line for line in epochs if line is best or line in epochs[-LAST_EPOCHS:]]
+        rows = [_row(line, "best" if line is best else "") for line in shown]
+        head = ("", "epoch", "rate", "training loss", "validation loss", "top-1 error", "top-5 error")
+        curves = self.path / "curves.png"
+        picture = base64.b64encode(curves.read_bytes()).decode() if curves.exists() else ""
+        image = f'<img src="data:image/png;base64,{picture}" width="700" alt="curves.png">' if picture else ""
+        return display.table(caption, head, rows, left=1) + image
 
     @contextmanager
     def locked(self) -> Iterator[None]:

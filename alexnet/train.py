@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import Parser, devices, positive, run_command, seed
+from alexnet.commands import Parser, add_changes, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -65,6 +65,7 @@ def parser() -> Parser:
     add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
     add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
     add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add_changes(result)
     add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
     add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
@@ -125,7 +126,7 @@ class Stop:
 
 def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     """The folder and the settings of a run that starts; nothing is written yet."""
-    recipe = RECIPES[args.recipe or "shapes"]
+    recipe = RECIPES[args.recipe or "shapes"].changed(args.changes)
     source = args.data or recipe.data
     if not source:
         raise RunError(f"the recipe {recipe.name} brings no data; say where yours is with --data PATH")
@@ -149,9 +150,13 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         recipe = settings["recipe"]
         fixed = {"--recipe": (args.recipe, recipe["name"]), "--seed": (args.seed, settings["seed"])}
         fixed["--batch-size"] = (args.batch_size, recipe["batch_size"])
-        for flag, (given, before) in fixed.items():
-            if given is not None and given != before:
-                raise RunError(f"the run in {folder.path} was started with {flag} {before}; leave {flag} out to resume")
+        for flag, (given, used) in fixed.items():
+            if given is not None and given != used:
+                raise RunError(f"the run in {folder.path} was started with {flag} {used}; leave {flag} out to resume")
+        before = Recipe.from_json(recipe)
+        for change in args.changes:
+            if before.changed([change]) != before:
+                raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
         recipe["epochs"] = args.epochs or recipe["epochs"]
         settings["data"] = args.data or settings["data"]
         settings["devices"] = args.devices or settings["devices"]

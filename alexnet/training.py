@@ -18,7 +18,7 @@ from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
 from alexnet.guards import FlatStart, first_fault, gradient_fault, state_fault
 from alexnet.journal import Journal, Progress
 from alexnet.prediction import Errors, errors
-from alexnet.recipes import Recipe, build_network, parameter_groups
+from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
 from minigrad.random import default_generator
@@ -106,7 +106,6 @@ class Trainer:
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
-        self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.workers = workers
         self._splits = [RescaledSplit(split, recipe.rescale) for split in (data.train, data.val)]
         self.statistics: Statistics | None = None
@@ -152,6 +151,14 @@ class Trainer:
         recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}
         return json.dumps({"seed": self.seed, **recipe}, sort_keys=True)
 
+    def _wrote(self, identity: str) -> bool:
+        """Whether a checkpoint of this identity is of this run, perhaps from when recipes had fewer keys."""
+        try:
+            recipe = {"epochs": self.recipe.epochs, **json.loads(identity)}
+            return recipe.pop("seed") == self.seed and Recipe.from_json(recipe) == self.recipe
+        except (KeyError, TypeError, ValueError):
+            return False
+
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what `state` gave.
 
@@ -162,11 +169,12 @@ class Trainer:
         def part(prefix: str) -> dict[str, np.ndarray]:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
-        if state.get("run") != self._identity():
+        if not self._wrote(str(state.get("run"))):
             raise RunError("it was written by a run of another recipe or seed")
         progress = part("progress/")
         types = {name: type(value) for name, value in vars(Progress()).items()}
-        if progress.keys() != types.keys() or any(value.ndim for value in progress.values()):
+        uncounted = types.keys() - progress.keys() <= {"rejected"}  # in checkpoints of earlier versions
+        if not uncounted or progress.keys() - types.keys() or any(value.ndim for value in progress.values()):
             raise RunError("what it says of the run's progress is incomplete")
         shape = self.data.channels, self.recipe.rescale, self.recipe.rescale
         statistics = Statistics.from_arrays(part("statistics/"), shape)
@@ -182,12 +190,12 @@ class Trainer:
     # training
 
     def rate(self) -> float:
-        """The learning rate of this epoch."""
-        return self.recipe.lr * self._rate_factor()
+        """The learning rate of this epoch, of the weights of all layers that have none of their own."""
+        return self.recipe.rate(self.progress.epoch, self.progress.drops)
 
-    def _rate_factor(self) -> float:
-        drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
-        return float(10.0**-drops)
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of the run."""
+        return self.folder._repr_html_()
 
     def run(
         self,
@@ -238,13 +246,14 @@ class Trainer:
 
     def _not_finite(self, what: str) -> RunError:
         kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
-        return RunError(f"{what}; the rate {self.rate():g} may be too high for this network; {kept}")
+        return RunError(
+            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes --set lr=...); {kept}"
+        )
 
     def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
         p, line = self.progress, self.journal.line
-        for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
-            group["lr"] = first * self._rate_factor()
+        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
         self.journal.rate(self.rate())
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
         line.start(f"epoch {p.epoch}/{epochs}", len(self.train_loader), p.step_in_epoch, epochs - p.epoch)

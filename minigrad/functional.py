@@ -26,6 +26,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "tanh",
+    "within_map_response_norm",
 ]
 
 Size = int | tuple[int, int]
@@ -161,10 +162,22 @@ def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float =
         x: shape (N, C, H, W).
         size: number of channels in a window.
     """
-    _check_image("local_response_norm", _floating("local_response_norm", x))
-    size = check_count("local_response_norm", "size", size, 1)
-    options = {"size": size, "alpha": float(alpha), "beta": float(beta), "k": float(k)}
+    options = _normalisation("local_response_norm", x, size, alpha, beta, k)
     return apply(normalisation.LocalResponseNorm, x, **options)
+
+
+def within_map_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x / (k + alpha / size^2 * sum of squares over the `size` x `size` pixels around, in the same map)^beta.
+
+    cuda-convnet, the program behind the paper, calls it "response normalization (same map)", Caffe "within channel". As
+    in both, alpha is divided by the number of pixels in a window, and what lies outside the image counts as zeros.
+
+    Args:
+        x: shape (N, C, H, W).
+        size: height and width of a window.
+    """
+    options = _normalisation("within_map_response_norm", x, size, alpha, beta, k)
+    return apply(normalisation.WithinMapResponseNorm, x, **options)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, scale_at: str = "train") -> Tensor:
@@ -265,6 +278,12 @@ def _check_window(name: str, x: Tensor, kernel_size: tuple[int, ...], sides: tup
             f"{name}: a window of {kernel_size[0]} x {kernel_size[1]} does not fit an image of {height} x {width}, "
             "padding included"
         )
+
+
+def _normalisation(name: str, x: Tensor, size: Any, alpha: float, beta: float, k: float) -> dict[str, Any]:
+    """Checked arguments that both kinds of normalisation share."""
+    _check_image(name, _floating(name, x))
+    return {"size": check_count(name, "size", size, 1), "alpha": float(alpha), "beta": float(beta), "k": float(k)}
 
 
 def _pooling(name: str, x: Tensor, kernel_size: Any, stride: Any, padding: Any) -> dict[str, Any]:

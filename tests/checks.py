@@ -203,6 +203,15 @@ def check_local_response_norm(x: np.ndarray, size: int, alpha: float, beta: floa
     )
 
 
+def check_within_map_response_norm(x: np.ndarray, size: int, alpha: float, beta: float, k: float, device: str) -> None:
+    check_operation(
+        lambda t: F.within_map_response_norm(t, size, alpha, beta, k),
+        lambda a: reference.within_map_response_norm(a, size, alpha, beta, k),
+        [x],
+        device,
+    )
+
+
 def check_cross_entropy(logits: np.ndarray, targets: np.ndarray, reduction: str, device: str) -> None:
     labels = mg.tensor(targets, device=device)
     check_operation(

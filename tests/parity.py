@@ -201,6 +201,12 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
                                     for size in (1, 4, 5) for beta in (0.75, 0.6)],
     "local_response_norm_grad": lambda: [(order(signed(3, 9, 2, 2)), signed(3, 9, 2, 2, seed=1), size, 1.0, beta, 2.0)
                                          for order in (np.array, Last) for size in (1, 4, 5) for beta in (0.75, 0.6)],
+    "within_map_response_norm": lambda: [(signed(0, 3, 4, 5), 5, 9.0, 0.75, 2.0)] +
+                                        [(order(signed(n, 3, 4, 7)), size, 9.0, beta, 2.0) for order in (np.array, Last)
+                                         for n in (1, 3) for size in (1, 4, 5) for beta in (0.75, 0.6)],
+    "within_map_response_norm_grad": lambda: [(order(signed(n, 3, 4, 7)), signed(n, 3, 4, 7, seed=1), size, 9.0, beta,
+                                               2.0) for order in (np.array, Last) for n in (1, 3) for size in (1, 4, 5)
+                                              for beta in (0.75, 0.6)],
     "cross_entropy": lambda: [(signed(0, 5), LABELS[:0])] +
                              [(order(signed(36, 5)), LABELS) for order in (np.array, Last)],
     "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Last)],

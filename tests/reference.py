@@ -137,6 +137,25 @@ def local_response_norm(
     return y
 
 
+def within_map_response_norm(
+    x: np.ndarray, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> np.ndarray:
+    """y[:, :, i, j] = x[:, :, i, j] / (k + alpha / size^2 * sum of x[:, :, u, v]^2)^beta.
+
+    The sum is over rows u = i - size // 2 ... i + (size - 1) // 2 and columns v, around j alike, inside the image.
+    """
+    y = np.zeros(x.shape)
+    height, width = x.shape[2:]
+    for i, j in np.ndindex(height, width):
+        total = np.zeros_like(y[:, :, 0, 0])
+        for u in range(i - size // 2, i + (size - 1) // 2 + 1):
+            for v in range(j - size // 2, j + (size - 1) // 2 + 1):
+                if 0 <= u < height and 0 <= v < width:
+                    total = total + x[:, :, u, v].astype(np.float64) ** 2
+        y[:, :, i, j] = x[:, :, i, j] / (k + alpha / size**2 * total) ** beta
+    return y
+
+
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     """y[n, o] = bias[o] + sum over i of x[n, i] * weight[o, i]."""
     y = np.zeros((x.shape[0], weight.shape[0]))

@@ -77,6 +77,8 @@ KERNELS: dict[str, str] = {
     "avg_pool2d_grad": "(dy, shape, kernel_size, stride, padding, count_include_pad) -> dy spread over its windows",
     "local_response_norm": "(x, size, alpha, beta, k) -> x / (k + alpha / size * windowed sum of squares)^beta",
     "local_response_norm_grad": "(dy, x, size, alpha, beta, k) -> gradient of x",
+    "within_map_response_norm": "(x, size, alpha, beta, k) -> the same over size x size pixels, alpha / size^2",
+    "within_map_response_norm_grad": "(dy, x, size, alpha, beta, k) -> gradient of x",
     # training
     "cross_entropy": "(logits, targets) -> (losses, softmax of the logits); ValueError for a target out of range",
     "cross_entropy_grad": "(dy, probabilities, targets) -> gradient of the logits, dy a loss's",

@@ -1,11 +1,11 @@
-"""Local response normalisation (section 3.3)."""
+"""Local response normalisation, across maps (section 3.3) and within each."""
 
 from __future__ import annotations
 
 from minigrad.device import DeviceArray
 from minigrad.function import Function
 
-__all__ = ["LocalResponseNorm"]
+__all__ = ["LocalResponseNorm", "WithinMapResponseNorm"]
 
 
 class LocalResponseNorm(Function):
@@ -21,3 +21,18 @@ class LocalResponseNorm(Function):
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.local_response_norm_grad(dy, self.x, *self.constants)
+
+
+class WithinMapResponseNorm(Function):
+    """y_p = x_p / s_p^beta with s_p = k + alpha / size^2 * (sum of x_q^2 over the pixels q around p, in the same map).
+
+    The window is `size` x `size`; what of it lies outside the image counts as zeros. The paper does not mention it, but
+    its authors' program had it in layer 2.
+    """
+
+    def forward(self, x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
+        self.x, self.constants = x, (size, alpha, beta, k)
+        return x.device.backend.within_map_response_norm(x, *self.constants)
+
+    def backward(self, dy: DeviceArray) -> DeviceArray:
+        return dy.device.backend.within_map_response_norm_grad(dy, self.x, *self.constants)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from training_runs import cifar, log, run
 
-from alexnet import commands, evaluate, figures, model, predict, prepare, train
+from alexnet import commands, evaluate, figures, model, predict, prepare, recipes, train
 from alexnet.runs import RunFolder
 from alexnet.terminal import ProgressLine, duration
 
@@ -229,6 +229,7 @@ def test_curves_mark_where_the_rate_changes() -> None:
         (predict, "run --near x", "did you mean --nearest?"),
         (prepare, "a b --verfy", "did you mean --verify?"),
         (model, "--column 1", "did you mean --columns?"),
+        (recipes, "paper --sets lr=1", "did you mean --set?"),
     ],
 )
 def test_a_wrong_flag_suggests_the_near_one(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +18,7 @@ from PIL import Image
 from training_runs import assert_same_run, cifar, log, run, state_of
 
 from alexnet import train
-from alexnet.runs import free_folder, latest_folder
+from alexnet.runs import RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
 
 SIZE = 64  # side of the pictures of a small AlexNet
@@ -49,6 +51,22 @@ def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.Ca
     assert settings["recipe"]["epochs"] == 2 and settings["recipe"]["batch_size"] == 5
     out = capsys.readouterr().out
     assert "top-1" in out and "best (epoch" in out and str(folder) in out
+
+
+def test_jupyter_shows_a_run(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 7, "--out", "run") == 0
+    folder = RunFolder(Path("run"))
+    html = folder._repr_html_()
+    assert "run: recipe cifar10-80sec" in html and "7 of 7 epochs" in html
+    best = min(folder.epochs(), key=lambda line: line["val_top1"])
+    assert html.count(">best<") == 1 and f"{best['val_top1']:.2f} %" in html
+    assert 6 <= html.count("<tr>") <= 7  # the names, the last five, and the best if it is none of them
+    picture = re.search(r'src="data:image/png;base64,([^"]+)"', html)
+    assert picture and base64.b64decode(picture[1]) == Path("run/curves.png").read_bytes()
+
+
+def test_jupyter_shows_a_folder_without_a_run() -> None:
+    assert "nothing: no run yet" in RunFolder(Path("nothing"))._repr_html_()
 
 
 def test_resume_gives_the_same_bits(pictures: Path) -> None:

@@ -43,6 +43,7 @@ BATCH_LAST: dict[str, Operation] = {
     "max_pool2d": lambda x: F.max_pool2d(x, 3, 2),
     "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2),
     "local_response_norm": lambda x: F.local_response_norm(x, 3, 1.0),
+    "within_map_response_norm": lambda x: F.within_map_response_norm(x, 3, 9.0),
     "linear": lambda x: F.linear(x.flatten(1), weight(5, 144), weight(5)),
 }
 OTHERS: dict[str, Operation] = {

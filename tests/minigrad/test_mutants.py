@@ -19,6 +19,7 @@ from checks import (
     check_operation,
     check_sgd,
     check_sum,
+    check_within_map_response_norm,
 )
 from strategies import ConvCase, PoolCase, apart, moderate
 
@@ -126,6 +127,23 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
             lambda kernel, x, *rest: changed(kernel(changed(x, lambda a: a[:, ::-1]), *rest), lambda a: a[:, ::-1]),
         ),
         lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 4, 1.0, 0.75, 2.0, "cpu:0"),
+    ),
+    "normalisation within a map misses a row and a column of its window": (
+        replaced(
+            "within_map_response_norm",
+            lambda kernel, x, n, a, b, k: kernel(x, n - 1, a * (n - 1) ** 2 / n**2, b, k),
+        ),
+        lambda: check_within_map_response_norm(moderate((2, 1, 4, 3), 0), 3, 9.0, 0.75, 2.0, "cpu:0"),
+    ),
+    "the gradient of normalisation within a map leans to the wrong side": (
+        replaced(
+            "within_map_response_norm_grad",
+            lambda kernel, dy, x, *rest: changed(
+                kernel(changed(dy, lambda a: a[..., ::-1]), changed(x, lambda a: a[..., ::-1]), *rest),
+                lambda a: a[..., ::-1],
+            ),
+        ),
+        lambda: check_within_map_response_norm(moderate((2, 1, 4, 3), 0), 2, 9.0, 0.75, 2.0, "cpu:0"),
     ),
     "pooling pays the wrong winner": (
         replaced("max_pool2d_grad", lambda kernel, dy, w, *rest: kernel(dy, changed(w, lambda a: a * 0), *rest)),

@@ -1,10 +1,16 @@
-"""Local response normalisation, with alpha near 1: at the paper's 1e-4 a channel missing from a window goes unseen."""
+"""Local response normalisation, with alpha near 1 for each term: at 1e-4 one missing from a window goes unseen."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from checks import assert_close, check_local_response_norm, check_operation, complains
+from checks import (
+    assert_close,
+    check_local_response_norm,
+    check_operation,
+    check_within_map_response_norm,
+    complains,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Shape, arrays, batch_shapes, batches, moderate, seeds
@@ -84,3 +90,60 @@ def test_normalised_values_go_on_through_the_next_operation(device: str, x: np.n
         return (a / (2 + a**2) ** 0.75) ** 2
 
     check_operation(lambda t: F.local_response_norm(t, 1, 1.0, 0.75, 2.0) ** 2, squares, [x], device)
+
+
+# within a map
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> np.ndarray:
+    """Few channels and many pixels, with sides longer and shorter than a window."""
+    shape = (draw(batches), draw(st.integers(1, 2)), draw(st.integers(1, 7)), draw(st.integers(1, 7)))
+    return moderate(shape, draw(seeds))
+
+
+@given(
+    x=maps(),
+    size=st.integers(1, 6),
+    strength=st.sampled_from([0.5, 1.0, 3.0]),
+    beta=st.sampled_from([0.75, 0.5, 0.6, 2.0]),
+    k=st.sampled_from([1.0, 2.0, 0.75]),
+)
+def test_within_map_response_norm(
+    device: str, x: np.ndarray, size: int, strength: float, beta: float, k: float
+) -> None:
+    check_within_map_response_norm(x, size, strength * size**2, beta, k, device)
+
+
+@pytest.mark.parametrize(("size", "alpha"), [(5, 0.001), (3, 5e-5)])
+def test_constants_of_cuda_convnet(size: int, alpha: float, device: str) -> None:
+    """Layer 2 of the authors' program, and its nets for CIFAR-10; alpha is divided by the window's pixels."""
+    check_within_map_response_norm(moderate((17, 2, 6, 6), 0) * 200, size, alpha, 0.75, 1.0, device)
+
+
+def test_within_a_map_is_average_pooling_of_squares(device: str) -> None:
+    x = mg.tensor(moderate((5, 3, 6, 4), 0) * 10, device=device)
+    composed = x * (1.0 + 0.5 * F.avg_pool2d(x * x, 5, 1, 2)) ** -0.75
+    assert_close(F.within_map_response_norm(x, 5, 0.5), composed.numpy())
+
+
+def test_within_a_map_nan_reaches_its_window_and_no_further(device: str) -> None:
+    array = moderate((3, 2, 5, 6), 0).astype(np.float32)
+    array[1, 1, 2, 0] = np.nan
+    y = F.within_map_response_norm(mg.tensor(array, device=device), 3, 9.0).numpy()
+    reached = np.zeros(array.shape, bool)
+    reached[1, 1, 1:4, :2] = True
+    np.testing.assert_array_equal(np.isnan(y), reached)
+
+
+def test_large_activations_stay_finite_within_a_map(device: str) -> None:
+    x = mg.tensor(moderate((17, 2, 4, 4), 0).astype(np.float32) * 1e5, device=device, requires_grad=True)
+    y = F.within_map_response_norm(x, 5, 25.0)
+    y.sum().backward()
+    assert np.isfinite(y.numpy()).all() and np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("size", [0, 2.5])
+def test_impossible_window_within_a_map_complains(size: object) -> None:
+    with complains("within_map_response_norm", "size"):
+        F.within_map_response_norm(mg.zeros(1, 3, 2, 2), size)

@@ -1,4 +1,9 @@
-"""Convolution: by Winograd's transforms (winograd.py) where they fit, by im2col (im2col.py) everywhere else."""
+"""Convolution in three ways, of which the fastest that fits is taken.
+
+In float32 that is Winograd's transforms (winograd.py) where there are channels and images enough, and else the product
+straight from the image (direct.py). im2col.py takes everything: few filters, float64, processors without fused
+multiply-add; and it is what the tests hold the others to.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu import im2col, space_to_depth, winograd
+from minigrad.backends.cpu import direct, im2col, space_to_depth, winograd
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import allocate, new, stored
 from minigrad.backends.cpu.threads import parallel, spans
@@ -15,6 +20,7 @@ from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 PARTS = 16
+FEW = 8  # images
 RUN = 1024  # numbers that float32 adds up well
 
 
@@ -24,6 +30,7 @@ class Unstrided:
     Attributes:
         image: the shape C x H x W x N of its input.
         filters: the shape K x C/groups x KH x KW of its filters.
+        taps: height and width of the filters.
         top, left: its padding.
         out_size: height and width of its result.
     """
@@ -38,10 +45,13 @@ class Unstrided:
             self.image, self.top, self.left = space_to_depth.image_shape(self.image, window), 0, 0
             channels = weight_shape[1] * window.stride_h * window.stride_w
             self.filters = weight_shape[0], channels, *space_to_depth.block_taps(window)
+        self.taps: Pair = self.filters[2], self.filters[3]
 
-    def is_fast(self, out_size: Pair, dtype: Any, groups: int) -> bool:
-        """Whether winograd.py takes it. float64 it never gets: that is asked for where the last digits matter."""
-        return dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups)
+    def way(self, out_size: Pair, count: int, dtype: Any, groups: int) -> Any:
+        """The module for results of so many filters. float64 is asked for where the last digits matter: im2col."""
+        if dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups):
+            return winograd
+        return direct if dtype == np.float32 and direct.fits(count // groups) else im2col
 
     def image_of(self, x: DeviceArray) -> np.ndarray:
         """x in the shape `image`. Blocks are kept with x: its other filters, and the backward pass, want them again."""
@@ -49,10 +59,24 @@ class Unstrided:
             return stored(x, True)
         blocks: np.ndarray | None = x.forms.get(self.window)
         if blocks is None:
-            blocks = allocate(self.image, x.dtype, x.device)
-            space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
-            x.forms[self.window] = blocks
+            channels, height, width, batch = self.image
+            padded = direct.with_margin((channels, height, width * batch), self.taps[1], batch, x.device)
+            x.forms[self.window] = blocks = padded.reshape(self.image)
+            if x.batch_last or batch < FEW:
+                space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+            else:  # the same, without the images batch-last in between
+                space_to_depth.images_to_blocks(x.data, blocks, self.window)
         return blocks
+
+    def padded_of(self, x: DeviceArray) -> np.ndarray:
+        """x as direct.py takes it: the blocks, which are made with their padding, or a padded image, kept likewise."""
+        if self.in_blocks:
+            return self.image_of(x).reshape(*self.image[:2], -1)
+        padded: np.ndarray | None = x.forms.get(self.window)
+        if padded is None:
+            padded = direct.pad(stored(x, True), self.out_size, self.taps, self.top, self.left, x.device)
+            x.forms[self.window] = padded
+        return padded
 
     def filters_of(self, weight: DeviceArray) -> np.ndarray:
         """The weight in the shape `filters`."""
@@ -70,10 +94,14 @@ def conv2d(
     relu: bool,
 ) -> DeviceArray:
     plain = Unstrided(x.shape, weight.shape, stride, padding)
-    if not plain.is_fast(plain.out_size, x.dtype, groups):
+    way = plain.way(plain.out_size, weight.shape[0], x.dtype, groups)
+    if way is im2col:
         return im2col.conv2d(x, weight, bias, stride, padding, groups, relu)
     y = new((x.shape[0], weight.shape[0], *plain.out_size), x.dtype, x.device, batch_last=True)
     offset = np.zeros(weight.shape[0], x.dtype) if bias is None else bias.data
+    if way is direct:
+        direct.convolve(plain.padded_of(x), plain.filters_of(weight), offset, y.data, groups, relu=relu)
+        return y
     room = allocate(winograd.filters_shape(plain.filters, groups), x.dtype, x.device)
     winograd.convolve(
         plain.image_of(x), plain.filters_of(weight), offset, y.data, plain.top, plain.left, groups, room, relu=relu
@@ -117,15 +145,19 @@ def conv2d_grad_input(
 ) -> DeviceArray:
     plain = Unstrided(shape, weight.shape, stride, padding)
     channels, height, width, _ = plain.image
-    if not plain.is_fast((height, width), dy.dtype, groups):
+    way = plain.way((height, width), channels, dy.dtype, groups)
+    if way is im2col:
         return im2col.conv2d_grad_input(dy, weight, shape, stride, padding, groups)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
     image = allocate(plain.image, dy.dtype, dy.device) if plain.in_blocks else dx.data
-    taps_h, taps_w = plain.filters[2:]
-    room = allocate(winograd.filters_shape(plain.filters, groups, turned=True), dy.dtype, dy.device)
-    sides = taps_h - 1 - plain.top, taps_w - 1 - plain.left
-    offset = np.zeros(channels, dy.dtype)
-    winograd.convolve(stored(dy, True), plain.filters_of(weight), offset, image, *sides, groups, room, turned=True)
+    sides = plain.taps[0] - 1 - plain.top, plain.taps[1] - 1 - plain.left
+    offset, filters = np.zeros(channels, dy.dtype), plain.filters_of(weight)
+    if way is direct:
+        padded = direct.pad(stored(dy, True), (height, width), plain.taps, *sides, dy.device)
+        direct.convolve(padded, filters, offset, image, groups, turned=True)
+    else:
+        room = allocate(winograd.filters_shape(plain.filters, groups, turned=True), dy.dtype, dy.device)
+        winograd.convolve(stored(dy, True), filters, offset, image, *sides, groups, room, turned=True)
     if plain.in_blocks:
         space_to_depth.blocks_to_image(image, dx.data, plain.window)
     return dx
@@ -135,12 +167,16 @@ def conv2d_grad_weight(
     dy: DeviceArray, x: DeviceArray, shape: Shape, stride: Pair, padding: Sides, groups: int
 ) -> DeviceArray:
     plain = Unstrided(x.shape, shape, stride, padding)
-    if not plain.is_fast(plain.out_size, x.dtype, groups):
+    way = plain.way(plain.out_size, shape[0], x.dtype, groups)
+    if way is im2col:
         return im2col.conv2d_grad_weight(dy, x, shape, stride, padding, groups)
     dw = new(shape, x.dtype, x.device)
     filters = np.empty(plain.filters, x.dtype) if plain.in_blocks else dw.data
-    sums = allocate(winograd.sums_shape(plain.filters, plain.out_size, x.shape[0], groups), x.dtype, x.device)
-    winograd.grad_weight(stored(dy, True), plain.image_of(x), filters, plain.top, plain.left, groups, sums)
+    if way is direct:
+        direct.grad_weight(stored(dy, True), plain.padded_of(x), filters, groups)
+    else:
+        sums = allocate(winograd.sums_shape(plain.filters, plain.out_size, x.shape[0], groups), x.dtype, x.device)
+        winograd.grad_weight(stored(dy, True), plain.image_of(x), filters, plain.top, plain.left, groups, sums)
     if plain.in_blocks:
         space_to_depth.blocks_to_filters(filters, dw.data, plain.window)
     return dw

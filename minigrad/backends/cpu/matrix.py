@@ -57,8 +57,17 @@ def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool)
 
 @kernel
 def _dot_rows(weight, x, y, first, last):
-    """y[o, n] = sum over d of weight[o, d] x[n, d], for rows first to last - 1 of the weight, each read once."""
-    for o in range(first, last):
+    """y[o, n] = sum over d of weight[o, d] x[n, d], for rows first to last - 1 of the weight, each read once.
+
+    Four rows at a time: more of the memory's answers are then under way at once.
+    """
+    whole = first + (last - first) // 4 * 4
+    for o in range(first, whole, 4):
+        for n in range(x.shape[0]):
+            y[o, n], y[o + 1, n], y[o + 2, n], y[o + 3, n] = _four_dots(
+                weight[o], weight[o + 1], weight[o + 2], weight[o + 3], x[n]
+            )
+    for o in range(whole, last):
         for n in range(x.shape[0]):
             y[o, n] = _dot(weight[o], x[n])
 
@@ -69,6 +78,18 @@ def _dot(a, b):
     for d in range(a.size):
         total += a[d] * b[d]
     return total
+
+
+@kernel
+def _four_dots(a, b, c, d, x):
+    """The products of four vectors and x."""
+    of_a = of_b = of_c = of_d = x.dtype.type(0)
+    for m in range(x.size):
+        of_a += a[m] * x[m]
+        of_b += b[m] * x[m]
+        of_c += c[m] * x[m]
+        of_d += d[m] * x[m]
+    return of_a, of_b, of_c, of_d
 
 
 def _columns(x: DeviceArray) -> np.ndarray:

@@ -18,7 +18,7 @@ LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores 
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 WASTE = 1.5  # times as large a buffer is taken rather than a new one
-SLACK = 1.4  # times what was ever in use at a time may be held
+SLACK = 1.6  # times what was ever in use at a time may be held
 POOLED_FROM = 1 << 14  # bytes; below this the allocator of NumPy is as fast as a pool
 
 
@@ -35,13 +35,15 @@ def devices() -> tuple[DeviceInfo, ...]:
 class Pool:
     """Keeps the buffers of arrays that died for the next arrays of about the same size.
 
-    Fresh pages from the system cost more than filling them (a page fault every 4 KiB), and a training step asks for the
-    same sizes again and again. When nothing fits and the pool holds much more than was ever in use at a time, what is
-    idle goes back to the system.
+    Fresh pages from the system cost more than filling them, and a training step asks for the same sizes again and
+    again. When nothing fits and the pool holds much more than was ever in use at a time, those that have been idle
+    longest go back to the system.
     """
 
     def __init__(self) -> None:
-        self.idle: defaultdict[int, list[np.ndarray]] = defaultdict(list)
+        self.idle: defaultdict[int, dict[int, np.ndarray]] = defaultdict(dict)  # by capacity and then by ticket
+        self.waiting: dict[int, int] = {}  # capacities by ticket: of all that is idle, the longest first
+        self.ticket = 0
         self.idle_bytes = 0
         self.used_bytes = 0
         self.most_used_bytes = 0
@@ -53,21 +55,28 @@ class Pool:
         while not self.idle[capacity] and capacity < WASTE * least:  # the next larger shelf
             capacity = self._capacity(capacity + 1)
         if self.idle[capacity]:
-            buffer = self.idle[capacity].pop()
-            self.idle_bytes -= capacity
+            buffer = self._remove(capacity, next(reversed(self.idle[capacity])))
         else:
             capacity = least
-            if self.idle_bytes + self.used_bytes + capacity > SLACK * self.most_used_bytes:
-                self.idle.clear()
-                self.idle_bytes = 0
+            self.most_used_bytes = max(self.most_used_bytes, self.used_bytes + capacity)
+            while self.waiting and self.idle_bytes + self.used_bytes + capacity > SLACK * self.most_used_bytes:
+                ticket, longest = next(iter(self.waiting.items()))
+                self._remove(longest, ticket)
             buffer = np.empty(capacity + ALIGNMENT, np.uint8)
         self.used_bytes += capacity
         self.most_used_bytes = max(self.most_used_bytes, self.used_bytes)
         return _Block(self, buffer, capacity)
 
+    def _remove(self, capacity: int, ticket: int) -> np.ndarray:
+        del self.waiting[ticket]
+        self.idle_bytes -= capacity
+        return self.idle[capacity].pop(ticket)
+
     def give_back(self, buffer: np.ndarray, capacity: int) -> None:
         """Take a buffer back that no array uses any more."""
-        self.idle[capacity].append(buffer)
+        self.ticket += 1
+        self.idle[capacity][self.ticket] = buffer
+        self.waiting[self.ticket] = capacity
         self.idle_bytes += capacity
         self.used_bytes -= capacity
 
@@ -150,12 +159,12 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     result.data = allocate(storage, x.dtype, x.device)
     source, target = rows(x), rows(result)
     parts = spans(source.shape[0], 16 if x.size > 1 << 16 else 1)
-    parallel(lambda part: _transpose(source, target, *parts[part]), len(parts))
+    parallel(lambda part: transpose(source, target, *parts[part]), len(parts))
     return result
 
 
 @kernel
-def _transpose(source, target, start, stop):
+def transpose(source, target, start, stop):
     """target[j, i] = source[i, j] for rows start to stop, in blocks of 32 x 32 that stay in the first-level cache."""
     columns = source.shape[1]
     for i0 in range(start, stop, 32):

@@ -1,19 +1,21 @@
-"""Local response normalisation across channels, at each pixel of each image by itself."""
+"""Local response normalisation: across channels, at each pixel by itself, and within each channel."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.window import add_to
+from minigrad.backends.cpu.vectors import bits_of, float_of
+from minigrad.backends.cpu.window import add_to, flat_rows
 from minigrad.device import DeviceArray
 
 PARTS = 64
 LEAST_PIXELS = 256  # of a part
+CHANNEL_PARTS = 32  # of normalisation within maps, where a thread owns whole channels
 LANES = 1024  # pixels worked on together: few enough for the caches, many enough that starting a loop costs little
 
 # The bits of a float32, read as an integer, are nearly its logarithm, so (5/4 of the bits of 1) - bits / 4 is nearly
@@ -23,20 +25,17 @@ LEAST_QUICK = 1e-30  # the guess holds for normal numbers
 
 
 @kernel
-def _inverse_fourth_root(scale, root):
-    """root = scale^-1/4 in float32: a guess from the bits, and three of Newton's steps, from 3e-2 to rounding.
+def _inverse_fourth_root(scale):
+    """scale^-1/4 of a float32: a guess from the bits, and three of Newton's steps, from 3e-2 to rounding.
 
     No square root and no division, which take ten times as long as a multiplication.
     """
-    bits, guess = scale.view(np.int32), root.view(np.int32)
-    for m in range(scale.size):
-        guess[m] = FIRST_GUESS - (bits[m] >> 2)
-    for m in range(scale.size):
-        quarter, value = np.float32(0.25) * scale[m], root[m]
-        for _ in range(3):
-            square = value * value
-            value *= np.float32(1.25) - quarter * square * square
-        root[m] = value
+    root = float_of(np.int32(FIRST_GUESS - (bits_of(scale) >> np.int32(2))))
+    quarter = np.float32(0.25) * scale
+    for _ in range(3):
+        square = root * root
+        root *= np.float32(1.25) - quarter * square * square
+    return root
 
 
 @kernel
@@ -69,10 +68,11 @@ def _multiply(values, factors, product):
 
 
 @kernel
-def _multiply_cube(values, roots, product):
-    """product = values * roots^3"""
+def _quick_multiply(values, scale, product):
+    """product = values * scale^-3/4"""
     for m in range(product.size):
-        product[m] = values[m] * (roots[m] * roots[m] * roots[m])
+        root = _inverse_fourth_root(scale[m])
+        product[m] = values[m] * (root * root * root)
 
 
 @kernel
@@ -92,8 +92,7 @@ def _local_response_norm(x, y, before, after, alpha, beta, k, quick, first, last
         for c in range(x.shape[0]):
             _scale(x, c, at, before, after, alpha, k, scale)
             if quick:
-                _inverse_fourth_root(scale, power)
-                _multiply_cube(x[c, at : at + lanes], power, y[c, at : at + lanes])
+                _quick_multiply(x[c, at : at + lanes], scale, y[c, at : at + lanes])
             else:
                 _scale_power(scale, beta, power)
                 _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
@@ -108,12 +107,14 @@ def _terms(dy, x, direct, shared, scale, power):
 
 
 @kernel
-def _quick_terms(dy, x, direct, shared, root):
-    """The same for beta = 3/4 from root = s^-1/4, without a division."""
+def _quick_terms(dy, x, direct, shared, scale):
+    """The same for beta = 3/4, without a division."""
     for m in range(dy.size):
-        square = root[m] * root[m]
-        direct[m] = dy[m] * square * root[m]
-        shared[m] = direct[m] * x[m] * square * square
+        root = _inverse_fourth_root(scale[m])
+        square = root * root
+        value = dy[m] * square * root
+        direct[m] = value
+        shared[m] = value * x[m] * square * square
 
 
 @kernel
@@ -139,8 +140,7 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
             _scale(x, c, at, before, after, alpha, k, scale)
             arrays = dy[c, at : at + lanes], x[c, at : at + lanes], dx[c, at : at + lanes], shared[c]
             if quick:
-                _inverse_fourth_root(scale, power)
-                _quick_terms(*arrays, power)
+                _quick_terms(*arrays, scale)
             else:
                 _scale_power(scale, beta, power)
                 _terms(*arrays, scale, power)
@@ -152,11 +152,179 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
             _subtract_product(x[c, at : at + lanes], scale, twice, dx[c, at : at + lanes])
 
 
-def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> tuple[Any, ...]:
-    """Reach of the window below and above, constants in the array's precision, and whether the quick root serves."""
+# The paper's window of five maps, in float32 and with beta = 3/4. What five maps give to a sum lies in the five rows of
+# a ring, map c in row c % 5; maps outside the image give 0. So each square is taken once, and a sum never leaves the
+# registers between its terms.
+
+
+@kernel
+def _squares_into(ring, x, c, at, lanes, alpha):
+    """The row of map c in the ring: alpha * x^2."""
+    row = ring[c % 5]
+    row[:] = 0
+    if c < x.shape[0]:
+        _add_square(x[c, at : at + lanes], alpha, row[:lanes])
+
+
+@kernel
+def _five_multiply(ring, x, y, k):
+    """y = x * scale^-3/4, with scale = k + the sum of the ring."""
+    for m in range(y.size):
+        root = _inverse_fourth_root(k + ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
+        y[m] = x[m] * (root * root * root)
+
+
+@kernel
+def _five_terms(ring, dy, x, direct, shared, k):
+    """The two terms of the gradient, see `_terms`."""
+    for m in range(dy.size):
+        root = _inverse_fourth_root(k + ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
+        square = root * root
+        value = dy[m] * square * root
+        direct[m] = value
+        shared[m] = value * x[m] * square * square
+
+
+@kernel
+def _five_subtract(ring, x, twice, total):
+    """total -= twice * x * the sum of the ring"""
+    for m in range(total.size):
+        total[m] -= twice * x[m] * (ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
+
+
+@kernel
+def _five_maps_norm(x, y, alpha, k, first, last):
+    """What `_local_response_norm` does."""
+    ring = np.empty((5, LANES), np.float32)
+    for at in range(first, last, LANES):
+        lanes = min(LANES, last - at)
+        ring[:] = 0
+        for c in range(2):
+            _squares_into(ring, x, c, at, lanes, alpha)
+        for c in range(x.shape[0]):
+            _squares_into(ring, x, c + 2, at, lanes, alpha)
+            _five_multiply(ring, x[c, at : at + lanes], y[c, at : at + lanes], k)
+
+
+@kernel
+def _five_maps_norm_grad(dy, x, dx, alpha, k, first, last):
+    """What `_local_response_norm_grad` does; the shared terms have a ring of their own."""
+    ring, shared = np.empty((5, LANES), np.float32), np.empty((5, LANES), np.float32)
+    twice = np.float32(1.5) * alpha
+    for at in range(first, last, LANES):
+        lanes = min(LANES, last - at)
+        ring[:] = 0
+        shared[:] = 0
+        for c in range(2):
+            _squares_into(ring, x, c, at, lanes, alpha)
+        for c in range(x.shape[0] + 2):
+            _squares_into(ring, x, c + 2, at, lanes, alpha)
+            if c < x.shape[0]:
+                own = slice(at, at + lanes)
+                _five_terms(ring, dy[c, own], x[c, own], dx[c, own], shared[c % 5], k)
+            else:
+                shared[c % 5] = 0
+            if c >= 2:
+                _five_subtract(shared, x[c - 2, at : at + lanes], twice, dx[c - 2, at : at + lanes])
+
+
+@kernel
+def _sum_along(row, batch, before, after, sums):
+    """sums = for each pixel of a row, `row` added up from `before` pixels left of it to `after` right of it."""
+    sums[:] = 0
+    for step in range(-before, after + 1):
+        shift = abs(step) * batch
+        if shift < row.size:
+            if step < 0:
+                add_to(row[: row.size - shift], sums[shift:])
+            else:
+                add_to(row[shift:], sums[: row.size - shift])
+
+
+@kernel
+def _sum_down(rows, i, before, after, total):
+    """total += rows i - before to i + after"""
+    for near in range(max(0, i - before), min(rows.shape[0], i + after + 1)):
+        add_to(rows[near], total)
+
+
+@kernel
+def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
+    """sums = alpha times the sums of squares along each row of an image; `squares` is for one row."""
+    for i in range(image.shape[0]):
+        squares[:] = 0
+        _add_square(image[i], alpha, squares)
+        _sum_along(squares, batch, before, after, sums[i])
+
+
+@kernel
+def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, first, last):
+    """x and y are C x H x (W N). for each channel: add up squares along rows, then
+    for each row: scale = k + those sums of the rows around; y = x * scale^-beta
+    """
+    line = x.shape[2]
+    sums, scale, power = np.empty(x.shape[1:], x.dtype), np.empty(line, x.dtype), np.empty(line, x.dtype)
+    for c in range(first, last):
+        _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
+        for i in range(x.shape[1]):
+            scale[:] = k
+            _sum_down(sums, i, before, after, scale)
+            if quick:
+                _quick_multiply(x[c, i], scale, y[c, i])
+            else:
+                _scale_power(scale, beta, power)
+                _multiply(x[c, i], power, y[c, i])
+
+
+@kernel
+def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta, k, quick, first, last):
+    """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p.
+
+    for each channel: make both terms of every row, add up the second along rows, then over the rows around
+    """
+    twice, line = 2 * alpha * beta, x.shape[2]
+    sums, shared = np.empty(x.shape[1:], x.dtype), np.empty(x.shape[1:], x.dtype)
+    scale, power = np.empty(line, x.dtype), np.empty(line, x.dtype)
+    for c in range(first, last):
+        _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
+        for i in range(x.shape[1]):
+            scale[:] = k
+            _sum_down(sums, i, before, after, scale)
+            if quick:
+                _quick_terms(dy[c, i], x[c, i], dx[c, i], shared[i], scale)
+            else:
+                _scale_power(scale, beta, power)
+                _terms(dy[c, i], x[c, i], dx[c, i], shared[i], scale, power)
+        # a pixel lies in the windows of the pixels from `after` before it to `before` after it
+        for i in range(x.shape[1]):
+            _sum_along(shared[i], batch, after, before, sums[i])
+        for i in range(x.shape[1]):
+            scale[:] = 0
+            _sum_down(sums, i, after, before, scale)
+            _subtract_product(x[c, i], scale, twice, dx[c, i])
+
+
+class Numbers(NamedTuple):
+    """What a normalisation is given, as its loops take it.
+
+    Attributes:
+        before, after: reach of the window on either side.
+        alpha, beta, k: in the array's precision, alpha for each term.
+        quick: whether the quick root serves.
+    """
+
+    before: int
+    after: int
+    alpha: Any
+    beta: Any
+    k: Any
+    quick: bool
+
+
+def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> Numbers:
     number = x.dtype.type
     quick = x.dtype == np.float32 and beta == 0.75 and k > LEAST_QUICK and alpha >= 0
-    return size // 2, (size - 1) // 2, number(alpha / size), number(beta), number(k), quick
+    return Numbers(size // 2, (size - 1) // 2, number(alpha), number(beta), number(k), quick)
 
 
 def _parts(pixels: int) -> list[tuple[int, int]]:
@@ -166,9 +334,12 @@ def _parts(pixels: int) -> list[tuple[int, int]]:
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, batch_last=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
-    numbers = _numbers(x, size, alpha, beta, k)
+    numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
-    parallel(lambda part: _local_response_norm(image, out, *numbers, *parts[part]), len(parts))
+    if size == 5 and numbers.quick:
+        parallel(lambda part: _five_maps_norm(image, out, numbers.alpha, numbers.k, *parts[part]), len(parts))
+    else:
+        parallel(lambda part: _local_response_norm(image, out, *numbers, *parts[part]), len(parts))
     return y
 
 
@@ -177,7 +348,31 @@ def local_response_norm_grad(
 ) -> DeviceArray:
     dx = new(x.shape, x.dtype, x.device, batch_last=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
-    numbers = _numbers(x, size, alpha, beta, k)
+    numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
-    parallel(lambda part: _local_response_norm_grad(gradient, image, out, *numbers, *parts[part]), len(parts))
+    arrays = gradient, image, out
+    if size == 5 and numbers.quick:
+        parallel(lambda part: _five_maps_norm_grad(*arrays, numbers.alpha, numbers.k, *parts[part]), len(parts))
+    else:
+        parallel(lambda part: _local_response_norm_grad(*arrays, *numbers, *parts[part]), len(parts))
+    return dx
+
+
+def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data)
+    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    parts = spans(x.shape[1], CHANNEL_PARTS)
+    parallel(lambda part: _within_map_response_norm(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
+    return y
+
+
+def within_map_response_norm_grad(
+    dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
+) -> DeviceArray:
+    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(stored(x, True)), flat_rows(dx.data)
+    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    parts = spans(x.shape[1], CHANNEL_PARTS)
+    parallel(lambda part: _within_map_response_norm_grad(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
     return dx

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
+from minigrad.backends.cpu.pages import reserve
+
 
 def _thread_count() -> int:
     """MINIGRAD_THREADS, or the number of cores that this process may use."""
@@ -39,6 +41,7 @@ quiet = np.errstate(all="ignore")
 
 _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
 _scratch = threading.local()
+MOST_SHAPES = 256  # that are kept for a name
 
 
 def _start_again() -> None:
@@ -66,8 +69,8 @@ def parallel(task: Callable[[int], Any], count: int) -> None:
     helpers = [_executor.submit(work) for _ in range(min(THREADS, count) - 1)]
     try:
         work()
-    finally:
-        errors = [helper.exception() for helper in helpers]
+    finally:  # who has not begun need not: there is nothing left to do
+        errors = [None if helper.cancel() else helper.exception() for helper in helpers]
     for error in errors:
         if error is not None:
             raise error
@@ -82,9 +85,17 @@ def spans(length: int, parts: int) -> list[tuple[int, int]]:
 
 def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
-    size = prod(shape) * np.dtype(dtype).itemsize
-    buffer = getattr(_scratch, name, None)
-    if buffer is None or buffer.size < size:
-        buffer = np.empty(size, np.uint8)
-        setattr(_scratch, name, buffer)
-    return buffer[:size].view(dtype).reshape(shape)
+    arrays: dict[Any, np.ndarray] | None = getattr(_scratch, name, None)
+    if arrays is None:
+        arrays = {"memory": np.empty(0, np.uint8)}
+        setattr(_scratch, name, arrays)
+    array = arrays.get((shape, dtype))
+    if array is None:
+        size = prod(shape) * np.dtype(dtype).itemsize
+        memory = arrays["memory"]
+        if memory.size < size or len(arrays) > MOST_SHAPES:
+            memory = reserve(max(size, memory.size))
+            arrays.clear()
+            arrays["memory"] = memory
+        array = arrays[shape, dtype] = memory[:size].view(dtype).reshape(shape)
+    return array

@@ -23,7 +23,21 @@ from numba.extending import intrinsic
 from minigrad.backends.cpu.compile import kernel
 from minigrad.backends.cpu.cook_toom import Matrix, transpose
 
-__all__ = ["FUSED", "LANES", "ROWS", "address", "panel_vectors", "product", "transform_function", "transpose_block"]
+__all__ = [
+    "FUSED",
+    "LANES",
+    "PANEL",
+    "ROWS",
+    "address",
+    "bits_of",
+    "float_of",
+    "panel_vectors",
+    "product",
+    "scattered_depth_product",
+    "scattered_rows_product",
+    "transform_function",
+    "transpose_block",
+]
 
 
 def _shape_for(features: dict[str, bool]) -> tuple[int, int, int]:
@@ -56,6 +70,18 @@ def address(typingctx, array):
         return builder.ptrtoint(data, _INT64)
 
     return types.int64(array), generate
+
+
+@intrinsic
+def bits_of(typingctx, value):
+    """The bits of a float32, as an int32."""
+    return types.int32(types.float32), lambda context, builder, signature, args: builder.bitcast(args[0], _INT32)
+
+
+@intrinsic
+def float_of(typingctx, bits):
+    """The float32 of some bits, an int32."""
+    return types.float32(types.int32), lambda context, builder, signature, args: builder.bitcast(args[0], _FLOAT)
 
 
 # the words of LLVM's language that are used below
@@ -103,13 +129,6 @@ def _masked_store(builder: Any, value: Any, where: Any, mask: Any) -> None:
     builder.call(store, [value, _pointer(builder, where), ir.Constant(_INT32, 4), mask])
 
 
-def _prefetch(builder: Any, where: Any) -> None:
-    byte = ir.IntType(8).as_pointer()
-    prefetch = _declared(builder, "llvm.prefetch.p0", ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-    for_reading, keep, data = (ir.Constant(_INT32, value) for value in (0, 3, 1))
-    builder.call(prefetch, [builder.inttoptr(where, byte), for_reading, keep, data])
-
-
 def _spread(builder: Any, scalar: Any, vector: Any = _VECTOR) -> Any:
     """A vector of equal numbers."""
     undefined = ir.Constant(vector, ir.Undefined)
@@ -126,57 +145,93 @@ def _first_lanes(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", number, _spread(builder, builder.trunc(count, _INT32), _INDICES))
 
 
+def _either(builder: Any, condition: Any, first: Callable[[], list[Any]], second: Callable[[], list[Any]]) -> list[Any]:
+    """The vectors that the one or the other branch makes."""
+    with builder.if_else(condition) as (then, otherwise):
+        with then:
+            values, block = first(), builder.block
+        with otherwise:
+            others, other_block = second(), builder.block
+    results = [builder.phi(_VECTOR) for _ in values]
+    for phi, value, other in zip(results, values, others, strict=True):
+        phi.add_incoming(value, block)
+        phi.add_incoming(other, other_block)
+    return results
+
+
 # the product
 
 
-def _product_block(rows: int, vectors: int) -> Any:
-    """Make f(a, a_step, b, b_step, c, c_step, depth, accumulate): a block of c = a b, or c += a b.
+def _block(
+    builder: Any,
+    shape: tuple[int, int],
+    factor_at: Callable[[int, Any], Any],
+    row_at: Callable[[Any], Any],
+    c: tuple[Any, Any],
+    depth: Any,
+    accumulate: Any,
+) -> None:
+    """c = a b, or c += a b, for a block of `shape`, rows and vectors, whose sums stay in registers over the depth.
 
-    Addresses and steps between rows are in bytes; a is rows x depth, b is depth x (vectors * LANES). The sums of the
-    whole block live in registers while the loop runs over the depth.
+    Args:
+        factor_at: the address of a[row, k]; `row` is a number in Python.
+        row_at: the address of row k of b.
+        c: address, and step from row to row, in bytes.
+    """
+    rows, vectors = shape
+    cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
+    c_rows = [builder.add(c[0], builder.mul(c[1], _int(row))) for row in range(rows)]
+    places = {cell: builder.add(c_rows[cell[0]], _int(_BYTES * cell[1])) for cell in cells}
+    before = _either(
+        builder,
+        builder.trunc(accumulate, ir.IntType(1)),
+        lambda: [_load(builder, place) for place in places.values()],
+        lambda: [_everywhere(0) for _ in cells],
+    )
+    entry = builder.block
+    loop, done = builder.append_basic_block("depth"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    k = builder.phi(_INT64)
+    sums = {cell: builder.phi(_VECTOR) for cell in cells}
+    row_k = row_at(k)
+    columns = [_load(builder, builder.add(row_k, _int(_BYTES * vector))) for vector in range(vectors)]
+    new = {}
+    for row in range(rows):
+        factor = _spread(builder, builder.load(_pointer(builder, factor_at(row, k), _FLOAT), align=4))
+        for vector in range(vectors):
+            cell = row, vector
+            new[cell] = _multiply_add(builder, factor, columns[vector], sums[cell])
+    following = builder.add(k, _int(1))
+    values = [(sums[cell], first, new[cell]) for cell, first in zip(cells, before, strict=True)]
+    for phi, first, later in [(k, _int(0), following), *values]:
+        phi.add_incoming(first, entry)
+        phi.add_incoming(later, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+    builder.position_at_end(done)
+    for cell in cells:
+        _store(builder, new[cell], places[cell])
+
+
+def _product_block(vectors: int) -> Any:
+    """Make f(a, a_step, b, b_step, c, c_step, depth, accumulate): ROWS rows of c = a b, or c += a b.
+
+    Addresses and steps between rows are in bytes; a is ROWS x depth, b is depth x (vectors * LANES).
     """
 
     @intrinsic
     def block(typingctx, a, a_step, b, b_step, c, c_step, depth, accumulate):
         def generate(context, builder, signature, args):
             a, a_step, b, b_step, c, c_step, depth, accumulate = args
-            cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
-            a_rows = [builder.add(a, builder.mul(a_step, _int(row))) for row in range(rows)]
-            c_rows = [builder.add(c, builder.mul(c_step, _int(row))) for row in range(rows)]
-            places = {cell: builder.add(c_rows[cell[0]], _int(_BYTES * cell[1])) for cell in cells}
-            before = {}
-            with builder.if_else(builder.trunc(accumulate, ir.IntType(1))) as (then, otherwise):
-                with then:
-                    loaded = {cell: _load(builder, places[cell]) for cell in cells}
-                    block_then = builder.block
-                with otherwise:
-                    block_otherwise = builder.block
-            for cell in cells:
-                before[cell] = builder.phi(_VECTOR)
-                before[cell].add_incoming(loaded[cell], block_then)
-                before[cell].add_incoming(_everywhere(0), block_otherwise)
-            entry = builder.block
-            loop, done = builder.append_basic_block("depth"), builder.append_basic_block("done")
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k, b_row = builder.phi(_INT64), builder.phi(_INT64)
-            sums = {cell: builder.phi(_VECTOR) for cell in cells}
-            columns = [_load(builder, builder.add(b_row, _int(_BYTES * vector))) for vector in range(vectors)]
-            new = {}
-            for row in range(rows):
-                where = builder.add(a_rows[row], builder.mul(k, _int(4)))
-                factor = _spread(builder, builder.load(_pointer(builder, where, _FLOAT), align=4))
-                for vector in range(vectors):
-                    cell = row, vector
-                    new[cell] = _multiply_add(builder, factor, columns[vector], sums[cell])
-            following = [(k, _int(0), builder.add(k, _int(1))), (b_row, b, builder.add(b_row, b_step))]
-            for phi, first, later in [*following, *((sums[cell], before[cell], new[cell]) for cell in cells)]:
-                phi.add_incoming(first, entry)
-                phi.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", following[0][2], depth), loop, done)
-            builder.position_at_end(done)
-            for cell in cells:
-                _store(builder, new[cell], places[cell])
+            a_rows = [builder.add(a, builder.mul(a_step, _int(row))) for row in range(ROWS)]
+
+            def factor_at(row: int, k: Any) -> Any:
+                return builder.add(a_rows[row], builder.mul(k, _int(4)))
+
+            def row_at(k: Any) -> Any:
+                return builder.add(b, builder.mul(k, b_step))
+
+            _block(builder, (ROWS, vectors), factor_at, row_at, (c, c_step), depth, accumulate)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 8), generate
@@ -184,8 +239,59 @@ def _product_block(rows: int, vectors: int) -> Any:
     return block
 
 
-_block = _product_block(ROWS, VECTORS)
-_wide_block = _product_block(ROWS, WIDE)
+def _listed(builder: Any, offsets: Any, k: Any) -> Any:
+    """The k-th of some int64 numbers, of which `offsets` is the address."""
+    return builder.load(_pointer(builder, builder.add(offsets, builder.mul(k, _int(8))), _INT64), align=8)
+
+
+@intrinsic
+def _scattered_depth_block(typingctx, a, a_step, a_offsets, b, b_offsets, c, c_step, depth):
+    """ROWS rows of c = a b, where column k of a and row k of b lie the k-th of some offsets behind the first."""
+
+    def generate(context, builder, signature, args):
+        a, a_step, a_offsets, b, b_offsets, c, c_step, depth = args
+        a_rows = [builder.add(a, builder.mul(a_step, _int(row))) for row in range(ROWS)]
+        column: dict[Any, Any] = {}
+
+        def factor_at(row: int, k: Any) -> Any:
+            if k not in column:
+                column[k] = _listed(builder, a_offsets, k)
+            return builder.add(a_rows[row], column[k])
+
+        def row_at(k: Any) -> Any:
+            return builder.add(b, _listed(builder, b_offsets, k))
+
+        _block(builder, (ROWS, VECTORS), factor_at, row_at, (c, c_step), depth, _int(0))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 8), generate
+
+
+def _scattered_rows_block(vectors: int) -> Any:
+    """Make f(a, a_offsets, b, b_step, c, c_step, depth): c += a b, where row r of a lies offsets[r] behind a."""
+
+    @intrinsic
+    def block(typingctx, a, a_offsets, b, b_step, c, c_step, depth):
+        def generate(context, builder, signature, args):
+            a, a_offsets, b, b_step, c, c_step, depth = args
+            a_rows = [builder.add(a, _listed(builder, a_offsets, _int(row))) for row in range(ROWS)]
+
+            def factor_at(row: int, k: Any) -> Any:
+                return builder.add(a_rows[row], builder.mul(k, _int(4)))
+
+            def row_at(k: Any) -> Any:
+                return builder.add(b, builder.mul(k, b_step))
+
+            _block(builder, (ROWS, vectors), factor_at, row_at, (c, c_step), depth, _int(1))
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 7), generate
+
+    return block
+
+
+_plain_block, _wide_block = _product_block(VECTORS), _product_block(WIDE)
+_listed_block, _wide_listed_block = _scattered_rows_block(VECTORS), _scattered_rows_block(WIDE)
 
 
 @kernel
@@ -204,7 +310,42 @@ def product(a, b, c, shape, vectors, accumulate):
             if vectors == WIDE:
                 _wide_block(a + row * a_step, a_step, b, step, place, c_step, depth, accumulate)
             else:
-                _block(a + row * a_step, a_step, b, step, place, c_step, depth, accumulate)
+                _plain_block(a + row * a_step, a_step, b, step, place, c_step, depth, accumulate)
+        b += depth * step
+
+
+@kernel
+def scattered_depth_product(a, b, c, shape):
+    """c = a b, of `shape` (rows, columns, depth); the sum runs over places that a and b list.
+
+    a is (address, step, offsets): a[r, k] lies r * step + offsets[k] bytes behind the address. b is (address, offsets):
+    row k lies offsets[k] behind the address, columns beyond the last are read up to a multiple of PANEL. c is (address,
+    step), with room for such columns. Both offsets are addresses of int64. The last ROWS rows may meet some of the rows
+    before: there are at least ROWS.
+    """
+    (a, a_step, a_offsets), (b, b_offsets), (c, c_step), (rows, columns, depth) = a, b, c, shape
+    for first in range(0, rows, ROWS):
+        row = min(first, rows - ROWS)
+        for column in range(0, columns, PANEL):
+            place = c + row * c_step + 4 * column
+            _scattered_depth_block(a + row * a_step, a_step, a_offsets, b + 4 * column, b_offsets, place, c_step, depth)
+
+
+@kernel
+def scattered_rows_product(a, b, c, shape, vectors):
+    """c += a b, of `shape` (rows, columns, depth); a is (address, offsets): row r lies offsets[r] bytes behind.
+
+    b and c are as for `product`.
+    """
+    (a, a_offsets), (c, c_step), (rows, columns, depth) = a, c, shape
+    step = 4 * LANES * vectors
+    for panel in range(columns // (LANES * vectors)):
+        for row in range(0, rows, ROWS):
+            place = c + row * c_step + panel * step
+            if vectors == WIDE:
+                _wide_listed_block(a, a_offsets + 8 * row, b, step, place, c_step, depth)
+            else:
+                _listed_block(a, a_offsets + 8 * row, b, step, place, c_step, depth)
         b += depth * step
 
 
@@ -276,20 +417,6 @@ def _opposite_pairs(lines: Matrix) -> dict[int, int]:
             if fits and equal and opposite and not {i, j} & {*pairs, *pairs.values()}:
                 pairs[i] = j
     return pairs
-
-
-def _either(builder: Any, condition: Any, plain: Callable[[], list[Any]], masked: Callable[[], list[Any]]) -> list[Any]:
-    """The vectors that the one or the other branch makes."""
-    with builder.if_else(condition) as (then, otherwise):
-        with then:
-            values, block = plain(), builder.block
-        with otherwise:
-            others, other_block = masked(), builder.block
-    results = [builder.phi(_VECTOR) for _ in values]
-    for phi, value, other in zip(results, values, others, strict=True):
-        phi.add_incoming(value, block)
-        phi.add_incoming(other, other_block)
-    return results
 
 
 class _Lines(NamedTuple):

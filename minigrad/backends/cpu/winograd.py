@@ -50,6 +50,8 @@ FILTERS = 8 * ROWS  # filters whose products are made and transformed back at a 
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty
 PARTS = 8
+MOST_TURNS = 16  # into which the jobs of a group are shared out: a turn costs Python's time
+LEAST_FILTERS = 1 << 12  # planes of filters whose transformation is worth a thread
 PARTIAL_BYTES = 40 << 20  # memory for the sums of the gradient of the filters, of which each part has its own
 
 _SIZES = [TileSize(taps, m, tuple(points)) for taps in SUBSETS for m, points in SUBSETS[taps].items()]
@@ -348,7 +350,7 @@ def convolve(
     channels, count = image.shape[0] // groups, out.shape[0] // groups
     numbers = tuple(_FILTER + 2 * _TAPS.index(taps) for taps in (taps_h, taps_w))
     share = weight.shape[0] // groups
-    blocks = spans(count, 8)
+    blocks = spans(count, min(PARTS, max(1, count * channels // LEAST_FILTERS)))
 
     def transform_filters(part: int) -> None:
         group, block = divmod(part, len(blocks))
@@ -359,14 +361,18 @@ def convolve(
     jobs = _jobs(*out.shape[1:3], taps_h, taps_w, out.shape[3])
     floor = np.float32(0 if relu else -np.inf)
 
+    turns = spans(len(jobs), MOST_TURNS)  # neighbours see the same pixels
+
     def run(part: int) -> None:
-        job, group = jobs[part // groups], part % groups
+        turn, group = divmod(part, groups)
         v = _matrix_stack("data", points[0] * points[1], channels * COLUMNS)
         m = _matrix_stack("products", points[0] * points[1], FILTERS * COLUMNS)
+        lines = _lines(points)[1]
         own, made = slice(group * channels, (group + 1) * channels), slice(group * count, (group + 1) * count)
-        _convolve(image[own], filters[group], bias[made], floor, out[made], job, top, left, v, m, _lines(points)[1])
+        for job in jobs[slice(*turns[turn])]:
+            _convolve(image[own], filters[group], bias[made], floor, out[made], job, top, left, v, m, lines)
 
-    parallel(run, len(jobs) * groups)
+    parallel(run, len(turns) * groups)
 
 
 def filters_shape(weight_shape: tuple[int, ...], groups: int, turned: bool = False) -> tuple[int, int, int]:

@@ -24,7 +24,12 @@ from minigrad.backends.cuda.elementwise import (
 )
 from minigrad.backends.cuda.matrix import linear, linear_grad_input, linear_grad_weight, matmul
 from minigrad.backends.cuda.memory import cast, copy_to, devices, from_host, full, reorder, to_host
-from minigrad.backends.cuda.normalisation import local_response_norm, local_response_norm_grad
+from minigrad.backends.cuda.normalisation import (
+    local_response_norm,
+    local_response_norm_grad,
+    within_map_response_norm,
+    within_map_response_norm_grad,
+)
 from minigrad.backends.cuda.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from minigrad.backends.cuda.reduction import (
     log_softmax,
@@ -96,4 +101,6 @@ __all__ = [
     "tanh_grad",
     "to_host",
     "transpose",
+    "within_map_response_norm",
+    "within_map_response_norm_grad",
 ]

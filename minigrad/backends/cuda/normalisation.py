@@ -1,4 +1,4 @@
-"""Local response normalisation across channels, at each pixel of each image by itself."""
+"""Local response normalisation: across channels, at each pixel by itself, and within each channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numba import cuda
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.kernel import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
-from minigrad.backends.cuda.window import row_grid
+from minigrad.backends.cuda.window import flat_rows, row_grid
 from minigrad.device import DeviceArray
 
 
@@ -70,6 +70,64 @@ def _subtract_shared(x, shared, dx, before, after, factor):
             dx[c, pixel] -= factor * x[c, pixel] * total
 
 
+@device_function
+def _window_scale(x, c, i, at, batch, before, after, alpha, k):
+    """s = k + alpha * sum of squares over the window around place `at` of row i; columns are `batch` places apart."""
+    width, j = x.shape[2] // batch, at // batch
+    total = x.dtype.type(0)
+    for row in range(max(0, i - before), min(x.shape[1], i + after + 1)):
+        for column in range(max(0, j - before), min(width, j + after + 1)):
+            value = x[c, row, at + (column - j) * batch]
+            total += value * value
+    return k + alpha * total
+
+
+@kernel("float[:,:,::1], float[:,:,::1], i8, i8, i8, float, float, float")
+def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k):
+    """x and y are C x H x (W N). One thread an element; the pixels around it come from the cache.
+
+    for each channel, row and place along (W N): y = x * s^-beta
+    """
+    for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
+        for i in range(cuda.blockIdx.y, x.shape[1], cuda.gridDim.y):
+            for at in range(cuda.grid(1), x.shape[2], cuda.blockDim.x * cuda.gridDim.x):
+                scale = _window_scale(x, c, i, at, batch, before, after, alpha, k)
+                y[c, i, at] = x[c, i, at] * _inverse_power(scale, beta)
+
+
+@kernel("float[:,:,::1], float[:,:,::1], float[:,:,::1], float[:,:,::1], i8, i8, i8, float, float, float")
+def _within_map_terms(dy, x, direct, shared, batch, before, after, alpha, beta, k):
+    """The two terms of the gradient.
+
+    for each channel, row and place: direct = dy s^-beta; shared = dy x s^-(beta + 1)
+    """
+    for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
+        for i in range(cuda.blockIdx.y, x.shape[1], cuda.gridDim.y):
+            for at in range(cuda.grid(1), x.shape[2], cuda.blockDim.x * cuda.gridDim.x):
+                scale = _window_scale(x, c, i, at, batch, before, after, alpha, k)
+                term = dy[c, i, at] * _inverse_power(scale, beta)
+                direct[c, i, at] = term
+                shared[c, i, at] = term * x[c, i, at] / scale
+
+
+@kernel("float[:,:,::1], float[:,:,::1], float[:,:,::1], i8, i8, i8, float")
+def _subtract_within_map(x, shared, dx, batch, before, after, factor):
+    """dx holds the direct term.
+
+    for each channel, row and place: dx -= factor * x * sum of `shared` over the pixels whose windows hold this one
+    """
+    width = x.shape[2] // batch
+    for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
+        for i in range(cuda.blockIdx.y, x.shape[1], cuda.gridDim.y):
+            for at in range(cuda.grid(1), x.shape[2], cuda.blockDim.x * cuda.gridDim.x):
+                j = at // batch
+                total = x.dtype.type(0)
+                for row in range(max(0, i - after), min(x.shape[1], i + before + 1)):
+                    for column in range(max(0, j - after), min(width, j + before + 1)):
+                        total += shared[c, row, at + (column - j) * batch]
+                dx[c, i, at] -= factor * x[c, i, at] * total
+
+
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, batch_last=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
@@ -89,4 +147,25 @@ def local_response_norm_grad(
     reach = size // 2, (size - 1) // 2
     launch(_terms, *grid, x.device, gradient, image, out, shared, *reach, alpha / size, beta, k)
     launch(_subtract_shared, *grid, x.device, image, shared, out, *reach, 2 * alpha / size * beta)
+    return dx
+
+
+def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    image, out = (flat_rows(array) for array in (stored(x, True), y.data))
+    numbers = x.shape[0], size // 2, (size - 1) // 2, alpha / size**2, beta, k
+    launch(_within_map_response_norm, *row_grid(*image.shape), x.device, image, out, *numbers)
+    return y
+
+
+def within_map_response_norm_grad(
+    dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
+) -> DeviceArray:
+    """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p."""
+    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    gradient, image, out = (flat_rows(array) for array in (stored(dy, True), stored(x, True), dx.data))
+    shared = driver.allocate(image.shape, x.dtype, x.device)
+    grid, reach = row_grid(*image.shape), (x.shape[0], size // 2, (size - 1) // 2)
+    launch(_within_map_terms, *grid, x.device, gradient, image, out, shared, *reach, alpha / size**2, beta, k)
+    launch(_subtract_within_map, *grid, x.device, image, shared, out, *reach, 2 * alpha / size**2 * beta)
     return dx

@@ -55,6 +55,9 @@ MUTANTS = {
     "normalisation's gradient misses a channel": Mutant(
         normalisation, "_subtract_shared", "c + before + 1", "c + before", "local_response_norm_grad"
     ),
+    "the gradient of normalisation within a map leans to the wrong side": Mutant(
+        normalisation, "_subtract_within_map", "j - after", "j - before", "within_map_response_norm_grad"
+    ),
     "short sum misses the last row": Mutant(
         reduction, "_short_sum", "range(length)", "range(length - 1)", "sum"
     ),
