@@ -5,13 +5,43 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 import minigrad as mg
 
-__all__ = ["add_changes", "add_devices", "change", "devices", "positive", "run_command", "seed"]
+__all__ = ["Parser", "add_changes", "add_devices", "change", "devices", "positive", "run_command", "seed"]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            choices = [str(choice) for choice in action.choices or ()]
+            error.message += suggestion([str(value)], choices)
+            raise
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parse the arguments, or end the process with status 2."""
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion(flags, self._option_string_actions)}")
+        return args
+
+
+def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
+    """The known words that are most like some others, as the end of a sentence; "" if none are."""
+    found = [match for word in words for match in get_close_matches(word, known, n=1)]
+    return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
 
 
 def positive(text: str) -> int:
@@ -36,7 +66,7 @@ def devices(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_devices(parser: argparse.ArgumentParser) -> None:
+def add_devices(parser: Parser) -> None:
     """The flag of commands that use a trained network."""
     parser.add_argument(
         "--devices",
@@ -58,7 +88,7 @@ def change(text: str) -> tuple[str, Any]:
     return key, value
 
 
-def add_changes(parser: argparse.ArgumentParser) -> None:
+def add_changes(parser: Parser) -> None:
     """The flag that changes a recipe."""
     parser.add_argument(
         "--set",
@@ -72,7 +102,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(
-    parser: argparse.ArgumentParser,
+    parser: Parser,
     run: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None,
     *,
@@ -88,7 +118,7 @@ def run_command(
         interrupted: what to say after Control-C.
         memory: advice when memory ran out.
     """
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     try:
         return run(args) or 0
     except KeyboardInterrupt:

@@ -5,12 +5,13 @@ Run `python -m alexnet.model` to print the table.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import minigrad as mg
+from alexnet.commands import Parser, run_command
 from minigrad import nn
 
 __all__ = ["AlexNet", "Column", "LayerRow", "initial_std", "layer_table"]
@@ -350,15 +351,19 @@ def format_table(rows: Sequence[LayerRow]) -> str:
     return "\n".join([text[0], rule, *text[1:-1], rule, text[-1]])
 
 
-def main() -> None:
-    """Print the table of Figure 2."""
-    parser = argparse.ArgumentParser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
-    parser.add_argument(
+def parser() -> Parser:
+    """The command line."""
+    result = Parser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
+    result.add_argument(
         "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.5 (default 2)"
     )
-    columns = parser.parse_args().columns
-    print(format_table(layer_table(AlexNet(columns=columns))))
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table of Figure 2."""
+    return run_command(parser(), lambda args: print(format_table(layer_table(AlexNet(columns=args.columns)))), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

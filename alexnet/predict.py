@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import add_devices, run_command
+from alexnet.commands import Parser, add_devices, run_command
 from alexnet.data import open_dataset, read_image, rescale
 from alexnet.nearest import Neighbour, open_index
 from alexnet.prediction import Predictor, load_predictor
@@ -30,13 +30,12 @@ NEIGHBOURS = 6  # Figure 4, right
 VIEWS = 10  # section 4.1
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.predict",
         description="Show the labels that a trained network gives to pictures, averaged over ten views.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("run", type=Path, metavar="RUN", help="folder of a run")

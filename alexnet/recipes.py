@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from alexnet.commands import add_changes, run_command
+from alexnet.commands import Parser, add_changes, run_command
 from alexnet.data import Augmentation
 from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.recipe_table import table
@@ -103,14 +103,13 @@ RECIPES = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
     names = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.recipes",
         description="List the recipes, or show one as a table: network, rates of each layer, schedule, augmentation.",
         epilog=f"recipes:\n{names}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("name", nargs="?", choices=RECIPES, metavar="NAME", help="of a recipe (default: list them all)")
     add_changes(result)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,13 +31,19 @@ class RunError(ValueError):
     """A run cannot be started or continued; one sentence says why and what to do."""
 
 
-def _lock(file: IO[bytes]) -> None:
+def _lock(file: IO[bytes], shared: bool = False) -> None:
     """Lock an open file, which the system undoes when the process ends, however it ends; OSError if another has it."""
     if os.name == "posix":
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     else:
         file.seek(2**30)  # a byte far behind the text, which others may read
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+
+
+def _owner(file: IO[bytes]) -> str:
+    """The number of the process that holds a lock."""
+    file.seek(0)
+    return file.read(20).decode(errors="replace").strip() or "unknown"
 
 
 def _last_number(name: str) -> int:
@@ -122,22 +128,47 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+b")
+            file = (self.path / "lock").open("a+b", buffering=0)
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
         with file:
             try:
                 _lock(file)
             except OSError:
-                file.seek(0)
-                owner = file.read(20).decode(errors="replace").strip()
                 raise RunError(
-                    f"process {owner or 'unknown'} is training into {self.path}; stop it, or choose another --out"
+                    f"process {_owner(file)} is training into {self.path}; stop it, or choose another --out"
                 ) from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n".encode())
-            file.flush()
+            with suppress(OSError):  # a full disk: the number is for others to read, the lock holds without
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n".encode())
             yield
+
+    def owner(self) -> str:
+        """The number of the process that trains into the folder, "" if there is none; nothing is written."""
+        try:
+            with (self.path / "lock").open("rb") as file:
+                try:
+                    _lock(file, shared=True)
+                except OSError:
+                    return _owner(file)
+        except OSError:
+            pass  # no run was ever here
+        return ""
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What is in the block writes into the folder of a run that has begun.
+
+        Raises:
+            RunError: it cannot; the sentence says what to do.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"cannot write into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
+                f"make room there, then go on with --resume --out {self.path}"
+            ) from error
 
     def create(self, settings: Mapping[str, Any]) -> None:
         """Write the recipe.json of a new run.
@@ -159,8 +190,12 @@ class RunFolder:
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write recipe.json, beside first."""
         beside = self.settings.with_name(self.settings.name + ".part")
-        beside.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.settings)
+        try:
+            beside.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            beside.replace(self.settings)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
     def read_settings(self) -> dict[str, Any]:
         """What `create` wrote.
@@ -179,11 +214,22 @@ class RunFolder:
             raise RunError(f"{self.settings} cannot be read ({error})") from error
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line to the log and see it onto the disk."""
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add a line to the log and see it onto the disk; where that fails, no part of it stays.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        text = json.dumps(line).encode() + b"\n"
+        with self.writing(), self.log.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                while text:  # a full disk takes a part first
+                    text = text[file.write(text) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(before)
+                raise
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines of the log, in order; without the last if it was cut short in the writing."""
@@ -202,17 +248,16 @@ class RunFolder:
         return [line for line in self.lines() if "event" not in line]
 
     def save(self, state: Mapping[str, np.ndarray], best: bool) -> None:
-        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is."""
-        state = {**state, "log_bytes": np.int64(self.log.stat().st_size)}
-        try:
+        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        with self.writing():
+            state = {**state, "log_bytes": np.int64(self.log.stat().st_size)}
             if best:  # first: what comes after the latest checkpoint is done again if this is cut short
                 checkpoint.save(self.best, state)
             checkpoint.save(self.latest, state, self.previous)
-        except OSError as error:
-            raise RunError(
-                f"cannot save into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with --resume --out {self.path}"
-            ) from error
 
     def load(self, best: bool) -> dict[str, np.ndarray]:
         """The arrays of best.npz or of the latest checkpoint.

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import add_changes, devices, positive, run_command, seed
+from alexnet.commands import Parser, add_changes, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
+from alexnet.status import describe
 from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
@@ -33,19 +35,21 @@ examples:
       as the authors' own program, but for two values; python -m alexnet.recipes original shows them all
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
+  python -m alexnet.train --status runs/shapes
+      how far a run is, also while it trains
 
 recipes:
 """
+REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
     recipes = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.train",
         description="Train a network of the AlexNet paper. Without flags: a small one, on drawn shapes.",
         epilog=EPILOG + recipes,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
@@ -69,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
+    add("--status", type=Path, metavar="RUN", help="tell how a run stands, and write nothing")
     return result
 
 
@@ -86,6 +91,7 @@ def minutes(text: str) -> float:
 class Stop:
     """Whether a signal has asked the run to stop; called, it says so.
 
+
     Attributes:
         signal: its number; 0 before.
     """
@@ -98,11 +104,14 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM for requests; a second SIGINT ends the process at once."""
+        """Take SIGINT, SIGTERM and SIGHUP for requests; a second SIGINT ends the process at once."""
         if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
             yield
             return
-        before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._request) for number in numbers}
         try:
             yield
         finally:
@@ -110,6 +119,9 @@ class Stop:
                 signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        if not self.signal:
+            with suppress(OSError):
+                os.write(2, REQUESTED)  # not print, in whose middle the signal may have come
         self.signal = number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the system's own way, which waits for nothing
 
@@ -186,6 +198,9 @@ def _closing_table(trainer: Trainer) -> str:
 
 def train(args: argparse.Namespace) -> int:
     """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
+    if args.status:
+        print(describe(RunFolder(args.status)))
+        return 0
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     stop = Stop()
     with ExitStack() as held:
@@ -195,15 +210,17 @@ def train(args: argparse.Namespace) -> int:
         if args.resume:
             _continue(trainer, settings)
         else:
+            trainer.measure()  # what is wrong with the pictures is found before there is a folder
             held.enter_context(folder.locked())
             folder.create(settings)
         with stop.listening():
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
+    say = trainer.journal.line.say
     if stop.signal:
         resume = f"python -m alexnet.train --resume --out {folder.path}"
-        print(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
+        say(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
         return 128 + stop.signal
-    print(_closing_table(trainer))
+    say(_closing_table(trainer))
     return 0
 
 
@@ -219,7 +236,8 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     ids = list(data.ids or data.classes)
     if settings.setdefault("ids", ids) != ids:
         raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
-    settings |= {"classes": list(data.classes), "channels": data.channels}
+    pictures = {"train": len(data.train), "val": len(data.val)}
+    settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
@@ -227,12 +245,18 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
     for sentence in trainer.folder.restore(trainer.load_state):
         print(sentence, file=sys.stderr)
-    trainer.folder.write_settings(settings)
+    if trainer.statistics is None:  # it was stopped before its first checkpoint
+        trainer.measure()
+    before = trainer.folder.read_settings().get("pictures", settings["pictures"])
+    with trainer.folder.writing():
+        trainer.folder.write_settings(settings)
     progress = trainer.progress
     if progress.epoch > trainer.recipe.epochs:
         print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
     else:
-        trainer.folder.append({"event": "resumed", "epoch": progress.epoch, "step": progress.step})
+        trainer.journal.event("resumed")
+        if before != settings["pictures"]:
+            trainer.journal.other_data(before, settings["pictures"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -137,8 +137,11 @@ def test_the_rate_falls_at_its_epochs_and_when_the_error_stands_still(
     recipe = replace(train.RECIPES["cifar10-80sec"], lr=1e-12, drop_epochs=(2,), patience=2, most_drops=1)
     monkeypatch.setitem(train.RECIPES, "cifar10-80sec", recipe)
     assert cifar(pictures, "--epochs", 6, "--out", "run") == 0
-    rates = [line["lr"] for line in log(Path("run"))]
+    lines = log(Path("run"))
+    rates = [line["lr"] for line in lines if "event" not in line]
     np.testing.assert_allclose(rates, [1e-12, 1e-13, 1e-13, 1e-14, 1e-14, 1e-14])
+    changes = [(line["epoch"], line["from"], line["to"]) for line in lines if line.get("event") == "rate"]
+    np.testing.assert_allclose(changes, [(2, 1e-12, 1e-13), (4, 1e-13, 1e-14)])
 
 
 def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
