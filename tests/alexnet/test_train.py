@@ -149,7 +149,7 @@ def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytes
     assert cifar(pictures, "--epochs", 2, *changes, "--out", "run") == 0
     recipe = json.loads(Path("run/recipe.json").read_text())["recipe"]
     assert (recipe["lr"], recipe["momentum"], recipe["drop_epochs"], recipe["batch_size"]) == (1e-5, 0.5, [2], 5)
-    np.testing.assert_allclose([line["lr"] for line in log(Path("run"))], [1e-5, 1e-6])
+    np.testing.assert_allclose([line["lr"] for line in log(Path("run")) if "lr" in line], [1e-5, 1e-6])
     assert run("--resume", "--out", "run", "--epochs", 3, *changes) == 0
     capsys.readouterr()
     assert run("--resume", "--out", "run", "--epochs", 4, "--set", "lr=2e-5") == 2
