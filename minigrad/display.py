@@ -33,7 +33,8 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], l
     lines = [line("th", head)] if head else []
     lines += [line("td", row) for row in rows]
     body = "".join(f"<tr>{each}</tr>" for each in lines)
-    return f"<table><caption>{html.escape(caption)}</caption>{body}</table>"
+    style = "white-space: nowrap; text-align: left"
+    return f'<table><caption style="{style}">{html.escape(caption)}</caption>{body}</table>'
 
 
 def array_table(array: np.ndarray, description: str) -> str:
