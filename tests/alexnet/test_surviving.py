@@ -22,6 +22,7 @@ from alexnet.data import RescaledSplit
 from alexnet.data.keyed import SHUFFLE, permutation
 from alexnet.journal import Journal
 from alexnet.prediction import errors
+from alexnet.runs import RunError, RunFolder
 from alexnet.training import Trainer
 from minigrad import checkpoint, nn
 
@@ -224,6 +225,19 @@ def test_a_disk_that_is_really_full(free: int, disk: Path, pictures: Path, capsy
     other.unlink()
     assert run("--resume", "--out", out) == 0
     assert_same_run(Path("whole"), out)
+
+
+def test_of_a_line_that_has_no_room_nothing_stays(disk: Path) -> None:
+    folder = RunFolder(disk)
+    folder.append({"event": "saved"})
+    before = folder.log.read_bytes()
+    other = fill(disk, 8192)
+    with pytest.raises(RunError, match="No space left on device"):
+        folder.append({"event": "failed", "reason": "x" * 50_000})
+    assert folder.log.read_bytes() == before
+    other.unlink()
+    folder.append({"event": "resumed"})
+    assert [line["event"] for line in folder.lines()] == ["saved", "resumed"]
 
 
 def test_a_disk_that_fills_up_while_the_figures_are_drawn(
