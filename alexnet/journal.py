@@ -74,12 +74,20 @@ class Journal:
         """
         self.folder.append({"event": event, "epoch": self.progress.epoch, "step": self.progress.step, **values})
 
-    def rate(self, rate: float) -> None:
-        """The rate of the epoch that begins: an event where it is not the last that the log tells of."""
-        told = (line.get("to", line.get("lr")) for line in reversed(self.folder.lines()))
-        before = next((each for each in told if each is not None), rate)
-        if before != rate:
-            self.event("rate", **{"from": before, "to": rate})
+    def rates(self, first: Mapping[str, float], now: Mapping[str, float]) -> None:
+        """The rates of the epoch that begins: an event for each that is not the last that the log tells of.
+
+        Args:
+            first: the rates of the first epoch by layer, see `Recipe.rates`.
+            now: those of this one.
+        """
+        told = dict(first)
+        for line in self.folder.lines():
+            if line.get("event") == "rate":
+                told[line.get("layer", "")] = line.get("to")
+        for layer, rate in now.items():
+            if told[layer] != rate:
+                self.event("rate", **({"layer": layer} if layer else {}), **{"from": told[layer], "to": rate})
 
     def saved(self) -> None:
         """A checkpoint within an epoch is about to be written."""

@@ -181,6 +181,11 @@ class Recipe:
         drops += sum(epoch >= each for each in self.layer_drop_epochs.get(layer, self.drop_epochs))
         return start * 10.0**-drops
 
+    def rates(self, epoch: int, drops: int = 0) -> dict[str, float]:
+        """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""
+        own = {**self.layer_lr, **self.layer_drop_epochs, **self.frozen_from}
+        return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
+
 
 def build_network(recipe: Recipe, num_classes: int, in_channels: int, devices: Sequence[str | mg.Device]) -> nn.Module:
     """The recipe's network with fresh weights, drawn from the generator that `mg.manual_seed` seeds.

@@ -91,8 +91,9 @@ def _happened(lines: Sequence[Line]) -> list[str]:
     for line in lines:
         event = line.get("event")
         if event == "rate":
+            whose = f"rate of {line['layer']}" if "layer" in line else "rate"
             found.append(
-                f"rate {line.get('from', math.nan):g} to {line.get('to', math.nan):g} in epoch {line['epoch']}"
+                f"{whose} {line.get('from', math.nan):g} to {line.get('to', math.nan):g} in epoch {line['epoch']}"
             )
         elif event == "resumed":
             found.append(f"resumed in epoch {line['epoch']}, after step {line['step']:,}")

@@ -254,7 +254,7 @@ class Trainer:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
         p, line = self.progress, self.journal.line
         set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
-        self.journal.rate(self.rate())
+        self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
         line.start(f"epoch {p.epoch}/{epochs}", len(self.train_loader), p.step_in_epoch, epochs - p.epoch)
         with closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:

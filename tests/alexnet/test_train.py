@@ -185,6 +185,8 @@ def test_a_layer_is_frozen_from_its_epoch_on_and_resume_keeps_it_so(pictures: Pa
     for name in ("conv1.weight", "conv1.bias", "conv2.weight", "fc10.bias"):
         same = np.array_equal(first[f"model/{name}"], second[f"model/{name}"])
         assert same == name.startswith("conv1"), name
+    frozen = [line for line in log(Path("parts")) if line.get("event") == "rate"]
+    assert [(line["layer"], line["epoch"], line["from"], line["to"]) for line in frozen] == [("conv1", 2, 0.01, 0.0)]
 
 
 def test_a_run_from_when_recipes_had_fewer_keys_goes_on(pictures: Path) -> None:
