@@ -84,7 +84,7 @@ class Journal:
         told = dict(first)
         for line in self.folder.lines():
             if line.get("event") == "rate":
-                told[line.get("layer", "")] = line.get("to")
+                told[line.get("layer", "")] = line.get("to", math.nan)
         for layer, rate in now.items():
             if told[layer] != rate:
                 self.event("rate", **({"layer": layer} if layer else {}), **{"from": told[layer], "to": rate})
