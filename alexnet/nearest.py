@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
 from alexnet.data.store import is_store
+from alexnet.locks import claimed
 from alexnet.prediction import BATCH, WORKERS, Predictor
 
 __all__ = ["Index", "Neighbour", "open_index"]
@@ -80,6 +81,7 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
     Raises:
         DataError: it is no store, or its pictures do not suit the network.
+        ClaimError: another process makes the index, or it cannot be written.
     """
     if not is_store(store):
         raise DataError(f"{store} is not a store; make one with python -m alexnet.prepare SOURCE STORE")
@@ -88,7 +90,8 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
     key = hashlib.sha256(f"{predictor.fingerprint()} {data.train.fingerprint}".encode()).hexdigest()
     path = store.with_name(f"{store.name}.nearest-{key[:16]}.npy")
     if not path.exists():
-        _make(path, predictor, RescaledSplit(data.train, predictor.rescale))
+        with claimed(path):
+            _make(path, predictor, RescaledSplit(data.train, predictor.rescale, keep=False))
     try:
         features: np.ndarray = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:

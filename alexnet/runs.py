@@ -8,16 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from alexnet.commands import command_line
+from alexnet.locks import LockedError, lock
 from minigrad import checkpoint
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 
@@ -27,15 +24,6 @@ EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_
 
 class RunError(ValueError):
     """A run cannot be started or continued; one sentence says why and what to do."""
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Lock an open file, which the system undoes when the process ends, however it ends; OSError if another has it."""
-    if os.name == "posix":
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    else:
-        file.seek(2**30)  # a byte far behind the text, which others may read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _last_number(name: str) -> int:
@@ -91,21 +79,12 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+b")
+            file = lock(self.path / "lock")
+        except LockedError as owner:
+            raise RunError(f"{owner} is training into {self.path}; stop it, or choose another --out") from None
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
         with file:
-            try:
-                _lock(file)
-            except OSError:
-                file.seek(0)
-                owner = file.read(20).decode(errors="replace").strip()
-                raise RunError(
-                    f"process {owner or 'unknown'} is training into {self.path}; stop it, or choose another --out"
-                ) from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n".encode())
-            file.flush()
             yield
 
     def create(self, settings: Mapping[str, Any]) -> None:
@@ -180,7 +159,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(
                 f"cannot save into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with --resume --out {self.path}"
+                f"make room there, then go on with {command_line('--resume', '--out', self.path)}"
             ) from error
 
     def load(self, best: bool) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import devices, positive, run_command, seed
+from alexnet.commands import command_line, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -155,7 +155,7 @@ def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
     path = trainer.folder.path
-    resume = f"python -m alexnet.train --resume --out {path}"
+    resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", path)
     if not epochs:
         return f"Stopped before the end of an epoch; go on with: {resume}"
     best = min(epochs, key=lambda line: float(line["val_top1"]))
@@ -193,7 +193,7 @@ def train(args: argparse.Namespace) -> int:
         with stop.listening():
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
-        resume = f"python -m alexnet.train --resume --out {folder.path}"
+        resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", folder.path)
         print(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
         return 128 + stop.signal
     print(_closing_table(trainer))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet.data.folders import VAL_SHARE
+from alexnet.data.folders import VAL_SHARE, identity
 from alexnet.data.images import read_image
 from alexnet.data.keyed import SPLIT, permutation
 from alexnet.data.splits import DataError, DataSet, Split
@@ -64,10 +64,9 @@ class CropSplit(Split):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the objects and of the photographs' sizes and times of change."""
-        digest = hashlib.sha256(repr([(each.file, each.box) for each in self.objects]).encode())
+        digest = hashlib.sha256(repr(self.objects).encode())
         for file in dict.fromkeys(each.file for each in self.objects):
-            status = (self.root / file).stat()
-            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            digest.update(identity(self.root, file))
         return digest.hexdigest()
 
 

@@ -129,9 +129,9 @@ class Sums:
         """Pictures to take in at once."""
         return max(1, _CHUNK // self.total.size)
 
-    def add(self, count: int, total: np.ndarray, products: np.ndarray) -> None:
+    def add(self, count: int | np.ndarray, total: np.ndarray, products: np.ndarray) -> None:
         """Take in the sums over other pictures."""
-        self.count += count
+        self.count += int(count)
         self.total += total
         self.products += products
 

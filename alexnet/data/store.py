@@ -152,6 +152,8 @@ def read_info(folder: Path) -> StoreInfo:
     path = folder / STORE_FILE
     if not path.exists() and (folder / RECORDS).is_dir():
         raise DataError(f"{folder} is a store that is not finished; python -m alexnet.prepare goes on with it")
+    if not path.exists():
+        raise DataError(f"there is no store {folder}; python -m alexnet.prepare SOURCE STORE makes one")
     try:
         return StoreInfo.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

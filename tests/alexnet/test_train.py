@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -102,6 +103,14 @@ def test_steps_prints_the_loss_of_each(pictures: Path, capsys: pytest.CaptureFix
     assert cifar(pictures, "--steps", 2, "--out", "run") == 0
     out = capsys.readouterr().out
     assert out.count("loss") == 2 and "--resume --out run" in out
+
+
+def test_printed_commands_can_be_pasted(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in (["--steps", 1], ["--epochs", 1]):
+        folder = f"my run; it's {more[0]}"
+        assert cifar(pictures, "--out", folder, *more) == 0
+        words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
+        assert words[:6] == ["python", "-m", "alexnet.train", "--resume", "--out", folder]
 
 
 def test_the_default_folder_is_the_next_free_one(pictures: Path) -> None:
