@@ -17,6 +17,7 @@ from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
 from alexnet.data.store import is_store
 from alexnet.locks import claimed
 from alexnet.prediction import BATCH, WORKERS, Predictor
+from minigrad import checkpoint
 
 __all__ = ["Index", "Neighbour", "open_index"]
 
@@ -93,7 +94,7 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
         with claimed(path):
             _make(path, predictor, RescaledSplit(data.train, predictor.rescale, keep=False))
     try:
-        features: np.ndarray = np.load(path, mmap_mode="r")
+        features = checkpoint.map_array(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}); remove it, and it is made again") from error
     if features.ndim != 2 or len(features) != len(data.train) or features.dtype != np.float32:

@@ -123,7 +123,7 @@ class RunFolder:
             return settings
         except FileNotFoundError:
             raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             raise RunError(f"{self.settings} cannot be read ({error})") from error
 
     def append(self, line: Mapping[str, Any]) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 import io
 import re
-import tarfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from alexnet.data.archives import ArchiveSplit, Members, list_members
 from alexnet.data.folders import FolderSplit, class_files, folder_split, image_files
 from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.unpacking import UNREADABLE, read_members
 
 __all__ = ["is_ilsvrc", "open_ilsvrc"]
 
@@ -92,17 +91,10 @@ def _devkit(folder: Path) -> dict[str, bytes]:
 
 
 def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    files = {}
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = member.name.rpartition("/")[2]
-                stream = tar.extractfile(member) if name in wanted else None
-                if stream is not None:
-                    files[name] = stream.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        return read_members(archive, wanted)
+    except UNREADABLE as error:
         raise DataError(f"{archive} cannot be read as a tar archive ({error}); get it again") from error
-    return files
 
 
 @dataclass
