@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def run_command(
         memory: advice when memory ran out.
     """
     args = parser.parse_args(argv)
+    warnings.filterwarnings("ignore", module="PIL")  # what is only odd about a picture; what cannot be read is an error
     try:
         return run(args) or 0
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
-from alexnet.data.store import is_store
 from alexnet.locks import claimed
 from alexnet.prediction import BATCH, WORKERS, Predictor
 from minigrad import checkpoint
@@ -81,11 +80,9 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
         data: the store, opened.
 
     Raises:
-        DataError: it is no store, or its pictures do not suit the network.
+        DataError: the index is damaged, or the pictures do not suit the network.
         ClaimError: another process makes the index, or it cannot be written.
     """
-    if not is_store(store):
-        raise DataError(f"{store} is not a store; make one with python -m alexnet.prepare SOURCE STORE")
     if predictor.channels != data.channels:
         raise DataError(f"the network takes pictures of {predictor.channels} channels, {store} has {data.channels}")
     key = hashlib.sha256(f"{predictor.fingerprint()} {data.train.fingerprint}".encode()).hexdigest()

@@ -12,7 +12,8 @@ from PIL import Image
 
 from alexnet import figures
 from alexnet.commands import add_devices, picture_file, run_command
-from alexnet.data import open_dataset, read_image, rescale
+from alexnet.data import read_image, rescale
+from alexnet.data.store import open_store
 from alexnet.nearest import Index, Neighbour, open_index
 from alexnet.prediction import BATCH, Predictor, load_predictor
 from alexnet.runs import RunError
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.filters}: the filters of the first layer")
     if not args.images:
         return
-    index = open_index(predictor, args.nearest, open_dataset(args.nearest)) if args.nearest else None
+    index = open_index(predictor, args.nearest, open_store(args.nearest)) if args.nearest else None
     rows: list[figures.Seen] = []
     for start in range(0, len(args.images), BATCH):
         rows += _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
@@ -77,7 +78,7 @@ def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], draw
     """Print what the network says of a batch of pictures; returns the rows of the figure, if one will be drawn."""
     shown, rescaled = [], []
     for path in paths:
-        image = read_image(path, predictor.rescale)
+        image = read_image(path, max(predictor.rescale, SHOWN))
         rescaled.append(rescale(_channels(image, predictor), predictor.rescale))
         shown.append(_reduced(image) if drawn else image[:0])
     images = np.stack(rescaled)

@@ -20,6 +20,7 @@ sources:
       ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
       ILSVRC2010_test_ground_truth.txt
   a folder of class folders, with or without train/ and val/
+  whatever else alexnet.train takes as --data, if its pictures are in colour
 
 examples:
   python -m alexnet.prepare /data/ILSVRC2012 imagenet.store
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("source", type=Path, metavar="SOURCE", nargs="?", help="see below")
+    add("source", metavar="SOURCE", nargs="?", help="see below")
     add("store", type=Path, metavar="STORE", help="the folder to make")
     add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
     add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")

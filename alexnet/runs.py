@@ -121,7 +121,7 @@ class RunFolder:
             if not isinstance(settings, dict):
                 raise ValueError("it holds no table")
             return settings
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
         except (ValueError, OSError, RecursionError) as error:
             raise RunError(f"{self.settings} cannot be read ({error})") from error

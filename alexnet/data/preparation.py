@@ -30,7 +30,17 @@ from alexnet.data.ahead import in_order
 from alexnet.data.rescaling import rescale
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Sums, save_statistics
-from alexnet.data.store import RECORDS, STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
+from alexnet.data.store import (
+    RECORDS,
+    STATISTICS_FILE,
+    STORE_FILE,
+    Part,
+    StoreInfo,
+    StoreSplit,
+    digest,
+    index_name,
+    shard_name,
+)
 from alexnet.locks import claimed
 from minigrad import checkpoint
 
@@ -131,6 +141,8 @@ def prepare_claimed(
 def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, progress: bool) -> Result:
     if data.channels != 3:
         raise DataError(f"a store holds RGB pictures; those of {data.name} have {data.channels} channel(s)")
+    if isinstance(data.train, StoreSplit):
+        raise DataError(f"the source {data.name} is a store already; train on it as it is")
     folder = store.with_name(store.name + ".part")
     _begin(folder, data, size, shard)
     parts, rejected, continued, ids = {}, [], 0, data.ids or data.classes

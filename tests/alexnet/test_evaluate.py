@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -212,12 +214,17 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
         (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
         (evaluate, ("empty",), "has no best.npz"),
         (evaluate, ("broken",), "best.npz"),
+        (evaluate, ("store/store.json",), "store.json holds no run: recipe.json is missing"),
         (predict, ("run0",), "there is no picture to look at"),
         (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),
         (predict, ("run0", "run0/recipe.json"), "recipe.json cannot be read as an image (of no known format)"),
         (predict, ("run0", *["a.png"] * 101, "--figure", "f.png"), "a figure shows at most 100 pictures, got 101"),
         (predict, ("run0", "nowhere.jpg"), "nowhere.jpg cannot be read (No such file"),
-        (predict, ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"), "pictures is not a store; make one with"),
+        (
+            predict,
+            ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"),
+            "there is no store pictures; python -m alexnet.prepare",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -342,3 +349,12 @@ def test_what_cannot_be_written_is_said_before_the_work(
     with pytest.raises(SystemExit):
         run(command, "run", *flag)
     assert words in capsys.readouterr().err
+
+
+def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:
+    """Pillow's own warning, which tells of a denial of service, is not shown besides."""
+    Image.new("1", (12000, 8000)).save(tmp_path / "large.png")
+    command = [sys.executable, "-m", "alexnet.predict", str(place / "run0"), str(tmp_path / "large.png")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    (error,) = result.stderr.splitlines()
+    assert result.returncode == 2 and "large.png cannot be read as an image (12000 x 8000 is above" in error

@@ -304,3 +304,13 @@ def test_printed_commands_can_be_pasted(photographs, tmp_path, capsys):
     assert command.main([str(photographs), str(store), "--workers", "1"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
     assert shlex.split(line.partition(": ")[2])[-2:] == ["--data", str(store)]
+
+
+def test_words_are_sources_and_stores_are_not(photographs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "open_dataset", lambda source, seed: open_dataset(source, seed, counts=(20, 10)))
+    store = tmp_path / "store"
+    assert command.main(["shapes", str(store), "--workers", "1"]) == 0
+    assert len(open_dataset(store).train) == 20
+    assert command.main([str(store), str(tmp_path / "again")]) == 2
+    assert "the source shapes is a store already; train on it as it is" in capsys.readouterr().err
+    assert not list(tmp_path.glob("again*"))
