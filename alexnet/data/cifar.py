@@ -16,6 +16,7 @@ from alexnet.data.unpickling import UnpicklingError, read_pickle
 __all__ = ["ARCHIVE_SUFFIXES", "is_cifar", "open_cifar"]
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
+LARGEST = 2**28  # bytes of a file
 PIXELS = 3 * 32 * 32  # the red, green and blue planes
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -122,7 +123,11 @@ def open_cifar(path: Path) -> DataSet:
 
 def _read_folder(folder: Path, wanted: set[str]) -> dict[str, bytes]:
     """The wanted files that are there, by name."""
-    return {name: (folder / name).read_bytes() for name in wanted if (folder / name).is_file()}
+    there = {name: folder / name for name in wanted if (folder / name).is_file()}
+    for path in there.values():
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} has {path.stat().st_size:,} bytes, more than any file of CIFAR; {_ADVICE}")
+    return {name: path.read_bytes() for name, path in there.items()}
 
 
 def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:

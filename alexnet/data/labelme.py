@@ -141,12 +141,14 @@ def _read(path: Path, annotations: Path, smallest: int) -> list[Object]:
 
 
 def _xml(path: Path) -> str:
-    """A file's text. As it is text already when it is parsed, no declaration can hide entities in another encoding."""
+    """A file's text, without entities. As it is text when it is parsed, no encoding that it declares can hide them."""
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"it is longer than {LARGEST:,} bytes")
     text = content.decode("utf-8-sig")
+    if "\0" in text:  # the parser would take that for UTF-16 all the same
+        raise ValueError("it is not in UTF-8")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("it declares entities, which annotations have no use for")
     return text
