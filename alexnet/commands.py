@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
+import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import minigrad as mg
 
-__all__ = ["Parser", "add_changes", "add_devices", "change", "devices", "positive", "run_command", "seed"]
+__all__ = [
+    "Parser",
+    "add_changes",
+    "add_devices",
+    "change",
+    "command_line",
+    "devices",
+    "picture_file",
+    "positive",
+    "run_command",
+    "seed",
+]
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,6 +60,12 @@ def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
 
 
+def command_line(*words: str | Path) -> str:
+    """A command to be pasted into a shell: names with spaces and the like are quoted."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
@@ -64,6 +86,16 @@ def devices(text: str) -> list[str]:
         return [str(mg.device(name.strip())) for name in text.split(",")]
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def picture_file(text: str) -> Path:
+    """Where a picture will be written: a .png in a folder that is there, so that no work is done in vain."""
+    path = Path(text)
+    if path.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"pictures are written as PNG; name a file that ends in .png, not {text!r}")
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written; name a file in a folder that is there and yours")
+    return path
 
 
 def add_devices(parser: Parser) -> None:
@@ -119,6 +151,7 @@ def run_command(
         memory: advice when memory ran out.
     """
     args = parser.parse(argv)
+    warnings.filterwarnings("ignore", module="PIL")  # what is only odd about a picture; what cannot be read is an error
     try:
         return run(args) or 0
     except KeyboardInterrupt:
@@ -127,6 +160,10 @@ def run_command(
     except MemoryError as error:
         print(f"{parser.prog}: error: out of memory ({error}){memory}", file=sys.stderr)
         return 2
-    except (ValueError, OSError, mg.DeviceMismatchError) as error:
+    except OSError as error:
+        about = f"{error.filename} cannot be read or written ({error.strerror})" if error.filename else error
+        print(f"{parser.prog}: error: {about}", file=sys.stderr)
+        return 2
+    except (ValueError, mg.DeviceMismatchError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +40,26 @@ def parser() -> Parser:
     add("--split", choices=("val", "test"), default="val", help="the part of it (default val)")
     add("--views", type=int, choices=VIEWS, default=1, help="the centre, or the paper's ten (default 1)")
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of a run's (default best)")
-    add("--report", type=Path, metavar="DIR", help="write the table, the confusion of classes and the worst mistakes")
+    add(
+        "--report",
+        type=report_folder,
+        metavar="DIR",
+        help="write the table, the confusion of classes and the worst mistakes",
+    )
     add_devices(result)
     return result
+
+
+def report_folder(text: str) -> Path:
+    """A folder, which is made, so that no work is done in vain."""
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be made ({error.strerror}); choose another folder") from None
+    if not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} is not yours to write to; choose another folder")
+    return path
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,11 +68,13 @@ def run(args: argparse.Namespace) -> None:
     split = data.splits().get(args.split)
     if split is None:
         raise RunError(f"{data.name} has no part {args.split}; it has {', '.join(data.splits())}")
+    for folder in args.runs[1:]:  # all are looked at before the long work on the first begins
+        _fits(load_predictor(folder, args.checkpoint == "best", args.devices), data, folder, args.views)
     table: list[tuple[str, Errors]] = []
     total = np.zeros((len(split), len(data.classes)))
     for folder in args.runs:
         predictor = load_predictor(folder, args.checkpoint == "best", args.devices)
-        _fits(predictor, data, folder)
+        _fits(predictor, data, folder, args.views)
         probabilities = probabilities_of(predictor, split, args.views)
         total += probabilities
         table.append((str(folder), errors(probabilities, split.labels)))
@@ -87,7 +107,7 @@ def _data(folders: Sequence[Path], source: str | None) -> DataSet:
     return data
 
 
-def _fits(predictor: Predictor, data: DataSet, folder: Path) -> None:
+def _fits(predictor: Predictor, data: DataSet, folder: Path, views: int) -> None:
     if predictor.ids != (data.ids or data.classes):
         raise RunError(
             f"{folder} knows {len(predictor.ids)} classes ({predictor.ids[0]}, ...), {data.name} has "
@@ -95,6 +115,11 @@ def _fits(predictor: Predictor, data: DataSet, folder: Path) -> None:
         )
     if predictor.channels != data.channels:
         raise RunError(f"{folder} takes pictures of {predictor.channels} channels, {data.name} has {data.channels}")
+    if views > predictor.most_views:
+        raise RunError(
+            f"the network of {folder} sees the whole picture ({predictor.crop} x {predictor.crop}), of which there is "
+            "one view and no corners; leave --views out"
+        )
 
 
 def _table(rows: Sequence[tuple[str, Errors]], title: str) -> str:
@@ -108,7 +133,6 @@ def _table(rows: Sequence[tuple[str, Errors]], title: str) -> str:
 
 def _report(folder: Path, text: str, data: DataSet, split: Split, probabilities: np.ndarray) -> None:
     """The folder of --report."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
     said = probabilities.argmax(axis=1)
     confusion = np.zeros((len(data.classes), len(data.classes)), np.int64)

@@ -14,8 +14,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
-from alexnet.data.store import is_store
+from alexnet.locks import claimed
 from alexnet.prediction import BATCH, WORKERS, Predictor
+from minigrad import checkpoint
 
 __all__ = ["Index", "Neighbour", "open_index"]
 
@@ -79,18 +80,18 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
         data: the store, opened.
 
     Raises:
-        DataError: it is no store, or its pictures do not suit the network.
+        DataError: the index is damaged, or the pictures do not suit the network.
+        ClaimError: another process makes the index, or it cannot be written.
     """
-    if not is_store(store):
-        raise DataError(f"{store} is not a store; make one with python -m alexnet.prepare SOURCE STORE")
     if predictor.channels != data.channels:
         raise DataError(f"the network takes pictures of {predictor.channels} channels, {store} has {data.channels}")
     key = hashlib.sha256(f"{predictor.fingerprint()} {data.train.fingerprint}".encode()).hexdigest()
     path = store.with_name(f"{store.name}.nearest-{key[:16]}.npy")
     if not path.exists():
-        _make(path, predictor, RescaledSplit(data.train, predictor.rescale))
+        with claimed(path):
+            _make(path, predictor, RescaledSplit(data.train, predictor.rescale, keep=False))
     try:
-        features: np.ndarray = np.load(path, mmap_mode="r")
+        features = checkpoint.map_array(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}); remove it, and it is made again") from error
     if features.ndim != 2 or len(features) != len(data.train) or features.dtype != np.float32:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, run_command
-from alexnet.data import open_dataset, read_image, rescale
-from alexnet.nearest import Neighbour, open_index
-from alexnet.prediction import Predictor, load_predictor
+from alexnet.commands import Parser, add_devices, picture_file, run_command
+from alexnet.data import read_image, rescale
+from alexnet.data.store import open_store
+from alexnet.nearest import Index, Neighbour, open_index
+from alexnet.prediction import BATCH, Predictor, load_predictor
 from alexnet.runs import RunError
 
 EPILOG = """\
@@ -27,22 +29,24 @@ examples:
 """
 LABELS = 5  # Figure 4, left
 NEIGHBOURS = 6  # Figure 4, right
-VIEWS = 10  # section 4.1
+MOST_ROWS = 100  # of a figure: Matplotlib draws no picture of 65,536 pixels or more
+SHOWN = 512  # pixels of the longer side of a picture in a figure
 
 
 def parser() -> Parser:
     """The command line."""
     result = Parser(
         prog="python -m alexnet.predict",
-        description="Show the labels that a trained network gives to pictures, averaged over ten views.",
+        description="Show the labels that a trained network gives to pictures, averaged over ten views "
+        "(section 4.1), or on one where the network sees whole pictures.",
         epilog=EPILOG,
     )
     add = result.add_argument
     add("run", type=Path, metavar="RUN", help="folder of a run")
     add("images", nargs="*", type=Path, metavar="IMAGE", help="image file")
-    add("--figure", type=Path, metavar="FILE", help="draw pictures and labels (PNG)")
+    add("--figure", type=picture_file, metavar="FILE", help="draw pictures and labels (PNG)")
     add("--nearest", type=Path, metavar="STORE", help="a prepared store: find the closest of its training pictures")
-    add("--filters", type=Path, metavar="FILE", help="draw the filters of the first layer (PNG)")
+    add("--filters", type=picture_file, metavar="FILE", help="draw the filters of the first layer (PNG)")
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of the run's (default best)")
     add_devices(result)
     return result
@@ -52,28 +56,49 @@ def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
     if not args.images and (args.filters is None or args.figure or args.nearest):
         raise RunError("there is no picture to look at; name image files, or only --filters FILE")
+    if args.figure and len(args.images) > MOST_ROWS:
+        raise RunError(f"a figure shows at most {MOST_ROWS} pictures, got {len(args.images)}; leave --figure out")
     predictor = load_predictor(args.run, args.checkpoint == "best", args.devices)
     if args.filters:
         figures.save_figure(figures.filters(figures.first_filters(predictor.model)), args.filters)
         print(f"{args.filters}: the filters of the first layer")
     if not args.images:
         return
-    originals = [read_image(path) for path in args.images]
-    images = np.stack([rescale(_channels(image, predictor), predictor.rescale) for image in originals])
-    probabilities = predictor.probabilities(images, VIEWS)
-    neighbours: list[list[Neighbour]] = [[] for _ in args.images]
-    if args.nearest:
-        index = open_index(predictor, args.nearest, open_dataset(args.nearest))
-        neighbours = index.nearest(predictor.hidden(images), NEIGHBOURS)
-    rows = [
-        figures.Seen(path.name, image, _best(predictor, row), [(each.image, each.words) for each in near])
-        for path, image, row, near in zip(args.images, originals, probabilities, neighbours, strict=True)
-    ]
-    for path, seen, near in zip(args.images, rows, neighbours, strict=True):
-        print(_text(path, seen.labels, near))
+    index = open_index(predictor, args.nearest, open_store(args.nearest)) if args.nearest else None
+    rows: list[figures.Seen] = []
+    for start in range(0, len(args.images), BATCH):
+        rows += _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
     if args.figure:
         figures.save_figure(figures.seen(rows), args.figure)
         print(f"{args.figure}: Figure 4 of the paper, with these pictures")
+
+
+def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], drawn: bool) -> list[figures.Seen]:
+    """Print what the network says of a batch of pictures; returns the rows of the figure, if one will be drawn."""
+    shown, rescaled = [], []
+    for path in paths:
+        image = read_image(path, max(predictor.rescale, SHOWN))
+        rescaled.append(rescale(_channels(image, predictor), predictor.rescale))
+        shown.append(_reduced(image) if drawn else image[:0])
+    images = np.stack(rescaled)
+    probabilities = predictor.probabilities(images, predictor.most_views)
+    neighbours: list[list[Neighbour]] = [[] for _ in paths]
+    if index is not None:
+        neighbours = index.nearest(predictor.hidden(images), NEIGHBOURS)
+    rows = [
+        figures.Seen(path.name, image, _best(predictor, row), [(each.image, each.words) for each in near])
+        for path, image, row, near in zip(paths, shown, probabilities, neighbours, strict=True)
+    ]
+    for path, seen, near in zip(paths, rows, neighbours, strict=True):
+        print(_text(path, seen.labels, near), flush=True)
+    return rows if drawn else []
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    """A picture as large as a figure can show: uint8 (H, W, C)."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((SHOWN, SHOWN))
+    return np.asarray(picture)
 
 
 def _channels(image: np.ndarray, predictor: Predictor) -> np.ndarray:

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.commands import Parser, positive, run_command, seed
+from alexnet.commands import Parser, command_line, positive, run_command, seed
 from alexnet.data import cores, open_dataset
-from alexnet.data.preparation import Result, check_free, prepare
+from alexnet.data.preparation import Result, prepare_claimed, preparing
 from alexnet.data.store import open_store, verify
 
 EPILOG = """\
@@ -20,6 +20,7 @@ sources:
       ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
       ILSVRC2010_test_ground_truth.txt
   a folder of class folders, with or without train/ and val/
+  whatever else alexnet.train takes as --data, if its pictures are in colour
 
 examples:
   python -m alexnet.prepare /data/ILSVRC2012 imagenet.store
@@ -38,7 +39,7 @@ def parser() -> Parser:
         epilog=EPILOG,
     )
     add = result.add_argument
-    add("source", type=Path, metavar="SOURCE", nargs="?", help="see below")
+    add("source", metavar="SOURCE", nargs="?", help="see below")
     add("store", type=Path, metavar="STORE", help="the folder to make")
     add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
     add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
@@ -63,22 +64,25 @@ def _tell(store: Path, result: Result) -> None:
     if result.empty:
         names = ", ".join(result.empty[:5]) + (", ..." if len(result.empty) > 5 else "")
         print(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", file=sys.stderr)
-    print(f"Next, train on it: python -m alexnet.train --recipe paper --data {store}")
+    command = command_line("python", "-m", "alexnet.train", "--recipe", "paper", "--data", store)
+    print(f"Next, train on it: {command}")
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
     if args.verify:
+        if args.source is not None:
+            raise ValueError("--verify takes one path, STORE")
         open_store(args.store)
         verify(args.store, lambda name: print(f"{name} is whole", flush=True))
         return
     if args.source is None:
         raise ValueError("prepare takes two paths, SOURCE and STORE")
-    check_free(args.store)  # before a long listing
-    data = open_dataset(args.source, args.seed)
-    counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
-    print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes, by {args.workers} workers", flush=True)
-    result = prepare(data, args.store, args.workers, progress=True)
+    with preparing(args.store):  # before a long listing
+        data = open_dataset(args.source, args.seed)
+        counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
+        print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes, by {args.workers} workers", flush=True)
+        result = prepare_claimed(data, args.store, args.workers, progress=True)
     if result.continued:
         print(f"{result.continued:,} of the pictures had been done before")
     _tell(args.store, result)

@@ -9,16 +9,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from alexnet.commands import command_line
+from alexnet.locks import LockedError, lock, owner
 from minigrad import checkpoint, display
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 
@@ -29,21 +26,6 @@ LAST_EPOCHS = 5  # that Jupyter shows
 
 class RunError(ValueError):
     """A run cannot be started or continued; one sentence says why and what to do."""
-
-
-def _lock(file: IO[bytes], shared: bool = False) -> None:
-    """Lock an open file, which the system undoes when the process ends, however it ends; OSError if another has it."""
-    if os.name == "posix":
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    else:
-        file.seek(2**30)  # a byte far behind the text, which others may read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-
-
-def _owner(file: IO[bytes]) -> str:
-    """The number of the process that holds a lock."""
-    file.seek(0)
-    return file.read(20).decode(errors="replace").strip() or "unknown"
 
 
 def _last_number(name: str) -> int:
@@ -128,32 +110,17 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+b", buffering=0)
+            file = lock(self.path / "lock")
+        except LockedError as owner:
+            raise RunError(f"{owner} is training into {self.path}; stop it, or choose another --out") from None
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
         with file:
-            try:
-                _lock(file)
-            except OSError:
-                raise RunError(
-                    f"process {_owner(file)} is training into {self.path}; stop it, or choose another --out"
-                ) from None
-            with suppress(OSError):  # a full disk: the number is for others to read, the lock holds without
-                file.truncate(0)
-                file.write(f"{os.getpid()}\n".encode())
             yield
 
     def owner(self) -> str:
         """The number of the process that trains into the folder, "" if there is none; nothing is written."""
-        try:
-            with (self.path / "lock").open("rb") as file:
-                try:
-                    _lock(file, shared=True)
-                except OSError:
-                    return _owner(file)
-        except OSError:
-            pass  # no run was ever here
-        return ""
+        return owner(self.path / "lock")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -167,7 +134,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(
                 f"cannot write into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with --resume --out {self.path}"
+                f"make room there, then go on with {command_line('--resume', '--out', self.path)}"
             ) from error
 
     def create(self, settings: Mapping[str, Any]) -> None:
@@ -208,9 +175,9 @@ class RunFolder:
             if not isinstance(settings, dict):
                 raise ValueError("it holds no table")
             return settings
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             raise RunError(f"{self.settings} cannot be read ({error})") from error
 
     def append(self, line: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alexnet.commands import command_line
 from alexnet.runs import RunError, RunFolder
 from alexnet.terminal import duration
 
@@ -56,9 +57,8 @@ def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[
     if finished >= epochs:
         return f"finished: {epochs} epochs, {step:,} steps"
     failed = f" ({lines[-1]['reason']})" if lines and lines[-1].get("event") == "failed" else ""
-    return (
-        f"stopped{failed}: epoch {finished + 1} of {epochs}, after step {step:,}; go on with: "
-        f"python -m alexnet.train --resume --out {folder.path}"
+    return f"stopped{failed}: epoch {finished + 1} of {epochs}, after step {step:,}; go on with: " + command_line(
+        "python", "-m", "alexnet.train", "--resume", "--out", folder.path
     )
 
 

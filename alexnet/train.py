@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import Parser, add_changes, devices, positive, run_command, seed
+from alexnet.commands import Parser, add_changes, command_line, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -174,7 +174,7 @@ def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
     path = trainer.folder.path
-    resume = f"python -m alexnet.train --resume --out {path}"
+    resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", path)
     if not epochs:
         return f"Stopped before the end of an epoch; go on with: {resume}"
     best = min(epochs, key=lambda line: float(line["val_top1"]))
@@ -217,7 +217,7 @@ def train(args: argparse.Namespace) -> int:
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
     say = trainer.journal.line.say
     if stop.signal:
-        resume = f"python -m alexnet.train --resume --out {folder.path}"
+        resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", folder.path)
         say(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
         return 128 + stop.signal
     say(_closing_table(trainer))

@@ -9,11 +9,11 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal
 
 import numpy as np
 
-__all__ = ["load", "save"]
+__all__ = ["load", "map_array", "read", "save"]
 
 CHECKSUM = "sha256"  # the array that holds it; uint8 (32,)
 
@@ -88,20 +88,46 @@ def load(path: str | Path) -> dict[str, np.ndarray]:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or of another kind.
     """
+    arrays = read(path)
+    checksum = arrays.pop(CHECKSUM, None)
+    if checksum is None:
+        raise ValueError(f"{path} is not a checkpoint, or a damaged one (it has no checksum)")
+    if not np.array_equal(checksum, _checksum(arrays)):
+        raise ValueError(f"{path} is not a checkpoint, or a damaged one (its checksum differs)")
+    return arrays
+
+
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz that is not compressed, with the caution of `load` but without a checksum.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or of another kind.
+    """
     try:
         with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
-            arrays = _read(archive, os.fstat(file.fileno()).st_size)
-        checksum = arrays.pop(CHECKSUM, None)
-        if checksum is None:
-            raise ValueError("it has no checksum")
-        if not np.array_equal(checksum, _checksum(arrays)):
-            raise ValueError("its checksum differs")
+            return _read(archive, os.fstat(file.fileno()).st_size)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no checkpoint {path}") from None
     # zipfile lets out whatever a damaged directory makes of its fields
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, LookupError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{path} is not a checkpoint, or a damaged one ({error})") from error
-    return arrays
+
+
+def map_array(path: str | Path) -> np.ndarray:
+    """The array in a .npy file, left on the disk: read-only, with numbers or bytes, and at least one.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged or of another kind.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        dtype, shape, order, start = _read_header(file, path.name)
+        length = os.fstat(file.fileno()).st_size
+    if not math.prod(shape) * dtype.itemsize == length - start > 0:
+        raise ValueError(f"it claims the shape {shape}, which does not fit its length")
+    return np.memmap(path, dtype, "r", start, shape, order)
 
 
 def _read(archive: zipfile.ZipFile, length: int) -> dict[str, np.ndarray]:
@@ -122,7 +148,15 @@ def _read(archive: zipfile.ZipFile, length: int) -> dict[str, np.ndarray]:
 
 
 def _read_array(file: IO[bytes], name: str, size: int) -> np.ndarray:
-    """An array in NumPy's format, version 1.0, that fills a member of so many bytes."""
+    """An array in NumPy's format that fills a member of so many bytes."""
+    dtype, shape, order, start = _read_header(file, name)
+    if math.prod(shape) * dtype.itemsize != size - start:
+        raise ValueError(f"{name!r} claims the shape {shape}, which does not fit its length")
+    return np.frombuffer(bytearray(file.read()), dtype).reshape(shape, order=order)
+
+
+def _read_header(file: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"], int]:
+    """Dtype, shape, order and place of the numbers that follow a header in NumPy's format, version 1.0."""
     start = file.read(10)
     header = file.read(int.from_bytes(start[8:], "little"))
     match = _HEADER.fullmatch(header)
@@ -133,7 +167,4 @@ def _read_array(file: IO[bytes], name: str, size: int) -> np.ndarray:
     except TypeError:
         raise ValueError(f"{name!r} has the unknown dtype {match[1].decode()}") from None
     shape = tuple(int(number) for number in re.findall(rb"[0-9]+", match[3]))
-    if math.prod(shape) * dtype.itemsize != size - len(start) - len(header):
-        raise ValueError(f"{name!r} claims the shape {shape}, which does not fit its length")
-    value = np.frombuffer(bytearray(file.read()), dtype)
-    return value.reshape(shape, order="F" if match[2] == b"True" else "C")
+    return dtype, shape, "F" if match[2] == b"True" else "C", len(start) + len(header)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from array import array
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -12,10 +13,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from tqdm.auto import tqdm
 
-from alexnet.data.images import EXTENSIONS, decode
+from alexnet.data.folders import identity
+from alexnet.data.images import EXTENSIONS, decode, read_start
 from alexnet.data.splits import DataError, Split
+from alexnet.data.statistics import cache_folder
+from alexnet.data.unpacking import UNREADABLE
+from minigrad import checkpoint
 
 __all__ = ["ArchiveSplit", "Members", "list_members"]
+
+LARGEST_HEADER = 2**16  # bytes; with its extensions a member's header may be long, but not without end
+LONGEST_NAME = 512  # characters
+LONG = 10_000  # names; a list of so many is kept
+COLUMNS = ("archive", "offset", "size")
 
 
 class Members:
@@ -33,12 +43,36 @@ class Members:
         self.names: list[str] = []
         self.archive, self.offset, self.size = array("i"), array("q"), array("q")
 
-    def add(self, name: str, member: tarfile.TarInfo) -> None:
+    def add(self, name: str, offset: int, size: int) -> None:
         """Take in an image of the last archive."""
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"the name of an image has {len(name):,} characters")
         self.names.append(name)
         self.archive.append(len(self.archives) - 1)
-        self.offset.append(member.offset_data)
-        self.size.append(member.size)
+        self.offset.append(offset)
+        self.size.append(size)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name, for a file."""
+        names = "\0".join(self.names).encode("utf-8", "surrogateescape")
+        columns = {name: np.array(getattr(self, name), np.int64) for name in COLUMNS}
+        return {"names": np.frombuffer(names, np.uint8), **columns}
+
+    @classmethod
+    def from_file(cls, path: Path, archives: list[Path]) -> Members | None:
+        """What `arrays` gave for these archives; None where the file is missing or damaged."""
+        result = cls()
+        result.archives = list(archives)
+        try:
+            arrays = checkpoint.load(path)
+            result.names = arrays["names"].tobytes().decode("utf-8", "surrogateescape").split("\0")
+            for name in COLUMNS:
+                getattr(result, name).extend(arrays[name].tolist())
+                if len(getattr(result, name)) != len(result.names):
+                    return None
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+        return result
 
     def replace(self, others: Members) -> None:
         """Let pictures that `others` has too, by their last name, be taken from there."""
@@ -59,42 +93,97 @@ class Members:
 def list_members(archives: list[Path]) -> Members:
     """The image files of some uncompressed tar archives, and of the archives inside them, in order.
 
+    A long list, which takes about a minute for ImageNet, is kept in the user's cache folder.
+
     Raises:
         DataError: an archive is damaged, truncated or compressed.
     """
+    cached = _cache_file(archives)
+    result = Members.from_file(cached, archives)
+    if result is not None:
+        return result
     result = Members()
-    size = sum(path.stat().st_size for path in archives)
-    with tqdm(total=size, desc="listing", unit="B", unit_scale=True, leave=False, disable=None) as bar:
+    with tqdm(
+        total=sum(path.stat().st_size for path in archives),
+        desc="listing",
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=None,
+    ) as bar:
         for path in archives:
             result.archives.append(path)
             folder = path.stem if len(archives) > 1 else ""
             try:
                 with path.open("rb") as file:
-                    _list(file, folder, path.stat().st_size, result, bar)
-            except (tarfile.TarError, OSError, EOFError) as error:
+                    _list(_Headers(file, 0, path.stat().st_size), folder, result, bar)
+            except UNREADABLE as error:
                 raise DataError(
                     f"{path} cannot be read as an uncompressed tar archive ({error}); get it again, or unpack it"
                 ) from error
+    if len(result.names) >= LONG:
+        with suppress(OSError):
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(cached, result.arrays())
     return result
 
 
-def _list(file: BinaryIO, folder: str, end: int, result: Members, bar: tqdm[Any]) -> None:
-    """Take in the members of the archive that starts where `file` stands and ends before `end`."""
-    with tarfile.open(fileobj=file, mode="r:") as tar:
+def _cache_file(archives: list[Path]) -> Path:
+    """Where the list of these archives is kept, as long as they do not change."""
+    digest = hashlib.sha256(b"1")
+    for path in archives:
+        digest.update(identity(path.parent.resolve(), path.name))
+        digest.update(str(path.resolve()).encode("utf-8", "surrogateescape"))
+    return cache_folder() / f"listing-{digest.hexdigest()[:32]}.npz"
+
+
+class _Headers:
+    """A part of a file, for tarfile to read the headers of an archive in: forwards, and little at once.
+
+    Args:
+        file: the file, which may be read by others in between.
+        start, length: of the part, in bytes.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        self.file, self.start, self.length = file, start, length
+        self._place = 0
+
+    def tell(self) -> int:
+        """The place in the part."""
+        return self._place
+
+    def seek(self, place: int) -> None:
+        """Go forwards."""
+        if place < self._place:
+            raise tarfile.ReadError("a member of negative size")
+        self._place = place
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes."""
+        if not 0 <= size <= LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        self.file.seek(self.start + self._place)
+        data = self.file.read(max(0, min(size, self.length - self._place)))
+        self._place += len(data)
+        return data
+
+
+def _list(archive: _Headers, folder: str, result: Members, bar: tqdm[Any], inner: bool = False) -> None:
+    """Take in the members of an archive, which may be inside another."""
+    with tarfile.open(fileobj=archive, mode="r:") as tar:  # type: ignore[call-overload]
         for member in tar:
-            tar.members = []  # type: ignore[attr-defined]  # or it keeps a million of them
+            tar.members = []  # or it keeps a million of them
             path = PurePosixPath(member.name)
             if not member.isfile() or path.name.startswith("."):
                 continue
-            if member.offset_data + member.size > end:
-                raise EOFError(f"{member.name} is cut off")
-            if path.suffix.lower() == ".tar":
-                after = file.tell()
-                file.seek(member.offset_data)
-                _list(file, path.stem, member.offset_data + member.size, result, bar)
-                file.seek(after)
+            if member.issparse() or member.offset_data + member.size > archive.length:
+                raise EOFError(f"{member.name[:LONGEST_NAME]} is cut off")
+            start = archive.start + member.offset_data
+            if path.suffix.lower() == ".tar" and not inner:
+                _list(_Headers(archive.file, start, member.size), path.stem, result, bar, inner=True)
             elif path.suffix.lower() in EXTENSIONS:
-                result.add(f"{folder or path.parent.name}/{path.name}".lstrip("/"), member)
+                result.add(f"{folder or path.parent.name}/{path.name}".lstrip("/"), start, member.size)
                 bar.update(member.size)
 
 
@@ -121,7 +210,7 @@ class ArchiveSplit(Split):
         try:
             with path.open("rb") as file:
                 file.seek(int(self._offset[index]))
-                content = file.read(int(self._size[index]))
+                content = read_start(file, int(self._size[index]))
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}); open the data set again") from error
         return decode(content, f"{path}, {self.names[index]}", size)

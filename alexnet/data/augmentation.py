@@ -131,9 +131,17 @@ def views(images: np.ndarray, crop: int, statistics: Statistics, count: int) -> 
 
     Yields:
         float32 (b, C, crop, crop).
+
+    Raises:
+        DataError: there are no such views.
     """
     if count not in VIEWS:
         raise DataError(f"a network is tested on 1 view or on 10, got {count}")
+    if count > 1 and crop == images.shape[-1]:
+        raise DataError(
+            f"a network that sees the whole {crop} x {crop} pixels of a picture has one view, not ten: ten are the "
+            "corners and the centre of a larger picture, with their mirror images"
+        )
     mean, centre = _centre_of_mean(images, crop, statistics)
     end = images.shape[-1] - crop
     places = [(centre, centre), (0, 0), (0, end), (end, 0), (end, end)]

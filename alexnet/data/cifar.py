@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from alexnet.data.splits import ArraySplit, DataError, DataSet
+from alexnet.data.unpacking import UNREADABLE, read_members
 from alexnet.data.unpickling import UnpicklingError, read_pickle
 
 __all__ = ["ARCHIVE_SUFFIXES", "is_cifar", "open_cifar"]
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
+LARGEST = 2**28  # bytes of a file
 PIXELS = 3 * 32 * 32  # the red, green and blue planes
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -124,22 +123,18 @@ def open_cifar(path: Path) -> DataSet:
 
 def _read_folder(folder: Path, wanted: set[str]) -> dict[str, bytes]:
     """The wanted files that are there, by name."""
-    return {name: (folder / name).read_bytes() for name in wanted if (folder / name).is_file()}
+    there = {name: folder / name for name in wanted if (folder / name).is_file()}
+    for path in there.values():
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} has {path.stat().st_size:,} bytes, more than any file of CIFAR; {_ADVICE}")
+    return {name: path.read_bytes() for name, path in there.items()}
 
 
 def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    """The wanted members of a tar archive by their last name, in whatever folder they are, in one pass."""
-    files: dict[str, bytes] = {}
     try:
-        with tarfile.open(archive, "r|*") as tar:
-            for member in tar:
-                name = member.name.rpartition("/")[2]
-                stream = tar.extractfile(member) if name in wanted else None
-                if stream is not None:
-                    files[name] = stream.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        return read_members(archive, wanted)
+    except UNREADABLE as error:
         raise DataError(f"{archive} cannot be read as a tar archive ({error}); {_ADVICE}") from error
-    return files
 
 
 def _names(version: Version, path: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -207,7 +202,7 @@ def _read_python(version: Version, path: Path, content: bytes) -> tuple[np.ndarr
     pixels, labels = table.get(b"data"), table.get(version.labels_key)
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (PIXELS,):
         raise DataError(f"{path} holds no pictures under 'data', expected bytes of the shape (n, {PIXELS}); {_ADVICE}")
-    if not isinstance(labels, list) or not all(type(label) is int and label >= 0 for label in labels):
+    if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 2**31 for label in labels):
         raise DataError(f"{path} holds no list of labels under {version.labels_key!r}; {_ADVICE}")
     if len(labels) != len(pixels) or not labels:
         raise DataError(f"{path} holds {len(pixels):,} pictures but {len(labels):,} labels; {_ADVICE}")

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import cache_folder
+from alexnet.locks import claimed
 
 __all__ = ["DOWNLOADS", "Remote", "fetch"]
 
@@ -57,13 +58,14 @@ def fetch(name: str) -> Path:
 
     Raises:
         DataError: there is no network, or what came is not what was published.
+        ClaimError: another process fetches it, or the cache folder cannot be written.
     """
     folder = cache_folder() / name
     remotes = DOWNLOADS[name]
     for remote in remotes:
         if not (folder / remote.name).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _download(remote, folder)
+            with claimed(folder / remote.name):
+                _download(remote, folder)
     return folder / remotes[0].name if len(remotes) == 1 else folder
 
 

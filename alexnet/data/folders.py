@@ -14,7 +14,16 @@ from alexnet.data.images import EXTENSIONS, read_image
 from alexnet.data.keyed import SPLIT, permutation
 from alexnet.data.splits import DataError, DataSet, Split
 
-__all__ = ["FolderSplit", "class_files", "folder_split", "held_out", "image_files", "open_folders", "read_words"]
+__all__ = [
+    "FolderSplit",
+    "class_files",
+    "folder_split",
+    "held_out",
+    "identity",
+    "image_files",
+    "open_folders",
+    "read_words",
+]
 
 ClassFiles = dict[str, list[str]]  # for each class, the paths of its pictures
 VAL_SHARE = 10  # one picture of so many a class is kept for validation where the folders do not say which
@@ -44,15 +53,24 @@ class FolderSplit(Split):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the files' relative paths, sizes and times of change."""
-        digest = hashlib.sha256()
+        """SHA-256 of the labels and of the files' relative paths, sizes and times of change."""
+        digest = hashlib.sha256(self.labels.data)
         for name in self.files:
-            try:
-                status = (self.root / name).stat()
-            except OSError as error:
-                raise DataError(f"{self.root / name} is gone ({error.strerror}); open the data set again") from error
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            digest.update(identity(self.root, name))
         return digest.hexdigest()
+
+
+def identity(root: Path, name: str) -> bytes:
+    """Relative path, size and time of change of a file, for a fingerprint.
+
+    Raises:
+        DataError: it is gone.
+    """
+    try:
+        status = (root / name).stat()
+    except OSError as error:
+        raise DataError(f"{root / name} is gone ({error.strerror}); open the data set again") from error
+    return f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
 
 
 def open_folders(folder: Path, seed: int = 0) -> DataSet:

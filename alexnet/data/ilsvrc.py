@@ -6,20 +6,17 @@ here are the places of the wnids in sorted order, from 0; ids are translated on 
 
 from __future__ import annotations
 
-import importlib
-import io
 import re
-import tarfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alexnet.data.archives import ArchiveSplit, Members, list_members
 from alexnet.data.folders import FolderSplit, class_files, folder_split, image_files
+from alexnet.data.matlab import read_structs
 from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.unpacking import UNREADABLE, read_members
 
 __all__ = ["is_ilsvrc", "open_ilsvrc"]
 
@@ -35,7 +32,7 @@ TRUTHS = {
 }
 PATCHES = "patch_images.tar"  # of 2010: the right pictures for some that are blank in the archives
 META, MAP, WORDS = "meta.mat", "map_clsloc.txt", "synset_words.txt"
-_NUMBER = re.compile(r"(\d+)\.\w+$")  # ILSVRC2012_val_00000001.JPEG
+_NUMBER = re.compile(r"(\d{1,9})\.\w+$")  # ILSVRC2012_val_00000001.JPEG
 
 
 def is_ilsvrc(folder: Path) -> bool:
@@ -92,17 +89,10 @@ def _devkit(folder: Path) -> dict[str, bytes]:
 
 
 def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    files = {}
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = member.name.rpartition("/")[2]
-                stream = tar.extractfile(member) if name in wanted else None
-                if stream is not None:
-                    files[name] = stream.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        return read_members(archive, wanted)
+    except UNREADABLE as error:
         raise DataError(f"{archive} cannot be read as a tar archive ({error}); get it again") from error
-    return files
 
 
 @dataclass
@@ -118,7 +108,7 @@ def _synsets(files: dict[str, bytes], folder: Path) -> _Synsets:
     if MAP in files:  # "n02119789 1 kit_fox"
         for line in _lines(files[MAP]):
             wnid, number, words = [*line.split(), "", ""][:3]
-            if not number.isdecimal():
+            if not _is_number(number):
                 raise DataError(f"{MAP} in {folder} has the line {line!r}; expected a wnid, an id and words")
             result.words[wnid], result.wnids[int(number)] = words.replace("_", " "), wnid
     elif META in files:
@@ -132,25 +122,24 @@ def _lines(content: bytes) -> list[str]:
     return [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]
 
 
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
+
+
 def _read_meta(content: bytes, folder: Path) -> _Synsets:
     """The devkit's table of synsets, of which those without children are the classes."""
+    result = _Synsets()
     try:
-        loadmat = importlib.import_module("scipy.io").loadmat
-    except ImportError:
-        raise DataError(
-            f"{META} in {folder} is read with SciPy, which is not installed: pip install 'minigrad[imagenet]'; "
-            f"or put {MAP} beside it, a text list of wnids and ids that comes with later devkits"
-        ) from None
-    try:
-        rows = np.atleast_1d(loadmat(io.BytesIO(content), squeeze_me=True)["synsets"])
-        identifier = next(name for name in rows.dtype.names or () if name.endswith("_ID"))
-        leaves: list[Any] = [row for row in rows if int(row["num_children"]) == 0]
-        return _Synsets(
-            {str(row["WNID"]): str(row["words"]) for row in leaves},
-            {int(row[identifier]): str(row["WNID"]) for row in leaves},
-        )
-    except Exception as error:  # a damaged file can make SciPy stumble in many ways
-        raise DataError(f"{META} in {folder} cannot be read ({error!r}); take it from the devkit again") from error
+        for row in read_structs(content, "synsets"):
+            number = row.get("ILSVRC2012_ID", row.get("ILSVRC2010_ID"))
+            wnid, words, children = row.get("WNID"), row.get("words"), row.get("num_children")
+            if not isinstance(wnid, str) or not isinstance(words, str) or not isinstance(number, (int, float)):
+                raise ValueError("a synset without WNID, words or ID")
+            if children == 0:
+                result.words[wnid], result.wnids[int(number)] = words, wnid
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{META} in {folder} cannot be read ({error}); take it from the devkit again") from error
+    return result
 
 
 # parts
@@ -225,7 +214,7 @@ class _Truth:
             )
         lines = _lines(files[self.name])
         self._by_name: dict[str, str] = {}
-        if lines and all(line.isdecimal() for line in lines):  # the devkit's ids
+        if lines and all(_is_number(line) for line in lines):  # the devkit's ids
             if not synsets.wnids:
                 raise DataError(f"{self.name} holds ids of the devkit; put its {META} (or {MAP}) beside {place}")
             unknown = [line for line in lines if int(line) not in synsets.wnids]
@@ -235,7 +224,7 @@ class _Truth:
         elif lines and all(len(line.split()) == 2 for line in lines):  # name and sorted number, as Caffe has them
             wnids = sorted(synsets.words) or list(ids)
             pairs = [line.split() for line in lines]
-            if not all(number.isdecimal() and int(number) < len(wnids) for _, number in pairs):
+            if not all(_is_number(number) and int(number) < len(wnids) for _, number in pairs):
                 raise DataError(f"{self.name} should hold file names and numbers below {len(wnids)}")
             self._by_name = {name.rpartition("/")[2]: wnids[int(number)] for name, number in pairs}
             self._in_order = []

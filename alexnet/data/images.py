@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import io
 import os
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from alexnet.data.splits import DataError
 
-__all__ = ["EXTENSIONS", "decode", "read_image"]
+__all__ = ["EXTENSIONS", "decode", "read_image", "read_start"]
 
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".jp2", ".tga"}
     | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
+# What a file may be, whatever its name; some of Pillow's other formats start a program, as EPS does Ghostscript.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000", "TGA", "PPM")
+LARGEST = 2**28  # bytes of a file
 
 
 def read_image(path: str | os.PathLike[str], size: int = 0) -> np.ndarray:
     """One picture from a file, as `decode`."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  any path-like
-            content = file.read()
+            content = read_start(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); restore it or remove it") from error
     return decode(content, str(path), size)
+
+
+def read_start(file: BinaryIO, length: int) -> bytes:
+    """`length` bytes of an image file, or what is enough of them for `decode` to see that it is too long."""
+    return file.read(min(length, LARGEST + 1))
 
 
 def decode(content: bytes, name: str, size: int = 0) -> np.ndarray:
@@ -47,7 +56,9 @@ def decode(content: bytes, name: str, size: int = 0) -> np.ndarray:
     try:
         if not content:
             raise ValueError("the file is empty")
-        with Image.open(io.BytesIO(content)) as image:
+        if len(content) > LARGEST:
+            raise ValueError(f"the file is longer than {LARGEST:,} bytes")
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             limit = Image.MAX_IMAGE_PIXELS
             if limit and image.width * image.height > limit:  # where Pillow only warns
                 raise ValueError(f"{image.width} x {image.height} is above Pillow's limit of {limit} pixels")

@@ -6,6 +6,7 @@ The network learns to name single objects: each outline gives a picture, its bou
 from __future__ import annotations
 
 import hashlib
+import os
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet.data.folders import VAL_SHARE
+from alexnet.data.folders import VAL_SHARE, identity
 from alexnet.data.images import read_image
 from alexnet.data.keyed import SPLIT, permutation
 from alexnet.data.splits import DataError, DataSet, Split
@@ -23,6 +24,7 @@ __all__ = ["is_labelme", "open_labelme"]
 
 SMALLEST = 32  # pixels of the shorter side of a crop
 FEWEST = 10  # crops of a class
+LARGEST = 2**22  # bytes of an annotation
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,9 @@ class CropSplit(Split):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the objects and of the photographs' sizes and times of change."""
-        digest = hashlib.sha256(repr([(each.file, each.box) for each in self.objects]).encode())
+        digest = hashlib.sha256(repr(self.objects).encode())
         for file in dict.fromkeys(each.file for each in self.objects):
-            status = (self.root / file).stat()
-            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            digest.update(identity(self.root, file))
         return digest.hexdigest()
 
 
@@ -92,7 +93,7 @@ def open_labelme(folder: Path, seed: int = 0, *, smallest: int = SMALLEST, fewes
     """
     annotations = folder / "Annotations"
     objects = [each for path in sorted(annotations.rglob("*.xml")) for each in _read(path, annotations, smallest)]
-    objects = [each for each in objects if (folder / "Images" / each.file).is_file()]
+    objects = [each for each in objects if os.path.isfile(folder / "Images" / each.file)]  # noqa: PTH113  any name
     photographs = sorted({each.file for each in objects})
     count = max(1, round(len(photographs) / VAL_SHARE)) if photographs else 0
     apart = {photographs[index] for index in permutation(seed, 0, SPLIT, len(photographs))[:count]}
@@ -118,10 +119,7 @@ def open_labelme(folder: Path, seed: int = 0, *, smallest: int = SMALLEST, fewes
 def _read(path: Path, annotations: Path, smallest: int) -> list[Object]:
     """The objects in one file that are large enough and not deleted."""
     try:
-        content = path.read_bytes()
-        if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-            raise ValueError("it declares entities, which annotations have no use for")
-        root = ElementTree.fromstring(content)
+        root = ElementTree.fromstring(_xml(path))
         file = (path.parent.relative_to(annotations) / _text(root, "filename")).as_posix()
         if ".." in Path(file).parts or Path(file).is_absolute():
             raise ValueError(f"its photograph {file!r} is outside the collection")
@@ -140,6 +138,20 @@ def _read(path: Path, annotations: Path, smallest: int) -> list[Object]:
         return result
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise DataError(f"{path} is no annotation of LabelMe ({error}); repair it or remove it") from error
+
+
+def _xml(path: Path) -> str:
+    """A file's text, without entities. As it is text when it is parsed, no encoding that it declares can hide them."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it is longer than {LARGEST:,} bytes")
+    text = content.decode("utf-8-sig")
+    if "\0" in text:  # the parser would take that for UTF-16 all the same
+        raise ValueError("it is not in UTF-8")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("it declares entities, which annotations have no use for")
+    return text
 
 
 def _text(element: ElementTree.Element, tag: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from alexnet.data.splits import ArraySplit, DataError, DataSet
+from alexnet.data.unpacking import UNREADABLE, read_unpacked
 
 __all__ = ["is_mnist", "open_mnist"]
 
@@ -76,8 +75,8 @@ def _path(folder: Path, part: str, kind: tuple[str, str, int]) -> Path:
 def _read_idx(path: Path, magic: int, dimensions: int) -> np.ndarray:
     """The array in an idx file: a number for the kind, the dimensions (big-endian), then the bytes."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        content = read_unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be unpacked ({error}); {_ADVICE}") from error
     header = 4 + 4 * dimensions
     if len(content) < header:

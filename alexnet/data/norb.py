@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from alexnet.data.splits import ArraySplit, DataError, DataSet
+from alexnet.data.unpacking import UNREADABLE, read_unpacked
 
 __all__ = ["is_norb", "open_norb"]
 
@@ -65,8 +64,8 @@ def _open_part(folder: Path, part: str) -> ArraySplit:
 def _read_matrix(path: Path, expected: int) -> np.ndarray:
     """A matrix: its kind, the number of dimensions, the sizes of at least three (little-endian), then the numbers."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        content = read_unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be unpacked ({error}); {_ADVICE}") from error
     head = np.frombuffer(content[:8].ljust(8, b"\0"), "<i4")
     kind, dimensions = int(head[0]), int(head[1])

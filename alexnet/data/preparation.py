@@ -2,7 +2,7 @@
 
 The store grows in a folder beside its final place, `STORE.part`, and takes its name when it is whole. Each full shard
 is sealed: read again by a worker for its checksum and its sums, and described by a record. Work that was interrupted
-goes on after the last sealed shard.
+goes on after the last sealed shard. One process at a time works on a store, and holds `STORE.lock` meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,16 +30,28 @@ from alexnet.data.ahead import in_order
 from alexnet.data.rescaling import rescale
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Sums, save_statistics
-from alexnet.data.store import RECORDS, STATISTICS_FILE, STORE_FILE, Part, StoreInfo, digest, index_name, shard_name
+from alexnet.data.store import (
+    RECORDS,
+    STATISTICS_FILE,
+    STORE_FILE,
+    Part,
+    StoreInfo,
+    StoreSplit,
+    digest,
+    index_name,
+    shard_name,
+)
+from alexnet.locks import claimed
 from minigrad import checkpoint
 
-__all__ = ["SHARD", "SIZE", "Rejected", "Result", "check_free", "prepare"]
+__all__ = ["SHARD", "SIZE", "Rejected", "Result", "prepare", "prepare_claimed", "preparing"]
 
 SIZE = 256  # section 2
 SHARD = 4096  # pictures, 805 MB
 TOGETHER = 32  # pictures that a worker takes at once
 MOST_REJECTED = 0.01  # the share above which it is said loudly
 REJECTED_FILE = "rejected.csv"
+VERSION = 2  # of what an unfinished store keeps
 
 
 class Rejected(NamedTuple):
@@ -85,15 +98,53 @@ def prepare(
         progress: whether to show bars with the time left.
 
     Raises:
-        DataError: the store is there already, or an attempt with another source or other settings is, or a part has no
+        DataError: the store is there already, an attempt with another source or other settings is, or a part has no
             picture that can be used.
+        ClaimError: another process makes it, or it cannot be written.
     """
-    check_free(store)
+    with preparing(store):
+        return prepare_claimed(data, store, workers, size=size, shard=shard, progress=progress)
+
+
+@contextmanager
+def preparing(store: Path) -> Iterator[None]:
+    """Keep other processes from making a store.
+
+    Raises:
+        DataError: something of that name is there.
+        ClaimError: another process makes it, or it cannot be written.
+    """
+    _check_free(store)
+    with claimed(store):
+        _check_free(store)  # it may have come to be meanwhile
+        yield
+
+
+def _check_free(store: Path) -> None:
+    if store.exists():
+        raise DataError(f"{store} is there already, and stores are not changed; remove it or choose another name")
+
+
+def prepare_claimed(
+    data: DataSet, store: Path, workers: int, *, size: int = SIZE, shard: int = SHARD, progress: bool = False
+) -> Result:
+    """What `prepare` does, for a caller that is `preparing` the store."""
+    try:
+        return _prepare(data, store, workers, size, shard, progress)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or store} cannot be written ({error.strerror or error}); make room there, and the same "
+            "command goes on from here"
+        ) from error
+
+
+def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, progress: bool) -> Result:
     if data.channels != 3:
         raise DataError(f"a store holds RGB pictures; those of {data.name} have {data.channels} channel(s)")
+    if isinstance(data.train, StoreSplit):
+        raise DataError(f"the source {data.name} is a store already; train on it as it is")
     folder = store.with_name(store.name + ".part")
     _begin(folder, data, size, shard)
-    sums = Sums(3, size)
     parts, rejected, continued, ids = {}, [], 0, data.ids or data.classes
     learned: set[int] = set()
     for name, split in data.splits().items():
@@ -109,9 +160,8 @@ def prepare(
         parts[name] = writer.index()
         rejected += writer.rejected()
         if name == "train":
-            writer.add_to(sums)
+            save_statistics(folder / STATISTICS_FILE, writer.sums.statistics())
             learned = {int(label) for record in writer.records for label in record["labels"]}
-    save_statistics(folder / STATISTICS_FILE, sums.statistics())
     _write_rejected(folder / REJECTED_FILE, rejected)
     checksum = digest(folder / STATISTICS_FILE)
     _finish(folder, store, StoreInfo(data.name, size, 3, shard, data.classes, ids, parts, checksum, len(rejected)))
@@ -119,28 +169,21 @@ def prepare(
     return Result({name: part.count for name, part in parts.items()}, rejected, continued, empty)
 
 
-def check_free(store: Path) -> None:
-    """See that a store can be made there.
-
-    Raises:
-        DataError: something of that name is there.
-    """
-    if store.exists():
-        raise DataError(f"{store} is there already, and stores are not changed; remove it or choose another name")
-
-
 def _begin(folder: Path, data: DataSet, size: int, shard: int) -> None:
     """Make the folder of an attempt, or see that the one there is of the same source."""
     splits = {name: split.fingerprint for name, split in data.splits().items()}
     classes = list(data.ids or data.classes)
-    settings = json.dumps({"size": size, "shard": shard, "classes": classes, "splits": splits}, indent=1)
+    settings = json.dumps(
+        {"version": VERSION, "size": size, "shard": shard, "classes": classes, "splits": splits}, indent=1
+    )
     path = folder / RECORDS / "settings.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_text(path, settings)
     elif path.read_text(encoding="utf-8") != settings:
         raise DataError(
-            f"{folder} was begun from another source, or the source has changed since; remove it to begin anew"
+            f"{folder} was begun from another source or by another version, or the source has changed since; remove "
+            "it to begin anew"
         )
 
 
@@ -182,27 +225,38 @@ class _Writer:
     """Writes the shards of one part, from the picture on where an earlier attempt stood.
 
     A record, the .npz that seals a shard, holds `stop` (the first picture of the source that comes after the shard),
-    the index (`labels`, `names`), what was `rejected` on the way, the `checksum`, and the sums.
+    the index (`labels`, `names`), what was `rejected` on the way, and the `checksum`. The sums over the first n shards
+    are in a file of that number, written before the n-th record; the file before it is then removed.
 
     Attributes:
         done: pictures of the source that are behind the last sealed shard.
+        sums: over the pictures of all sealed shards.
     """
 
     def __init__(self, folder: Path, part: str, shard: int, size: int) -> None:
         self.folder, self.part, self.shard, self.size = folder, part, shard, size
         self.records: list[dict[str, np.ndarray]] = []
-        while self._record_path(len(self.records)).exists():
-            self.records.append(checkpoint.load(self._record_path(len(self.records))))
+        self.sums = Sums(3, size)
+        try:
+            while self._record_path(len(self.records)).exists():
+                self.records.append(checkpoint.load(self._record_path(len(self.records))))
+            if self.records:
+                self.sums.add(**checkpoint.load(self._sums_path(len(self.records))))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{folder} cannot be gone on with ({error}); remove it to begin anew") from error
         self.done = int(self.records[-1]["stop"]) if self.records else 0
 
     def _record_path(self, number: int) -> Path:
         return self.folder / RECORDS / f"{self.part}-{number:05d}.npz"
 
+    def _sums_path(self, shards: int) -> Path:
+        return self.folder / RECORDS / f"{self.part}-sums-{shards:05d}.npz"
+
     def write(self, pool: Executor, total: int, ahead: int, progress: bool) -> None:
         """Write and seal shards until the source ends; `ahead` chunks are made ahead."""
         chunks = (range(first, min(first + TOGETHER, total)) for first in range(self.done, total, TOGETHER))
         made = (picture for chunk in in_order(pool, _make, chunks, ahead) for picture in chunk)
-        sealing: deque[tuple[dict[str, np.ndarray], Future[dict[str, np.ndarray]]]] = deque()
+        sealing: deque[tuple[dict[str, np.ndarray], Future[tuple[str, Sums]]]] = deque()
         stop, number = self.done, len(self.records)
         with tqdm(
             total=total, initial=stop, desc=self.part, unit="image", leave=False, disable=None if progress else True
@@ -243,9 +297,15 @@ class _Writer:
             "rejected": np.array(rejected, np.bytes_).reshape(-1, 2),
         }
 
-    def _keep(self, record: dict[str, np.ndarray], sealed: Future[dict[str, np.ndarray]]) -> None:
-        record |= sealed.result()
-        checkpoint.save(self._record_path(len(self.records)), record)
+    def _keep(self, record: dict[str, np.ndarray], sealed: Future[tuple[str, Sums]]) -> None:
+        """Write the record of the next shard, and the sums with its own."""
+        checksum, sums = sealed.result()
+        record["checksum"] = np.array(checksum)
+        self.sums.add(sums.count, sums.total, sums.products)
+        number = len(self.records)
+        checkpoint.save(self._sums_path(number + 1), vars(self.sums))
+        checkpoint.save(self._record_path(number), record)
+        self._sums_path(number).unlink(missing_ok=True)
         self.records.append(record)
 
     def index(self) -> Part:
@@ -276,11 +336,6 @@ class _Writer:
         """What could not be used."""
         rows = (row for record in self.records for row in record["rejected"].tolist())
         return [Rejected(self.part, *(cell.decode("utf-8", "surrogateescape") for cell in row)) for row in rows]
-
-    def add_to(self, sums: Sums) -> None:
-        """Add the sums over all pictures of the part."""
-        for record in self.records:
-            sums.add(int(record["count"]), record["total"], record["products"])
 
 
 def _encoded(text: str) -> bytes:
@@ -339,16 +394,11 @@ def _make(indices: range) -> list[_Made]:
     return result
 
 
-def _seal(path: Path, size: int) -> dict[str, np.ndarray]:
+def _seal(path: Path, size: int) -> tuple[str, Sums]:
     """Read a shard again, while it is still in memory: its checksum and its sums."""
     sums = Sums(3, size)
     rows = path.stat().st_size // sums.total.size
     pictures = np.memmap(path, np.uint8, "r", shape=(rows, 3, size, size)) if rows else np.zeros(0, np.uint8)
     for start in range(0, rows, sums.step):
         sums.take(pictures[start : start + sums.step])
-    return {
-        "checksum": np.array(digest(path)),
-        "count": np.array(sums.count),
-        "total": sums.total,
-        "products": sums.products,
-    }
+    return digest(path), sums

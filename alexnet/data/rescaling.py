@@ -69,9 +69,10 @@ class RescaledSplit:
     Args:
         split: the pictures.
         size: height and width to bring them to.
+        keep: False where each is asked for once.
     """
 
-    def __init__(self, split: Split, size: int) -> None:
+    def __init__(self, split: Split, size: int, keep: bool = True) -> None:
         if size < 1:
             raise DataError(f"pictures are rescaled to a positive size, got {size}")
         self.split = split
@@ -81,7 +82,7 @@ class RescaledSplit:
         shape = (len(split), split.channels, size, size)
         self._pixels: Pixels | None = split.pixels(size)
         self._kept: np.ndarray | None = None
-        if self._pixels is None and np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
+        if keep and self._pixels is None and np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
             self._kept = np.empty(shape, dtype=np.uint8)
             self._ready = np.zeros(len(split), dtype=bool)
 

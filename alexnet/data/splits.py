@@ -132,6 +132,12 @@ class DataSet:
     test: Split | None = None
     ids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise DataError where a part is empty."""
+        for name, split in self.splits().items():
+            if not len(split):
+                raise DataError(f"{self.name} has no pictures in its part {name}; add some, or get the data set again")
+
     def splits(self) -> dict[str, Split]:
         """The parts that there are, by name."""
         parts = {"train": self.train, "val": self.val, "test": self.test}

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError
+from minigrad import checkpoint
 
 __all__ = [
     "Pictures",
@@ -129,9 +130,9 @@ class Sums:
         """Pictures to take in at once."""
         return max(1, _CHUNK // self.total.size)
 
-    def add(self, count: int, total: np.ndarray, products: np.ndarray) -> None:
+    def add(self, count: int | np.ndarray, total: np.ndarray, products: np.ndarray) -> None:
         """Take in the sums over other pictures."""
-        self.count += count
+        self.count += int(count)
         self.total += total
         self.products += products
 
@@ -192,9 +193,8 @@ def cache_folder() -> Path:
 def _load(path: Path, shape: tuple[int, int, int]) -> Statistics | None:
     """What a cached file holds, None where it is missing, damaged or of other shapes."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Statistics.from_arrays(arrays, shape)
-    except Exception:  # a damaged file can make every layer of its readers stumble, each with an exception of its own
+        return Statistics.from_arrays(checkpoint.read(path), shape)
+    except (OSError, ValueError, KeyError):
         return None
 
 

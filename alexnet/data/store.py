@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from alexnet.data.splits import DataError, DataSet, Split
+from minigrad import checkpoint
 
 __all__ = [
     "Part",
@@ -109,9 +110,31 @@ class StoreInfo:
         if values["format"] != FORMAT:
             raise ValueError(f"its format is {values['format']!r}, this version reads format {FORMAT}")
         info = cls(**{**values, "parts": {name: Part(**part) for name, part in values["parts"].items()}})
-        if not {"train", "val"} <= set(info.parts) or min(info.size, info.channels, info.shard) < 1:
-            raise ValueError("it lacks a part, or a number is not positive")
+        info._check()
         return info
+
+    def _check(self) -> None:
+        """Raise ValueError for a number that cannot be, and for a file that does not belong to the store."""
+        if not {"train", "val"} <= set(self.parts) <= {"train", "val", "test"}:
+            raise ValueError("it lacks a part, or has one too many")
+        numbers = [self.size, self.channels, self.shard, *(part.count for part in self.parts.values())]
+        if not all(type(number) is int and 1 <= number < 2**40 for number in numbers) or self.channels > 3:
+            raise ValueError("a number is not positive or too large")
+        for texts in (self.classes, self.ids, [self.name, self.statistics]):
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                raise ValueError("a text is missing")
+        if len(self.classes) != len(self.ids) or len(set(self.ids)) != len(self.ids):
+            raise ValueError("words and identifiers of the classes do not fit each other")
+        for name, part in self.parts.items():
+            shards = -(-part.count // self.shard)
+            if len(part.files) != shards + 2 or set(part.files) != set(self.file_names(name, shards)):
+                raise ValueError(f"it does not list the files of the part {name}")
+
+    @staticmethod
+    def file_names(part: str, shards: int) -> list[str]:
+        """The files of a part with so many shards."""
+        names = [shard_name(part, number) for number in range(shards)]
+        return [*names, *(index_name(part, what) for what in ("labels", "names"))]
 
 
 def shard_name(part: str, number: int) -> str:
@@ -152,9 +175,11 @@ def read_info(folder: Path) -> StoreInfo:
     path = folder / STORE_FILE
     if not path.exists() and (folder / RECORDS).is_dir():
         raise DataError(f"{folder} is a store that is not finished; python -m alexnet.prepare goes on with it")
+    if not path.exists():
+        raise DataError(f"there is no store {folder}; python -m alexnet.prepare SOURCE STORE makes one")
     try:
         return StoreInfo.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}); {_ADVICE}") from error
 
 
@@ -215,13 +240,15 @@ class StoreSplit(Split):
         self._names = self._index("names")
         if self.labels.dtype != np.int64 or self._names.dtype.kind != "S":
             raise DataError(f"the index of {folder}, part {part}, holds no labels and names; {_ADVICE}")
+        if self.labels.min() < 0 or self.labels.max() >= len(info.classes):
+            raise DataError(f"the index of {folder}, part {part}, has a label that is no class; {_ADVICE}")
         self._shards = _Shards([folder / name for name in self._shard_names()], info, self._count)
 
     def _index(self, what: str) -> np.ndarray:
         name = index_name(self._part, what)
         _check(self._folder, name, self._hashes.get(name, ""))
         try:
-            array: np.ndarray = np.load(self._folder / name, mmap_mode="r" if self._count else None)
+            array = checkpoint.map_array(self._folder / name)
         except (OSError, ValueError) as error:
             raise DataError(f"{self._folder / name} is damaged ({error}); {_ADVICE}") from error
         if array.shape != (self._count,):

@@ -1,7 +1,8 @@
 """A reader for pickles that hold numbers, text, lists, tables and NumPy arrays, and builds nothing else.
 
 A pickle is a program, and can call whatever it names. This reader knows the few names that a pickled array consists of,
-and answers to them with functions of its own: none of NumPy's is called, and any other name ends the reading.
+and answers to them with functions of its own: none of NumPy's is called, and any other name ends the reading. Nor can a
+pickle ask for more memory than a small multiple of its own length.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,27 @@ def read_pickle(content: bytes) -> Any:
         UnpicklingError: it is damaged, or holds something else.
     """
     try:
-        return _finished(_Reader(io.BytesIO(content), encoding="bytes").load())
+        _check_lengths(content)
+        return _finished(_Reader(content).load(), {})
     except UnpicklingError:
         raise
     except MemoryError:
         raise
     except Exception as error:  # a damaged pickle can make the reader stumble anywhere
         raise UnpicklingError(f"a damaged pickle: {error!r}") from error
+
+
+def _check_lengths(content: bytes) -> None:
+    """See that no instruction has a length, or a number to keep something under, beyond what the pickle itself has.
+
+    The reader would make room for as much before it looks. Decoding the instructions finds lengths that are too large.
+    """
+    for opcode, argument, _ in pickletools.genops(content):
+        if isinstance(argument, int):
+            if abs(argument) >= 2**63:
+                raise UnpicklingError("a number of more than 64 bits")
+            if opcode.name.endswith("PUT") and not 0 <= argument <= len(content):
+                raise UnpicklingError(f"something is kept under the number {argument}")
 
 
 class _Kind:
@@ -68,42 +84,54 @@ def _reconstruct(kind: object, shape: object, code: object) -> _Array:
     return _Array()
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """Stands for codecs.encode, with which Python 3 writes bytes into old pickles."""
-    if encoding != "latin1":
-        raise UnpicklingError(f"text encoded as {encoding!r}")
-    return text.encode("latin1")
-
-
 NAMES: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Kind,
-    ("_codecs", "encode"): _encode,
 }
 
 
 class _Reader(pickle.Unpickler):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content), encoding="bytes")
+        self._room = len(content)  # for what is encoded; a text can be named again and again
+
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for."""
+        if (module, name) == ("_codecs", "encode"):
+            return self._encode
         if (module, name) not in NAMES:
             raise UnpicklingError(f"it asks for {module}.{name}, and only arrays are built")
         return NAMES[module, name]
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Stands for codecs.encode, with which Python 3 writes bytes into old pickles."""
+        if encoding != "latin1":
+            raise UnpicklingError(f"text encoded as {encoding!r}")
+        self._room -= len(text)
+        if self._room < 0:
+            raise UnpicklingError("more text than the pickle is long")
+        return text.encode("latin1")
 
     def persistent_load(self, pid: object) -> Any:
         """Nothing is kept elsewhere."""
         raise UnpicklingError("it refers to objects outside")
 
 
-def _finished(value: Any) -> Any:
-    """Arrays in the place of what stands for them, in lists and tables."""
+def _finished(value: Any, done: dict[int, Any]) -> Any:
+    """Arrays in the place of what stands for them, in lists and tables; each of which is gone through once."""
+    if id(value) in done:
+        return done[id(value)]
+    result = value
     if isinstance(value, _Array):
         if value.value is None:
             raise UnpicklingError("an array without content")
-        return value.value
-    if isinstance(value, dict):
-        return {key: _finished(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_finished(each) for each in value]
-    return value
+        result = value.value
+    elif isinstance(value, dict):
+        result = {key: _finished(each, done) for key, each in value.items()}
+    elif isinstance(value, list):
+        result = [_finished(each, done) for each in value]
+    if result is not value:
+        done[id(value)] = result
+    return result

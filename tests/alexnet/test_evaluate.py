@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,11 +214,17 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
         (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
         (evaluate, ("empty",), "has no best.npz"),
         (evaluate, ("broken",), "best.npz"),
+        (evaluate, ("store/store.json",), "store.json holds no run: recipe.json is missing"),
         (predict, ("run0",), "there is no picture to look at"),
         (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),
         (predict, ("run0", "run0/recipe.json"), "recipe.json cannot be read as an image (of no known format)"),
+        (predict, ("run0", *["a.png"] * 101, "--figure", "f.png"), "a figure shows at most 100 pictures, got 101"),
         (predict, ("run0", "nowhere.jpg"), "nowhere.jpg cannot be read (No such file"),
-        (predict, ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"), "pictures is not a store; make one with"),
+        (
+            predict,
+            ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"),
+            "there is no store pictures; python -m alexnet.prepare",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -260,3 +269,92 @@ def test_a_gray_network_sees_colour_files(tmp_path: Path) -> None:
     image = np.full((5, 4, 3), (100, 50, 200), np.uint8)
     gray = predict._channels(image, predictor)
     assert gray.shape == (5, 4, 1) and gray[0, 0, 0] == round(0.299 * 100 + 0.587 * 50 + 0.114 * 200)
+
+
+def test_pictures_are_looked_at_in_batches(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many as the memory holds, and the answers are those that each picture gets alone."""
+    images = sorted((place / "pictures" / "val").rglob("*.png"))[:7]
+    more = ["--figure", tmp_path / "figure.png", "--nearest", place / "store"]
+    assert run(predict, place / "run0", *images, *more) == 0
+    whole = capsys.readouterr().out
+    sizes, probabilities = [], Predictor.probabilities
+
+    def noted(self: Predictor, pictures: np.ndarray, count: int) -> np.ndarray:
+        sizes.append(len(pictures))
+        return probabilities(self, pictures, count)
+
+    monkeypatch.setattr(Predictor, "probabilities", noted)
+    monkeypatch.setattr(predict, "BATCH", 3)
+    assert run(predict, place / "run0", *images, *more) == 0
+    assert sizes == [3, 3, 1] and capsys.readouterr().out == whole
+
+
+def test_evaluating_keeps_no_pictures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked for once: memory does not grow with the split."""
+    count = 3000
+    pixels = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 40, 40, 3))
+    split = ArraySplit(pixels, np.zeros(count, np.int64))
+    predictor = predictor_of(Colour(np.arange(4.0)), 4, size=41, crop=30)
+    tracemalloc.start()
+    probabilities_of(predictor, split, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000 < count * 3 * 41 * 41
+
+
+def test_a_network_that_sees_whole_pictures_has_one_view(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    arguments = ["--recipe", "cifar10-80sec", "--data", place / "pictures", "--epochs", 1, "--out", tmp_path / "run"]
+    assert run(train, *arguments) == 0
+    for runs in ([tmp_path / "run"], [place / "run0", tmp_path / "run"]):
+        capsys.readouterr()
+        assert run(evaluate, *runs, "--data", place / "pictures", "--views", 10) == 2
+        printed = capsys.readouterr()
+        assert "run sees the whole picture (32 x 32), of which there is one view and no corners" in printed.err
+        assert not printed.out
+    counts, probabilities = [], Predictor.probabilities
+
+    def noted(self: Predictor, pictures: np.ndarray, count: int) -> np.ndarray:
+        counts.append(count)
+        return probabilities(self, pictures, count)
+
+    monkeypatch.setattr(Predictor, "probabilities", noted)
+    assert run(predict, tmp_path / "run", place / "pictures" / "val" / "n1" / "0.png") == 0
+    assert run(predict, place / "run0", place / "pictures" / "val" / "n1" / "0.png") == 0
+    assert counts == [1, 10]
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "words"),
+    [
+        (predict, ("--figure", "nowhere/f.png"), "nowhere/f.png cannot be written; name a file in a folder that is"),
+        (predict, ("--filters", "f.jpg"), "pictures are written as PNG; name a file that ends in .png, not 'f.jpg'"),
+        (evaluate, ("--report", "file/out"), "file/out cannot be made (Not a directory); choose another folder"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(
+    tmp_path: Path,
+    command: object,
+    flag: tuple[str, str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    with pytest.raises(SystemExit):
+        run(command, "run", *flag)
+    assert words in capsys.readouterr().err
+
+
+def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:
+    """Pillow's own warning, which tells of a denial of service, is not shown besides."""
+    Image.new("1", (12000, 8000)).save(tmp_path / "large.png")
+    command = [sys.executable, "-m", "alexnet.predict", str(place / "run0"), str(tmp_path / "large.png")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    (error,) = result.stderr.splitlines()
+    assert result.returncode == 2 and "large.png cannot be read as an image (12000 x 8000 is above" in error

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -121,6 +122,14 @@ def test_steps_prints_the_loss_of_each(pictures: Path, capsys: pytest.CaptureFix
     assert cifar(pictures, "--steps", 2, "--out", "run") == 0
     out = capsys.readouterr().out
     assert out.count("loss") == 2 and "--resume --out run" in out
+
+
+def test_printed_commands_can_be_pasted(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in (["--steps", 1], ["--epochs", 1]):
+        folder = f"my run; it's {more[0]}"
+        assert cifar(pictures, "--out", folder, *more) == 0
+        words = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
+        assert words[:6] == ["python", "-m", "alexnet.train", "--resume", "--out", folder]
 
 
 def test_the_default_folder_is_the_next_free_one(pictures: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checks import complains
+from mutations import mutated
 
 import minigrad as mg
 from minigrad import checkpoint, nn
@@ -153,28 +154,6 @@ def test_archives_that_grow_are_refused(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "file.npz")
 
 
-def _mutated(data: bytes, random: np.random.Generator) -> bytes:
-    """Bytes changed at random: flipped, overwritten with telling values, cut, doubled or swapped."""
-    result = bytearray(data)
-    for _ in range(random.integers(1, 6)):
-        place = int(random.integers(len(result))) if result else 0
-        end = place + int(random.integers(1, 40))
-        match random.integers(6):
-            case 0:
-                result[place : place + 1] = bytes([result[place] ^ 1 << int(random.integers(8))]) if result else b""
-            case 1:
-                result[place:end] = random.bytes(end - place)
-            case 2:
-                result[place : place + 4] = [b"\xff\xff\xff\xff", bytes(4), b"\xff\xff\xff\x7f"][random.integers(3)]
-            case 3:
-                del result[place:end]
-            case 4:
-                result[place:place] = result[place:end]
-            case 5:
-                del result[place:]
-    return bytes(result)
-
-
 @pytest.mark.parametrize("count", [1500, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_mutated_files_raise_the_project_s_own_error_or_load_as_they_were(count: int, tmp_path: Path) -> None:
     random = np.random.default_rng(count)
@@ -184,7 +163,7 @@ def test_mutated_files_raise_the_project_s_own_error_or_load_as_they_were(count:
     whole, refused = path.read_bytes(), 0
     tracemalloc.start()
     for _ in range(count):
-        path.write_bytes(_mutated(whole, random))
+        path.write_bytes(mutated(whole, random, whole))
         try:
             found = checkpoint.load(path)
         except ValueError as error:

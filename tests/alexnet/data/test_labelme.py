@@ -81,3 +81,21 @@ def test_damaged_annotations_are_named(labelme, text, words):
     (labelme / "Annotations" / "street" / "p7.xml").write_text(text)
     with pytest.raises(DataError, match=rf"p7.xml is no annotation of LabelMe \(.*{words}.*\); repair it or remove it"):
         open_dataset(labelme)
+
+
+def test_the_fingerprint_follows_the_names_of_the_objects(labelme):
+    before = open_dataset(labelme).train.fingerprint
+    assert open_dataset(labelme).train.fingerprint == before
+    path = labelme / "Annotations" / "street"
+    texts = {name: (path / f"{name}.xml").read_text() for name in ("p1", "p2")}
+    for name, text in texts.items():  # what was a car is a tree: files and boxes stay
+        swapped = text.replace("Car ", "?").replace("tree", "Car ").replace("?", "tree")
+        (path / f"{name}.xml").write_text(swapped)
+    assert open_dataset(labelme).train.fingerprint != before
+
+
+def test_a_photograph_that_is_gone_is_named(labelme):
+    data = open_dataset(labelme)
+    (labelme / "Images" / data.train.objects[0].file).unlink()
+    with pytest.raises(DataError, match=r"p\d+.jpg is gone \(No such file or directory\); open the data set again"):
+        _ = data.train.fingerprint

@@ -1,10 +1,15 @@
 import csv
+import errno
 import io
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet import locks
 from alexnet import prepare as command
 from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, open_dataset, rescale
 from alexnet.data import preparation as module
@@ -173,7 +178,7 @@ def test_what_cannot_be_prepared(photographs, tmp_path, mnist_folder):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"no picture of the part val can be used"):
         prepare(open_dataset(photographs), tmp_path / "store", 1, size=16)
-    with pytest.raises(DataError, match=r"store.part was begun from another source, or the source has changed since"):
+    with pytest.raises(DataError, match=r"store.part was begun from another source or by another version, or the"):
         prepare(open_dataset(photographs), tmp_path / "store", 1, size=17)
 
 
@@ -193,3 +198,119 @@ def test_the_command(photographs, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
     assert command.main([str(store)]) == 2
     assert "takes two paths" in capsys.readouterr().err
+
+
+def test_one_process_at_a_time_makes_a_store(photographs, tmp_path, capsys):
+    store = tmp_path / "store"
+    program = (
+        "import sys, pathlib; from alexnet.data.preparation import preparing\n"
+        "with preparing(pathlib.Path(sys.argv[1])): print('claimed', flush=True); sys.stdin.read()"
+    )
+    command_of_other = [sys.executable, "-c", program, str(store)]
+    with subprocess.Popen(command_of_other, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "claimed\n"
+        for _ in range(2):  # being refused takes nothing away from the other
+            assert command.main([str(photographs), str(store), "--workers", "1"]) == 2
+            assert f"process {other.pid} is making {store}; wait for it" in capsys.readouterr().err
+        other.kill()
+    assert (tmp_path / "store.lock").exists()  # the killed one could not remove it
+    assert command.main([str(photographs), str(store), "--workers", "1"]) == 0
+    assert [path.name for path in tmp_path.glob("store*")] == ["store"]
+
+
+def test_a_lock_that_was_removed_meanwhile_is_none(tmp_path, monkeypatch):
+    """Between opening the file and locking it, the process that had the lock may have removed the file."""
+    path, locking = tmp_path / "lock", locks._lock
+    calls = []
+
+    def late(file):
+        if not calls:
+            path.unlink()
+        calls.append(file)
+        locking(file)
+
+    monkeypatch.setattr(locks, "_lock", late)
+    with locks.lock(path):
+        assert len(calls) == 2
+        with pytest.raises(locks.LockedError):
+            locks.lock(path)
+
+
+@pytest.mark.parametrize("place", ["file/store", "file/more/store"])
+def test_where_nothing_can_be_written_it_says_so_before_any_work(tmp_path, monkeypatch, capsys, place):
+    (tmp_path / "file").write_text("where a folder should be")
+    monkeypatch.setattr(command, "open_dataset", None)
+    assert command.main(["source", str(tmp_path / place)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"{place} cannot be written (" in error and error.endswith("; make its folder writable, or choose another")
+
+
+def test_a_full_disk_is_one_sentence_and_it_goes_on_from_there(photographs, tmp_path, monkeypatch):
+    prepare(open_dataset(photographs), tmp_path / "whole", 1, size=16, shard=5)
+    saved, save = [], module.checkpoint.save
+
+    def full(path, arrays):
+        if len(saved) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved.append(path)
+        save(path, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.checkpoint, "save", full)
+        with pytest.raises(
+            DataError, match=r"store cannot be written \(No space left on device\); make room there, an"
+        ):
+            prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+    result = prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+    assert result.continued == 5 and files_of(tmp_path / "whole") == files_of(tmp_path / "store")
+    expected, found = (
+        RescaledSplit(open_dataset(tmp_path / name).train, 16).statistics() for name in ("whole", "store")
+    )
+    assert np.array_equal(expected.mean, found.mean) and np.array_equal(expected.component_std, found.component_std)
+
+
+def test_what_an_unfinished_store_keeps_does_not_grow_with_the_pictures(photographs, tmp_path, monkeypatch):
+    """The sums, which are as large as a picture of integers, are there once."""
+    monkeypatch.setattr(module.shutil, "rmtree", lambda folder: None)
+    prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=2)
+    kept = [path.name for path in (tmp_path / "store" / "preparing").iterdir()]
+    assert sorted(name for name in kept if "sums" in name) == ["train-sums-00006.npz", "val-sums-00002.npz"]
+    records = [path for path in (tmp_path / "store" / "preparing").iterdir() if path.name[-9:-4].isdecimal()]
+    assert len(records) == 10 and all(path.stat().st_size < 6144 for path in records if "sums" not in path.name)
+
+
+def test_a_damaged_record_of_an_unfinished_store(photographs, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_finish", None)
+        with pytest.raises(TypeError):
+            prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+    path = tmp_path / "store.part" / "preparing" / "train-sums-00003.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"store.part cannot be gone on with \(.*damaged.*\); remove it to begin anew"):
+        prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
+
+
+def test_verifying_what_is_no_store(photographs, tmp_path, capsys):
+    for path in (photographs, tmp_path / "nothing"):
+        assert command.main(["--verify", str(path)]) == 2
+        error = capsys.readouterr().err
+        assert f"there is no store {path}; python -m alexnet.prepare SOURCE STORE makes one" in error
+    assert command.main(["--verify", str(photographs), str(tmp_path / "store")]) == 2
+    assert "--verify takes one path, STORE" in capsys.readouterr().err
+
+
+def test_printed_commands_can_be_pasted(photographs, tmp_path, capsys):
+    store = tmp_path / "my store; it's new"
+    assert command.main([str(photographs), str(store), "--workers", "1"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(line.partition(": ")[2])[-2:] == ["--data", str(store)]
+
+
+def test_words_are_sources_and_stores_are_not(photographs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "open_dataset", lambda source, seed: open_dataset(source, seed, counts=(20, 10)))
+    store = tmp_path / "store"
+    assert command.main(["shapes", str(store), "--workers", "1"]) == 0
+    assert len(open_dataset(store).train) == 20
+    assert command.main([str(store), str(tmp_path / "again")]) == 2
+    assert "the source shapes is a store already; train on it as it is" in capsys.readouterr().err
+    assert not list(tmp_path.glob("again*"))

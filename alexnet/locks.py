@@ -1,0 +1,107 @@
+"""Files that one process can lock at a time, so that two do not write the same thing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+__all__ = ["ClaimError", "LockedError", "claimed", "lock", "owner"]
+
+
+class LockedError(RuntimeError):
+    """Another process has the lock; the text says which: "process 123"."""
+
+
+class ClaimError(ValueError):
+    """Something cannot be made here and now; one sentence says why and what to do."""
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Be the one process that makes a file or a folder: others are refused. `PATH.lock` is there meanwhile.
+
+    Raises:
+        ClaimError: another process makes it, or nothing can be written there.
+    """
+    beside = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock(beside)
+    except LockedError as owner:
+        raise ClaimError(f"{owner} is making {path}; wait for it, or stop it") from None
+    except OSError as error:
+        raise ClaimError(
+            f"{path} cannot be written ({error.strerror}); make its folder writable, or choose another"
+        ) from error
+    with file:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open file
+                beside.unlink()
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Lock a file, which is made if it is not there, and write into it which process has it.
+
+    The system undoes the lock when the file is closed and when the process ends, however it ends. Whoever holds the
+    lock may remove the file.
+
+    Returns:
+        The open file.
+
+    Raises:
+        LockedError: another process has it.
+        OSError: the file cannot be written.
+    """
+    while True:
+        file = path.open("a+b", buffering=0)
+        try:
+            _lock(file)
+            if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                file.close()  # the one before has removed it meanwhile: others would lock another file
+                continue
+            with suppress(OSError):  # a full disk: the number is for others to read, the lock holds without
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n".encode())
+            return file
+        except (BlockingIOError, PermissionError):
+            with file:
+                raise LockedError(f"process {_owner(file)}") from None
+        except BaseException:
+            file.close()
+            raise
+
+
+def owner(path: Path) -> str:
+    """The number of the process that has the lock on a file, "" if there is none; nothing is written."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            try:
+                _lock(file, shared=True)
+            except (BlockingIOError, PermissionError):
+                return _owner(file)
+    except OSError:
+        pass  # it was never locked
+    return ""
+
+
+def _lock(file: IO[bytes], shared: bool = False) -> None:
+    if os.name == "posix":
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    else:
+        file.seek(2**30)  # a byte far behind the text, which others may read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+
+
+def _owner(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(20).decode(errors="replace").strip() or "unknown"
