@@ -141,7 +141,7 @@ class RunFolder:
             try:
                 line = json.loads(text)
                 found.append(line if "event" in line else {name: line[name] for name in EPOCH_KEYS})
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise RunError(f"{self.log}, line {number} is damaged ({error}); restore or remove it") from None
         return found
 
