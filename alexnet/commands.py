@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import minigrad as mg
 
-__all__ = ["add_devices", "command_line", "devices", "picture_file", "positive", "run_command", "seed"]
+__all__ = [
+    "Parser",
+    "add_changes",
+    "add_devices",
+    "change",
+    "command_line",
+    "devices",
+    "picture_file",
+    "positive",
+    "run_command",
+    "seed",
+]
 
 
 def command_line(*words: str | Path) -> str:
     """A command to be pasted into a shell: names with spaces and the like are quoted."""
     texts = [str(word) for word in words]
     return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            choices = [str(choice) for choice in action.choices or ()]
+            error.message += suggestion([str(value)], choices)
+            raise
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parse the arguments, or end the process with status 2."""
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion(flags, self._option_string_actions)}")
+        return args
+
+
+def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
+    """The known words that are most like some others, as the end of a sentence; "" if none are."""
+    found = [match for word in words for match in get_close_matches(word, known, n=1)]
+    return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
 
 
 def positive(text: str) -> int:
@@ -54,7 +98,7 @@ def picture_file(text: str) -> Path:
     return path
 
 
-def add_devices(parser: argparse.ArgumentParser) -> None:
+def add_devices(parser: Parser) -> None:
     """The flag of commands that use a trained network."""
     parser.add_argument(
         "--devices",
@@ -65,8 +109,32 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def change(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value as JSON writes it, or as text where it is no JSON."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"KEY=VALUE, such as lr=0.005; got {text!r}")
+    for read in (json.loads, float):  # the second for numbers that JSON does not know, as .5
+        with suppress(ValueError):
+            return key, read(value)
+    return key, value
+
+
+def add_changes(parser: Parser) -> None:
+    """The flag that changes a recipe."""
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=change,
+        metavar="KEY=VALUE",
+        help="change the recipe, such as lr=0.005, augmentation.crop=200 or 'drop_epochs=[20, 40]'; may be repeated",
+    )
+
+
 def run_command(
-    parser: argparse.ArgumentParser,
+    parser: Parser,
     run: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None,
     *,
@@ -82,7 +150,7 @@ def run_command(
         interrupted: what to say after Control-C.
         memory: advice when memory ran out.
     """
-    args = parser.parse_args(argv)
+    args = parser.parse(argv)
     warnings.filterwarnings("ignore", module="PIL")  # what is only odd about a picture; what cannot be read is an error
     try:
         return run(args) or 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import add_devices, run_command
+from alexnet.commands import Parser, add_devices, run_command
 from alexnet.data import VIEWS, DataSet, Split, open_dataset
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
 from alexnet.runs import RunError, RunFolder
@@ -27,13 +27,12 @@ examples:
 MISTAKES = 20  # pictures
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.evaluate",
         description="Measure the error of trained networks; several together are averaged.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")

@@ -35,8 +35,12 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG beside, then give it its name."""
     FigureCanvasAgg(figure)
     beside = path.with_name(path.name + ".part")
-    figure.savefig(beside, format="png", dpi=120)
-    beside.replace(path)
+    try:
+        figure.savefig(beside, format="png", dpi=120)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -53,11 +57,11 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
     ):
         values = [line[name] for line in epochs]
         axes.plot(number, values, color=colour, marker=marker, markersize=4, label=label)
-    drops = [b["epoch"] for a, b in pairwise(epochs) if b["lr"] < a["lr"]]
+    changes = [b["epoch"] for a, b in pairwise(epochs) if b["lr"] != a["lr"]]
     for axes, label in ((loss, "loss (nats)"), (error, "error (%)")):
-        for drop in drops:
-            axes.axvline(drop - 0.5, color="0.6", linestyle=":", linewidth=1)
-        axes.set_xlabel("epoch (dotted: the rate falls)" if drops else "epoch")
+        for change in changes:
+            axes.axvline(change - 0.5, color="0.6", linestyle=":", linewidth=1)
+        axes.set_xlabel("epoch (dotted: the rate changes)" if changes else "epoch")
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -17,7 +17,7 @@ __all__ = ["ClaimError", "LockedError", "claimed", "lock"]
 
 
 class LockedError(RuntimeError):
-    """Another process has the lock; the text says which: "process 123"."""
+    """Another process has the lock; the text is its number."""
 
 
 class ClaimError(ValueError):
@@ -36,7 +36,7 @@ def claimed(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = lock(beside)
     except LockedError as owner:
-        raise ClaimError(f"{owner} is making {path}; wait for it, or stop it") from None
+        raise ClaimError(f"process {owner} is making {path}; wait for it, or stop it") from None
     except OSError as error:
         raise ClaimError(
             f"{path} cannot be written ({error.strerror}); make its folder writable, or choose another"
@@ -60,32 +60,43 @@ def lock(path: Path) -> IO[bytes]:
 
     Raises:
         LockedError: another process has it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be made.
     """
     while True:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
         try:
             _lock(file)
             if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 file.close()  # the one before has removed it meanwhile: others would lock another file
                 continue
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n".encode())
-            file.flush()
+            with suppress(OSError):  # a full disk: the number is for others to read, the lock holds without
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n".encode())
             return file
         except BaseException:
             file.close()
             raise
 
 
-def _lock(file: IO[bytes]) -> None:
+def locked_by(path: Path) -> str:
+    """The number of the process that has locked a file, "" if there is none; nothing is written."""
+    try:
+        with path.open("rb") as file:
+            _lock(file, shared=True)
+    except LockedError as owner:
+        return str(owner)
+    except OSError:
+        pass  # there never was a lock
+    return ""
+
+
+def _lock(file: IO[bytes], shared: bool = False) -> None:
     try:
         if os.name == "posix":
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         else:
             file.seek(2**30)  # a byte far behind the text, which others may read
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
     except (BlockingIOError, PermissionError):
         file.seek(0)
-        owner = file.read(20).decode(errors="replace").strip()
-        raise LockedError(f"process {owner or 'unknown'}") from None
+        raise LockedError(file.read(20).decode(errors="replace").strip() or "unknown") from None

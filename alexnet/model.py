@@ -5,19 +5,21 @@ Run `python -m alexnet.model` to print the table.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import minigrad as mg
+from alexnet.commands import Parser, run_command
 from minigrad import nn
 
-__all__ = ["AlexNet", "Column", "LayerRow", "layer_table"]
+__all__ = ["AlexNet", "Column", "LayerRow", "initial_std", "layer_table"]
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 FULLY_CONNECTED = ("fc6", "fc7")
 REMOVABLE = CONVOLUTIONS[1:] + FULLY_CONNECTED
+LAYERS = (*CONVOLUTIONS, *FULLY_CONNECTED, "fc8")
 
 # Kernels of a column's convolutions and units of its fully-connected layers (Figure 2). With one column, half of
 # conv1-4, but conv5 and the fully-connected layers whole, so that the parameters stay about as many (section 3.5).
@@ -25,7 +27,10 @@ UNITS = {
     1: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 256, "fc6": 4096, "fc7": 4096},
     2: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 128, "fc6": 2048, "fc7": 2048},
 }
+WEIGHT_STD = 0.01  # of the initial weights (section 5)
 BIASES_OF_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")  # ReLUs that start on the positive side (section 5)
+PARTS = ("", "_act", "_norm", "_map_norm", "_pool", "_last_act", "_drop")  # of a layer, in order; few have all
+WeightStd = float | Mapping[str, float | None] | None
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
@@ -42,9 +47,9 @@ class Column(nn.Module):
 
     def layer(self, name: str, x: mg.Tensor) -> mg.Tensor:
         """Layer `name` with all that follows it in the figure: activation, normalisation, pooling, dropout."""
-        for part in (name, f"{name}_act", f"{name}_norm", f"{name}_pool", f"{name}_drop"):
-            if part in self._modules:
-                x = self._modules[part](x)
+        for part in PARTS:
+            if name + part in self._modules:
+                x = self._modules[name + part](x)
         return x
 
 
@@ -59,7 +64,11 @@ class AlexNet(nn.Module):
         columns: 2, or 1 for the paper's one-GPU net with half the kernels (section 3.5).
         devices: one for each column, or one for all of them.
         activation: "relu" or "tanh" (section 3.1).
+        activation_last: names of convolutions whose activation comes after their normalisation and pooling, not before.
         lrn: whether to normalise after conv1 and conv2, each column over its own maps (section 3.3).
+        lrn_alpha: its alpha, which is divided by n = 5 here: 5e-4 is the 1e-4 of section 3.3, where nothing is divided.
+        within_map_norm: whether layer 2 also normalises within each map, after that: windows of 5 x 5, alpha = 0.001
+            over 25, beta = 0.75, k = 1. The paper does not mention it; its authors' program did it.
         overlapping_pooling: windows of 3 at stride 2, else of 2 (section 3.4).
         dropout: the probability of zero after fc6 and fc7 (section 4.2).
         without: names of layers, from conv2 to fc7, to leave out with their activation and dropout (section 7).
@@ -78,7 +87,10 @@ class AlexNet(nn.Module):
         devices: Sequence[str | mg.Device] = ("cpu:0", "cpu:1"),
         *,
         activation: str = "relu",
+        activation_last: Sequence[str] = (),
         lrn: bool = True,
+        lrn_alpha: float = 5e-4,
+        within_map_norm: bool = False,
         overlapping_pooling: bool = True,
         dropout: float = 0.5,
         without: Sequence[str] = (),
@@ -86,9 +98,10 @@ class AlexNet(nn.Module):
         width: float = 1.0,
         image_size: int = 224,
         in_channels: int = 3,
-        weight_std: float | Mapping[str, float | None] | None = 0.01,
+        weight_std: WeightStd = WEIGHT_STD,
     ) -> None:
-        _check_choices(num_classes, columns, activation, without, width, image_size, in_channels, weight_std)
+        _check_numbers(num_classes, columns, width, image_size, in_channels)
+        _check_names(activation, activation_last, without, weight_std)
         self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
         places = _places(devices, columns)
         units = {name: max(1, round(count * width)) for name, count in UNITS[columns].items()}
@@ -101,28 +114,37 @@ class AlexNet(nn.Module):
         for name in CONVOLUTIONS:
             if name not in without:
                 inputs = channels * columns if name == "conv3" and self.cross_columns else channels
-                side = self._add_convolution(name, inputs, units[name], side, activation, places)
+                first = "" if name in activation_last else activation
+                side = self._add_convolution(name, inputs, units[name], side, first, places)
                 channels = units[name]
-            if name in ("conv1", "conv2") and lrn:
-                for column in self._columns:  # k = 2, n = 5, alpha = 1e-4 of section 3.3; here alpha is divided by n
-                    setattr(column, f"{name}_norm", nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+            if name in ("conv1", "conv2") and lrn:  # n = 5, beta = 0.75, k = 2 of section 3.3
+                self._add(f"{name}_norm", nn.LocalResponseNorm, 5, lrn_alpha, 0.75, 2.0)
+            if name == "conv2" and within_map_norm:
+                self._add(f"{name}_map_norm", nn.WithinMapResponseNorm, 5, 0.001, 0.75, 1.0)
             if name in ("conv1", "conv2", "conv5"):
                 side = self._add_pooling(name, side, overlapping_pooling)
+            if name in activation_last and name not in without:
+                self._add(f"{name}_last_act", ACTIVATIONS[activation])
         features = channels * side * side
         for name in FULLY_CONNECTED:
             if name not in without:
                 for column, place in zip(self._columns, places, strict=True):
                     setattr(column, name, nn.Linear(features * columns, units[name], device=place))
-                    setattr(column, f"{name}_act", ACTIVATIONS[activation]())
-                    setattr(column, f"{name}_drop", nn.Dropout(dropout, scale_at="test"))
+                self._add(f"{name}_act", ACTIVATIONS[activation])
+                self._add(f"{name}_drop", nn.Dropout, dropout, "test")
                 features = units[name]
         self.fc8 = nn.Linear(features * columns, num_classes, device=places[0])
         self._initialise(weight_std)
 
+    def _add(self, name: str, kind: Callable[..., nn.Module], *arguments: object) -> None:
+        """Give every column a layer without parameters."""
+        for column in self._columns:
+            setattr(column, name, kind(*arguments))
+
     def _add_convolution(
         self, name: str, inputs: int, kernels: int, side: int, activation: str, places: Sequence[mg.Device]
     ) -> int:
-        """Give every column a convolution; returns the side of its maps."""
+        """Give every column a convolution, and an activation unless that is ""; returns the side of its maps."""
         kernel_size, stride, padding = {"conv1": (11, 4, 0), "conv2": (5, 1, 2)}.get(name, (3, 1, 1))
         # counted with ceil: 224 gives 55 x 55, with a last window that overhangs the image by 3 and reads zeros there
         result = -(-(side + 2 * padding - kernel_size) // stride) + 1
@@ -130,11 +152,11 @@ class AlexNet(nn.Module):
         sides = (padding, padding + overhang, padding, padding + overhang)
         if side + 2 * padding < kernel_size:
             raise ValueError(f"AlexNet: images of {self.image_size} x {self.image_size} are too small for {name}")
+        relu = activation == "relu"
         for column, place in zip(self._columns, places, strict=True):
-            relu = activation == "relu"
             setattr(column, name, nn.Conv2d(inputs, kernels, kernel_size, stride, sides, device=place, relu=relu))
-            if not relu:
-                setattr(column, f"{name}_act", ACTIVATIONS[activation]())
+        if activation and not relu:
+            self._add(f"{name}_act", ACTIVATIONS[activation])
         return result
 
     def _add_pooling(self, name: str, side: int, overlapping: bool) -> int:
@@ -145,17 +167,16 @@ class AlexNet(nn.Module):
                 f"AlexNet: images of {self.image_size} x {self.image_size} are too small: "
                 f"{side} x {side} is left for the pooling after {name}"
             )
-        for column in self._columns:
-            setattr(column, f"{name}_pool", nn.MaxPool2d(kernel_size, 2))
+        self._add(f"{name}_pool", nn.MaxPool2d, kernel_size, 2)
         return (side - kernel_size) // 2 + 1
 
-    def _initialise(self, weight_std: float | Mapping[str, float | None] | None) -> None:
+    def _initialise(self, weight_std: WeightStd) -> None:
         """Normal weights; biases of 1 where section 5 has them, of 0 elsewhere."""
         for path, module in self.named_modules():
             name = path.rpartition(".")[2]
             if not isinstance(module, (nn.Conv2d, nn.Linear)):
                 continue
-            std = weight_std.get(name, 0.01) if isinstance(weight_std, Mapping) else weight_std
+            std = initial_std(weight_std, name)
             if std is None:
                 nn.init.kaiming_normal_(module.weight)
             else:
@@ -187,21 +208,17 @@ class AlexNet(nn.Module):
         return self.fc8(_gather(features, columns[0].device))
 
 
+def initial_std(weight_std: WeightStd, layer: str) -> float | None:
+    """The standard deviation of a layer's initial weights by the argument of AlexNet; None for sqrt(2 / fan_in)."""
+    return weight_std.get(layer, WEIGHT_STD) if isinstance(weight_std, Mapping) else weight_std
+
+
 def _gather(parts: Sequence[mg.Tensor], device: mg.Device) -> mg.Tensor:
     """The maps (or units) of all columns on one device, the first column's first."""
     return mg.cat([part.to(device) for part in parts], dim=1) if len(parts) > 1 else parts[0]
 
 
-def _check_choices(
-    num_classes: int,
-    columns: int,
-    activation: str,
-    without: Sequence[str],
-    width: float,
-    image_size: int,
-    in_channels: int,
-    weight_std: float | Mapping[str, float | None] | None,
-) -> None:
+def _check_numbers(num_classes: int, columns: int, width: float, image_size: int, in_channels: int) -> None:
     for name, value, least in (
         ("num_classes", num_classes, 2),
         ("image_size", image_size, 1),
@@ -211,14 +228,26 @@ def _check_choices(
             raise ValueError(f"AlexNet: {name} is a whole number, {least} or more; got {value!r}")
     if columns not in UNITS:
         raise ValueError(f"AlexNet has 1 or 2 columns, got {columns!r}")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"AlexNet: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
-    if not isinstance(without, Sequence) or isinstance(without, str) or any(name not in REMOVABLE for name in without):
-        raise ValueError(f"AlexNet: without takes a list of layers from {', '.join(REMOVABLE)}; got {without!r}")
     if not isinstance(width, (int, float)) or not 0 < width < 1000:
         raise ValueError(f"AlexNet: width is a positive number, got {width!r}")
+
+
+def _check_names(
+    activation: str,
+    activation_last: Sequence[str],
+    without: Sequence[str],
+    weight_std: WeightStd,
+) -> None:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"AlexNet: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+    for option, value, known in (
+        ("activation_last", activation_last, CONVOLUTIONS),
+        ("without", without, REMOVABLE),
+    ):
+        if not isinstance(value, Sequence) or isinstance(value, str) or any(name not in known for name in value):
+            raise ValueError(f"AlexNet: {option} takes a list of layers from {', '.join(known)}; got {value!r}")
     names = weight_std if isinstance(weight_std, Mapping) else {}
-    unknown = [name for name in names if name not in (*CONVOLUTIONS, *FULLY_CONNECTED, "fc8")]
+    unknown = [name for name in names if name not in LAYERS]
     if unknown:
         raise ValueError(f"AlexNet: weight_std names {unknown[0]!r}, which is none of its layers")
 
@@ -294,6 +323,8 @@ def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow
         kernels = f"{layer.kernel_size} x {layer.kernel_size}, stride {layer.stride}"
     elif isinstance(layer, nn.LocalResponseNorm):
         kernels = f"over {layer.size} maps"
+    elif isinstance(layer, nn.WithinMapResponseNorm):
+        kernels = f"over {layer.size} x {layer.size} of a map"
     return LayerRow(name.replace("_", " "), output, len(layers), kernels, parameters, multiply_adds, places)
 
 
@@ -320,15 +351,19 @@ def format_table(rows: Sequence[LayerRow]) -> str:
     return "\n".join([text[0], rule, *text[1:-1], rule, text[-1]])
 
 
-def main() -> None:
-    """Print the table of Figure 2."""
-    parser = argparse.ArgumentParser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
-    parser.add_argument(
+def parser() -> Parser:
+    """The command line."""
+    result = Parser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
+    result.add_argument(
         "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.5 (default 2)"
     )
-    columns = parser.parse_args().columns
-    print(format_table(layer_table(AlexNet(columns=columns))))
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table of Figure 2."""
+    return run_command(parser(), lambda args: print(format_table(layer_table(AlexNet(columns=args.columns)))), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet import figures
-from alexnet.commands import add_devices, picture_file, run_command
+from alexnet.commands import Parser, add_devices, picture_file, run_command
 from alexnet.data import read_image, rescale
 from alexnet.data.store import open_store
 from alexnet.nearest import Index, Neighbour, open_index
@@ -33,14 +33,13 @@ MOST_ROWS = 100  # of a figure: Matplotlib draws no picture of 65,536 pixels or 
 SHOWN = 512  # pixels of the longer side of a picture in a figure
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.predict",
         description="Show the labels that a trained network gives to pictures, averaged over ten views "
         "(section 4.1), or on one where the network sees whole pictures.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("run", type=Path, metavar="RUN", help="folder of a run")

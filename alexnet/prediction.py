@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import RescaledSplit, Split, Statistics, made_ahead, views
-from alexnet.recipes import Recipe, build_network
+from alexnet.recipe import Recipe, build_network
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn
 

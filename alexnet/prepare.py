@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.commands import command_line, positive, run_command, seed
+from alexnet.commands import Parser, command_line, positive, run_command, seed
 from alexnet.data import cores, open_dataset
 from alexnet.data.preparation import Result, prepare_claimed, preparing
 from alexnet.data.store import open_store, verify
@@ -30,14 +30,13 @@ examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.prepare",
         description="Bring the pictures of a data set to 256 x 256, as section 2 of the paper says, and keep them in a "
         "store: fast to read at any size, with the mean image and the colour components beside the pictures.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("source", metavar="SOURCE", nargs="?", help="see below")

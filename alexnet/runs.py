@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alexnet.commands import command_line
-from alexnet.locks import LockedError, lock
-from minigrad import checkpoint
+from alexnet.locks import LockedError, lock, locked_by
+from minigrad import checkpoint, display
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
+LAST_EPOCHS = 5  # that Jupyter shows
 
 
 class RunError(ValueError):
@@ -55,6 +57,13 @@ def latest_folder(name: str) -> Path:
     return _default_folder(name, last)
 
 
+def _row(line: Mapping[str, Any], mark: str) -> tuple[str, ...]:
+    """An epoch's line of the log as cells of the table that Jupyter shows."""
+    losses = (f"{line[name]:.3f}" for name in ("train_loss", "val_loss"))
+    errors = (f"{line[name]:.2f} %" for name in ("val_top1", "val_top5"))
+    return mark, str(line["epoch"]), f"{line['lr']:g}", *losses, *errors
+
+
 class RunFolder:
     """Reads and writes the files of one run.
 
@@ -70,6 +79,28 @@ class RunFolder:
         self.best = path / "best.npz"
         self.settings = path / "recipe.json"
 
+    def __repr__(self) -> str:
+        return f"RunFolder({self.path.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the recipe, the best and the last epochs, and the curves."""
+        if not (self.settings.exists() and self.log.exists()):
+            return display.table(f"{self.path.name}: no run yet", (), ())
+        settings, epochs = self.read_settings(), self.epochs()
+        recipe, places = settings["recipe"], ", ".join(settings["devices"])
+        caption = (
+            f"{self.path.name}: recipe {recipe['name']}, data {settings['data']}, seed {settings['seed']}, "
+            f"on {places}; {len(epochs)} of {recipe['epochs']} epochs"
+        )
+        best = min(epochs, key=lambda line: float(line["val_top1"]), default=None)
+        shown = [line for line in epochs if line is best or line in epochs[-LAST_EPOCHS:]]
+        rows = [_row(line, "best" if line is best else "") for line in shown]
+        head = ("", "epoch", "rate", "training loss", "validation loss", "top-1 error", "top-5 error")
+        curves = self.path / "curves.png"
+        picture = base64.b64encode(curves.read_bytes()).decode() if curves.exists() else ""
+        image = f'<img src="data:image/png;base64,{picture}" width="700" alt="curves.png">' if picture else ""
+        return display.table(caption, head, rows, left=1) + image
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training into the folder, which is made if it is not there.
@@ -81,11 +112,30 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = lock(self.path / "lock")
         except LockedError as owner:
-            raise RunError(f"{owner} is training into {self.path}; stop it, or choose another --out") from None
+            raise RunError(f"process {owner} is training into {self.path}; stop it, or choose another --out") from None
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
         with file:
             yield
+
+    def owner(self) -> str:
+        """The number of the process that trains into the folder, "" if there is none; nothing is written."""
+        return locked_by(self.path / "lock")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What is in the block writes into the folder of a run that has begun.
+
+        Raises:
+            RunError: it cannot; the sentence says what to do.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"cannot write into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
+                f"make room there, then go on with {command_line('--resume', '--out', self.path)}"
+            ) from error
 
     def create(self, settings: Mapping[str, Any]) -> None:
         """Write the recipe.json of a new run.
@@ -107,8 +157,12 @@ class RunFolder:
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write recipe.json, beside first."""
         beside = self.settings.with_name(self.settings.name + ".part")
-        beside.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.settings)
+        try:
+            beside.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            beside.replace(self.settings)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
     def read_settings(self) -> dict[str, Any]:
         """What `create` wrote.
@@ -127,11 +181,22 @@ class RunFolder:
             raise RunError(f"{self.settings} cannot be read ({error})") from error
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line to the log and see it onto the disk."""
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add a line to the log and see it onto the disk; where that fails, no part of it stays.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        text = json.dumps(line).encode() + b"\n"
+        with self.writing(), self.log.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                while text:  # a full disk takes a part first
+                    text = text[file.write(text) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(before)
+                raise
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines of the log, in order; without the last if it was cut short in the writing."""
@@ -150,17 +215,16 @@ class RunFolder:
         return [line for line in self.lines() if "event" not in line]
 
     def save(self, state: Mapping[str, np.ndarray], best: bool) -> None:
-        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is."""
-        state = {**state, "log_bytes": np.int64(self.log.stat().st_size)}
-        try:
+        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        with self.writing():
+            state = {**state, "log_bytes": np.int64(self.log.stat().st_size)}
             if best:  # first: what comes after the latest checkpoint is done again if this is cut short
                 checkpoint.save(self.best, state)
             checkpoint.save(self.latest, state, self.previous)
-        except OSError as error:
-            raise RunError(
-                f"cannot save into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with {command_line('--resume', '--out', self.path)}"
-            ) from error
 
     def load(self, best: bool) -> dict[str, np.ndarray]:
         """The arrays of best.npz or of the latest checkpoint.

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import command_line, devices, positive, run_command, seed
+from alexnet.commands import Parser, add_changes, command_line, devices, positive, run_command, seed
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
+from alexnet.status import describe
 from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
@@ -29,21 +31,25 @@ examples:
       the smallest net of cuda-convnet on CIFAR-10, which is downloaded
   python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
       the whole AlexNet in two columns on the store or the class folders in DIR, for a few steps
+  python -m alexnet.train --recipe original --data DIR --set lr=0.005 --set network_options.dropout=0.3
+      as the authors' own program, but for two values; python -m alexnet.recipes original shows them all
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
+  python -m alexnet.train --status runs/shapes
+      how far a run is, also while it trains
 
 recipes:
 """
+REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
     recipes = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m alexnet.train",
         description="Train a network of the AlexNet paper. Without flags: a small one, on drawn shapes.",
         epilog=EPILOG + recipes,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
@@ -61,11 +67,13 @@ def parser() -> argparse.ArgumentParser:
     add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
     add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
     add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add_changes(result)
     add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
     add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
+    add("--status", type=Path, metavar="RUN", help="tell how a run stands, and write nothing")
     return result
 
 
@@ -83,6 +91,7 @@ def minutes(text: str) -> float:
 class Stop:
     """Whether a signal has asked the run to stop; called, it says so.
 
+
     Attributes:
         signal: its number; 0 before.
     """
@@ -95,11 +104,14 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM for requests; a second SIGINT ends the process at once."""
+        """Take SIGINT, SIGTERM and SIGHUP for requests; a second SIGINT ends the process at once."""
         if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
             yield
             return
-        before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._request) for number in numbers}
         try:
             yield
         finally:
@@ -107,13 +119,16 @@ class Stop:
                 signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        if not self.signal:
+            with suppress(OSError):
+                os.write(2, REQUESTED)  # not print, in whose middle the signal may have come
         self.signal = number
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the system's own way, which waits for nothing
 
 
 def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     """The folder and the settings of a run that starts; nothing is written yet."""
-    recipe = RECIPES[args.recipe or "shapes"]
+    recipe = RECIPES[args.recipe or "shapes"].changed(args.changes)
     source = args.data or recipe.data
     if not source:
         raise RunError(f"the recipe {recipe.name} brings no data; say where yours is with --data PATH")
@@ -137,9 +152,13 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         recipe = settings["recipe"]
         fixed = {"--recipe": (args.recipe, recipe["name"]), "--seed": (args.seed, settings["seed"])}
         fixed["--batch-size"] = (args.batch_size, recipe["batch_size"])
-        for flag, (given, before) in fixed.items():
-            if given is not None and given != before:
-                raise RunError(f"the run in {folder.path} was started with {flag} {before}; leave {flag} out to resume")
+        for flag, (given, used) in fixed.items():
+            if given is not None and given != used:
+                raise RunError(f"the run in {folder.path} was started with {flag} {used}; leave {flag} out to resume")
+        before = Recipe.from_json(recipe)
+        for change in args.changes:
+            if before.changed([change]) != before:
+                raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
         recipe["epochs"] = args.epochs or recipe["epochs"]
         settings["data"] = args.data or settings["data"]
         settings["devices"] = args.devices or settings["devices"]
@@ -179,6 +198,9 @@ def _closing_table(trainer: Trainer) -> str:
 
 def train(args: argparse.Namespace) -> int:
     """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
+    if args.status:
+        print(describe(RunFolder(args.status)))
+        return 0
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     stop = Stop()
     with ExitStack() as held:
@@ -188,15 +210,17 @@ def train(args: argparse.Namespace) -> int:
         if args.resume:
             _continue(trainer, settings)
         else:
+            trainer.measure()  # what is wrong with the pictures is found before there is a folder
             held.enter_context(folder.locked())
             folder.create(settings)
         with stop.listening():
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
+    say = trainer.journal.line.say
     if stop.signal:
         resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", folder.path)
-        print(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
+        say(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
         return 128 + stop.signal
-    print(_closing_table(trainer))
+    say(_closing_table(trainer))
     return 0
 
 
@@ -212,7 +236,8 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     ids = list(data.ids or data.classes)
     if settings.setdefault("ids", ids) != ids:
         raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
-    settings |= {"classes": list(data.classes), "channels": data.channels}
+    pictures = {"train": len(data.train), "val": len(data.val)}
+    settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
@@ -220,12 +245,18 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
     for sentence in trainer.folder.restore(trainer.load_state):
         print(sentence, file=sys.stderr)
-    trainer.folder.write_settings(settings)
+    if trainer.statistics is None:  # it was stopped before its first checkpoint
+        trainer.measure()
+    before = trainer.folder.read_settings().get("pictures", settings["pictures"])
+    with trainer.folder.writing():
+        trainer.folder.write_settings(settings)
     progress = trainer.progress
     if progress.epoch > trainer.recipe.epochs:
         print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
     else:
-        trainer.folder.append({"event": "resumed", "epoch": progress.epoch, "step": progress.step})
+        trainer.journal.event("resumed")
+        if before != settings["pictures"]:
+            trainer.journal.other_data(before, settings["pictures"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

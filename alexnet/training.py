@@ -6,19 +6,19 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet import figures
-from alexnet.data import DataSet, Loader, RescaledSplit, cores
+from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
+from alexnet.guards import FlatStart, first_fault, gradient_fault, state_fault
+from alexnet.journal import Journal, Progress
 from alexnet.prediction import Errors, errors
-from alexnet.recipes import Recipe, build_network, parameter_groups
+from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
 from minigrad.random import default_generator
@@ -38,47 +38,43 @@ class Score:
 
 
 def evaluate(
-    model: nn.Module, loader: Loader, device: mg.Device, stop: Callable[[], object] = lambda: False
+    model: nn.Module,
+    loader: Loader,
+    device: mg.Device,
+    stop: Callable[[], object] = lambda: False,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> Score | None:
-    """Loss and errors over all batches of a loader, with dropout off; None if `stop` said so before the end."""
-    model.eval()
-    loss, found = 0.0, Errors()
-    with mg.no_grad(), closing(loader.batches(0)) as batches:
-        for images, labels in batches:
-            if stop():
-                model.train()
-                return None
-            logits = model(mg.tensor(images, device))
-            loss += F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
-            found += errors(logits.numpy(), labels)
-    model.train()
-    return Score(loss / found.count, found.top1_percent, found.top5_percent)
+    """Loss and errors over all batches of a loader, with dropout off.
 
+    Args:
+        model: a network.
+        loader: of the split.
+        device: where batches go.
+        stop: asked before every batch; if it says so, the result is None.
+        progress: told how many batches are done, 0 at the beginning.
 
-@dataclass
-class Progress:
-    """Where a run stands.
-
-    Attributes:
-        epoch: the epoch under way, counted from 1.
-        step: steps made so far, in all epochs.
-        step_in_epoch: steps made in this epoch.
-        loss_sum, seen: loss of the examples seen in this epoch, added up, and their number.
-        drops: how often the rate was divided because the validation error stood still.
-        best_top1: lowest validation error so far, in percent.
-        best_epoch: the epoch that reached it; 0 before the first.
-        waited: epochs since then, or since the last drop.
+    Raises:
+        RunError: the loss of a batch is not finite.
     """
-
-    epoch: int = 1
-    step: int = 0
-    step_in_epoch: int = 0
-    loss_sum: float = 0.0
-    seen: int = 0
-    drops: int = 0
-    best_top1: float = math.inf
-    best_epoch: int = 0
-    waited: int = 0
+    loss, found = 0.0, Errors()
+    progress(0)
+    model.eval()
+    try:
+        with mg.no_grad(), closing(loader.batches(0)) as batches:
+            for done, (images, labels) in enumerate(batches, 1):
+                if stop():
+                    return None
+                x = mg.tensor(images, device)
+                logits = model(x)
+                value = F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
+                if not math.isfinite(value):
+                    raise RunError(f"the loss of validation batch {done} became {value}: {first_fault(model, x)}")
+                loss += value
+                found += errors(logits.numpy(), labels)
+                progress(done)
+    finally:
+        model.train()
+    return Score(loss / found.count, found.top1_percent, found.top5_percent)
 
 
 class Trainer:
@@ -110,15 +106,32 @@ class Trainer:
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
-        self._first_rates = [group["lr"] for group in self.optimizer.param_groups]
-        train, val = (RescaledSplit(split, recipe.rescale) for split in (data.train, data.val))
-        statistics = train.statistics(workers, progress=True)
-        val.read(workers, progress=True)
-        self.statistics = statistics
-        arguments = recipe.augmentation, statistics, recipe.batch_size, seed, workers
-        self.train_loader, self.val_loader = Loader(train, *arguments), Loader(val, *arguments, training=False)
+        self.workers = workers
+        self._splits = [RescaledSplit(split, recipe.rescale) for split in (data.train, data.val)]
+        self.statistics: Statistics | None = None
         self.progress = Progress()
+        self.journal = Journal(folder, data, recipe.name, self.progress)
+        self._flat = FlatStart(data.train.labels)
         self._saved = 0.0  # when, on the monotonic clock
+        self._saved_step = 0  # of the last checkpoint; 0 before the first
+
+    def measure(self) -> None:
+        """Measure the training pictures and read those of the validation: how a run begins that has no state yet.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        train, val = self._splits
+        self._use(train.statistics(self.workers, progress=True))
+        val.read(self.workers, progress=True)
+
+    def _use(self, statistics: Statistics) -> None:
+        """Make the loaders, with statistics of the training set."""
+        self.statistics = statistics
+        train, val = self._splits
+        arguments = self.recipe.augmentation, statistics, self.recipe.batch_size, self.seed, self.workers
+        self.train_loader = Loader(train, *arguments, on_rejected=self.journal.replaced)
+        self.val_loader = Loader(val, *arguments, training=False, on_rejected=self.journal.left_out)
 
     # state
 
@@ -127,7 +140,8 @@ class Trainer:
         state = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         state |= {f"velocity/{name}": value for name, value in self.optimizer.state_dict().items()}
         state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
-        state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
+        if self.statistics is not None:
+            state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
         state["generator"] = np.array(default_generator.state(), dtype=np.int64)
         state["run"] = np.array(self._identity())
         return state
@@ -136,6 +150,14 @@ class Trainer:
         """What a checkpoint must share with a run that goes on from it, as text: all of the recipe but its length."""
         recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}
         return json.dumps({"seed": self.seed, **recipe}, sort_keys=True)
+
+    def _wrote(self, identity: str) -> bool:
+        """Whether a checkpoint of this identity is of this run, perhaps from when recipes had fewer keys."""
+        try:
+            recipe = {"epochs": self.recipe.epochs, **json.loads(identity)}
+            return recipe.pop("seed") == self.seed and Recipe.from_json(recipe) == self.recipe
+        except (KeyError, TypeError, ValueError):
+            return False
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what `state` gave.
@@ -147,27 +169,33 @@ class Trainer:
         def part(prefix: str) -> dict[str, np.ndarray]:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
-        if state.get("run") != self._identity():
+        if not self._wrote(str(state.get("run"))):
             raise RunError("it was written by a run of another recipe or seed")
         progress = part("progress/")
         types = {name: type(value) for name, value in vars(Progress()).items()}
-        if progress.keys() != types.keys() or any(value.ndim for value in progress.values()):
+        uncounted = types.keys() - progress.keys() <= {"rejected"}  # in checkpoints of earlier versions
+        if not uncounted or progress.keys() - types.keys() or any(value.ndim for value in progress.values()):
             raise RunError("what it says of the run's progress is incomplete")
+        shape = self.data.channels, self.recipe.rescale, self.recipe.rescale
+        statistics = Statistics.from_arrays(part("statistics/"), shape)
         seed, counter = state["generator"].tolist()
         self.model.load_state_dict(part("model/"))
         self.optimizer.load_state_dict(part("velocity/"))
-        self.progress = Progress(**{name: types[name](value.item()) for name, value in progress.items()})
+        for name, value in progress.items():
+            setattr(self.progress, name, types[name](value.item()))
         default_generator.set_state((seed, counter))
+        self._saved_step = self.progress.step
+        self._use(statistics)
 
     # training
 
     def rate(self) -> float:
-        """The learning rate of this epoch."""
-        return self.recipe.lr * self._rate_factor()
+        """The learning rate of this epoch, of the weights of all layers that have none of their own."""
+        return self.recipe.rate(self.progress.epoch, self.progress.drops)
 
-    def _rate_factor(self) -> float:
-        drops = self.progress.drops + sum(self.progress.epoch >= epoch for epoch in self.recipe.drop_epochs)
-        return float(10.0**-drops)
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of the run."""
+        return self.folder._repr_html_()
 
     def run(
         self,
@@ -186,42 +214,60 @@ class Trainer:
         """
         last_step = None if steps is None else self.progress.step + steps
         self._saved = time.monotonic()
-        while self.progress.epoch <= epochs:
-            if not self._epoch(epochs, last_step, minutes, stop):
-                self._save()
-                return
+        try:
+            while self.progress.epoch <= epochs:
+                if not self._epoch(epochs, last_step, minutes, stop):
+                    self._save()
+                    return
+        except Exception as error:
+            with suppress(RunError):  # where the log cannot be written, this is what the error says already
+                self.journal.event("failed", reason=str(error) or type(error).__name__)
+            raise
+        finally:
+            self.journal.line.clear()
 
     def _save(self) -> None:
         """A checkpoint within an epoch."""
-        self.folder.append({"event": "saved", "epoch": self.progress.epoch, "step": self.progress.step})
-        self.folder.save(self.state(), best=False)
-        self._saved = time.monotonic()
+        state = self._sound_state()
+        self.journal.saved()
+        self._write(state, best=False)
+
+    def _sound_state(self) -> dict[str, np.ndarray]:
+        """The state, which is finite: no good checkpoint is replaced by a bad one."""
+        state = self.state()
+        fault = state_fault(state)
+        if fault:
+            raise self._not_finite(f"{fault} is not finite after step {self.progress.step}")
+        return state
+
+    def _write(self, state: dict[str, np.ndarray], best: bool) -> None:
+        self.folder.save(state, best)
+        self._saved, self._saved_step = time.monotonic(), self.progress.step
+
+    def _not_finite(self, what: str) -> RunError:
+        kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
+        return RunError(
+            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes --set lr=...); {kept}"
+        )
 
     def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
-        p = self.progress
-        for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
-            group["lr"] = first * self._rate_factor()
+        p, line = self.progress, self.journal.line
+        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
+        self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
-        bar = tqdm(
-            total=len(self.train_loader),
-            initial=p.step_in_epoch,
-            desc=f"epoch {p.epoch}/{epochs}",
-            unit="batch",
-            leave=False,
-            disable=None,
-        )
-        with bar, closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:
+        line.start(f"epoch {p.epoch}/{epochs}", len(self.train_loader), p.step_in_epoch, epochs - p.epoch)
+        with closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:
             while p.step != last_step and p.step_in_epoch < len(self.train_loader):
                 begin = time.perf_counter()
                 images, labels = next(batches)
-                waited += time.perf_counter() - begin
+                waiting = time.perf_counter() - begin
                 loss = self._step(images, labels)
-                bar.update()
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                waited += waiting
+                line.step(loss, len(labels), waiting)
                 if last_step is not None:
                     speed = len(labels) / (time.perf_counter() - begin)
-                    bar.write(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
+                    line.say(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
                 if stop():
                     return False
                 if time.monotonic() - self._saved >= 60 * minutes:
@@ -229,7 +275,7 @@ class Trainer:
         if p.step_in_epoch < len(self.train_loader):
             return False
         seconds = time.perf_counter() - start
-        score = evaluate(self.model, self.val_loader, self.device, stop)
+        score = self._evaluate(stop)
         if score is None:
             return False
         self._finish_epoch(epochs, score, (p.seen - seen_before) / seconds, waited / seconds)
@@ -238,24 +284,37 @@ class Trainer:
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
         """One step of gradient descent (section 5); returns the loss before it."""
         p = self.progress
+        drawn = default_generator.state()
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(mg.tensor(images, self.device)), mg.tensor(labels, self.device))
+        x = mg.tensor(images, self.device)
+        loss = F.cross_entropy(self.model(x), mg.tensor(labels, self.device))
         value = float(loss)
         if not math.isfinite(value):
-            raise RunError(
-                f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}; "
-                f"the rate {self.rate():g} may be too high for this network"
-            )
+            default_generator.set_state(drawn)  # so that dropout drops the same units once more
+            where = first_fault(self.model, x)
+            raise self._not_finite(f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}: {where}")
         loss.backward()
+        fault = gradient_fault(self.model)
+        if fault:
+            raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
         self.optimizer.step()
         p.step += 1
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
+        flat = self._flat.step(p.step, value)
+        if flat:
+            self.journal.flat(flat)
         return value
 
+    def _evaluate(self, stop: Callable[[], object]) -> Score | None:
+        """The error on the validation pictures; None if it was stopped."""
+        self.journal.evaluation()
+        line, total = self.journal.line, len(self.val_loader)
+        return evaluate(self.model, self.val_loader, self.device, stop, lambda done: line.evaluate(done, total))
+
     def _finish_epoch(self, epochs: int, score: Score, speed: float, waited: float) -> None:
-        """Log, draw and save at the end of an epoch."""
+        """Log, save and draw at the end of an epoch."""
         p = self.progress
         line: dict[str, Any] = {
             "epoch": p.epoch,
@@ -267,12 +326,6 @@ class Trainer:
             "val_top5": score.top5,
             "images_per_second": speed,
         }
-        self.folder.append(line)
-        tqdm.write(
-            f"epoch {p.epoch:3d}/{epochs}  rate {self.rate():g}  training loss {line['train_loss']:.3f}  "
-            f"validation loss {score.loss:.3f}  top-1 {score.top1:.2f} %  top-5 {score.top5:.2f} %  "
-            f"{speed:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
-        )
         best = score.top1 < p.best_top1
         if best:
             p.best_top1, p.best_epoch, p.waited = score.top1, p.epoch, 0
@@ -280,14 +333,9 @@ class Trainer:
             p.waited += 1
             if self.recipe.patience and p.waited >= self.recipe.patience and p.drops < self.recipe.most_drops:
                 p.drops, p.waited = p.drops + 1, 0
-        p.epoch, p.step_in_epoch, p.loss_sum, p.seen = p.epoch + 1, 0, 0.0, 0
-        self.folder.save(self.state(), best)
-        self._saved = time.monotonic()
-        self.draw()
-
-    def draw(self) -> None:
-        """curves.png and filters.png, from the log and the weights as they are."""
-        title = f"recipe {self.recipe.name}, data {self.data.name}"
-        figures.save_figure(figures.curves(self.folder.epochs(), title), self.folder.path / "curves.png")
-        columns = figures.first_filters(self.model)
-        figures.save_figure(figures.filters(columns), self.folder.path / "filters.png")
+        replaced = p.rejected
+        p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
+        state = self._sound_state()
+        self.journal.epoch(epochs, line, waited, replaced)
+        self._write(state, best)
+        self.journal.draw(self.model)

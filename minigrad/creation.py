@@ -73,7 +73,7 @@ def randn(
     """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"randn draws float32 or float64, not {np.dtype(dtype)}")
-    return tensor(default_generator.normal(_sizes(shape)), device, dtype, requires_grad)
+    return tensor(default_generator.stream().standard_normal(_sizes(shape)), device, dtype, requires_grad)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

@@ -5,38 +5,55 @@ Names end in an underscore, as PyTorch's do, because they change their argument.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 
+from minigrad.device import DeviceArray
 from minigrad.random import default_generator
 from minigrad.tensor import Tensor
 
 __all__ = ["constant_", "kaiming_normal_", "normal_", "ones_", "uniform_", "zeros_"]
 
 
-def _fill(tensor: Tensor, values: np.ndarray, scale: float = 1.0, shift: float = 0.0) -> Tensor:
-    """Replace the array of the tensor by scale * values + shift, keeping dtype and device; the values are used up."""
-    values *= scale
-    values += shift
-    backend = tensor.device.backend
-    tensor.array = backend.from_host(values.astype(tensor.dtype), tensor.device)
+CHUNK = 1 << 16  # numbers drawn at a time: while they are scaled they stay in the cache
+
+
+def _fill(tensor: Tensor, draw: Callable[[int], np.ndarray | float], scale: float = 1.0, shift: float = 0.0) -> Tensor:
+    """Replace the array of the tensor by scale * draws + shift, keeping dtype and device.
+
+    `draw` gives the next so many numbers in float64. It is called when the array is first needed: a layer draws its
+    weights, and a network may then fill them anew without the first ones ever being made.
+    """
+    shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
+
+    def make() -> Any:
+        values = np.empty(shape, dtype)
+        flat = values.reshape(-1)
+        for at in range(0, flat.size, CHUNK):
+            part = flat[at : at + CHUNK]
+            part[...] = draw(part.size) * scale + shift
+        return device.backend.from_host(values, device).data
+
+    tensor.array = DeviceArray(make, shape, dtype, device)
     return tensor
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normals: the paper's weights are normal_(w, std=0.01) (section 5)."""
-    return _fill(tensor, default_generator.normal(tensor.shape), std, mean)
+    return _fill(tensor, default_generator.stream().standard_normal, std, mean)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers from [a, b)."""
-    return _fill(tensor, default_generator.uniform(tensor.shape), b - a, a)
+    return _fill(tensor, default_generator.stream().random, b - a, a)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one number."""
-    return _fill(tensor, np.full(tensor.shape, float(val)))
+    return _fill(tensor, lambda count: float(val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:

@@ -71,15 +71,10 @@ class Generator:
         self._counter += 1
         return self._seed, self._counter
 
-    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Standard normals of the given shape, float64, drawn on the host."""
+    def stream(self) -> np.random.Generator:
+        """NumPy's generator of a stream that no other draw uses; the host draws from it, now or later."""
         seed, counter = self.next()
-        return np.random.Generator(np.random.Philox(key=[seed, counter])).standard_normal(shape)
-
-    def uniform(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Numbers from [0, 1) of the given shape, float64, drawn on the host."""
-        seed, counter = self.next()
-        return np.random.Generator(np.random.Philox(key=[seed, counter])).random(shape)
+        return np.random.Generator(np.random.Philox(key=[seed, counter]))
 
     def state(self) -> tuple[int, int]:
         """(seed, draws made so far), for `set_state`."""

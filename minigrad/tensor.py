@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from minigrad import display
 from minigrad.device import Device, DeviceArray, check_same_device, device
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
 from minigrad.profiling import noted
 
-__all__ = ["Largest", "Tensor", "apply", "checked_dtype", "is_recording", "no_grad", "same_dtype"]
+__all__ = ["Largest", "Tensor", "apply", "backpropagate", "checked_dtype", "is_recording", "no_grad", "same_dtype"]
 
 Index = int | slice | EllipsisType | tuple[Any, ...]
 Dims = int | Sequence[int] | None
@@ -142,6 +143,11 @@ class Tensor:
         values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
         gradient = ", requires_grad=True" if self.requires_grad else ""
         return f"tensor({values}, shape={self.shape}, dtype={self.dtype}, device='{self.device}'{gradient})"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: shape, dtype, device, and values."""
+        gradient = ", requires a gradient" if self.requires_grad else ""
+        return display.array_table(self.numpy(), f"shape {self.shape}, {self.dtype}, {self.device}{gradient}")
 
     # out of the engine
 
@@ -407,7 +413,7 @@ class Tensor:
         if self._function is None:
             _accumulate(self, start)
         else:
-            _walk(self._function, start)
+            backpropagate(self._function, start)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -433,7 +439,7 @@ def _accumulate(leaf: Tensor, dx: DeviceArray) -> None:
     leaf.grad = Tensor(backend.reorder(total, leaf.array.batch_last))
 
 
-def _walk(root: Function, gradient: DeviceArray) -> None:
+def backpropagate(root: Function, gradient: DeviceArray) -> None:
     """Call backward of every recorded Function once, the latest first.
 
     A Function is made after those that made its inputs, so when one has the highest serial number of all that wait, no

@@ -5,6 +5,8 @@ The conventions that pages follow are in notebooks/README.md.
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ SECONDS = 300  # for one cell: a page takes two minutes at most, but machines ma
 SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d*)?(?:e[-+]?\d+)?")
 PLACES = re.compile(r"(?:^|[\s'\"(])(?:/(?:home|tmp|root|opt|usr|Users|work|private|var)/|[A-Z]:\\)")
+QUIET = ["--IPKernelApp.log_level=ERROR"]  # newer kernels warn that they talk over TCP, as they do on every machine
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: it lives, and is not kept
 NOTICE = "minigrad: no CUDA GPU is used"  # the one thing that may stand on the error stream
 
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -47,7 +51,7 @@ def strange_errors(cell: Any) -> list[str]:
 
 def said(cell: Any) -> str:
     """What a cell says in words: what it printed and what its results are as text."""
-    results = [out.data.get("text/plain", "") for out in cell.outputs if "data" in out]
+    results = [out.data.get("text/plain", "") for out in cell.outputs if "data" in out and WIDGET not in out.data]
     return "\n".join([streams(cell, "stdout"), *results])
 
 
@@ -104,10 +108,48 @@ def test_exercises_come_with_a_check_and_a_solution(path: Path) -> None:
         assert "solution" in tags(solution) and SOLUTION.search(solution.source)
 
 
-def test_the_table_lists_the_pages() -> None:
+def test_the_table_lists_the_nine_pages() -> None:
+    """Every page has its row: its question, the sections of the paper, and the minutes it takes."""
     readme = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
-    links = re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.ipynb)\)", readme, re.MULTILINE)
-    assert links == sorted(links) and {path.name for path in PAGES} <= set(links)
+    row = re.compile(r"^\| \[([\w-]+)\]\(([\w-]+\.ipynb)\) \| (.+?) \| (.+?) \| (\d+) \|$", re.MULTILINE)
+    rows = row.findall(readme)
+    assert [link for _, link, *_ in rows] == [path.name for path in PAGES]
+    assert [name[:2] for name, *_ in rows] == [f"{number:02d}" for number in range(1, 10)]
+    for (name, link, question, sections, minutes), path in zip(rows, PAGES, strict=True):
+        assert link == f"{name}.ipynb"
+        assert read(path).cells[0].source.splitlines()[0] == f"# {question}"
+        assert sections == "(before it)" or re.fullmatch(r"\d(\.\d)?(, \d(\.\d)?)*", sections), name
+        assert 1 <= int(minutes) <= 2, name
+
+
+@each_page
+def test_page_asks_draws_and_goes_on(path: Path) -> None:
+    """The question first; pictures; at the end what to try, and the way to the next page."""
+    cells = read(path).cells
+    assert cells[0].cell_type == cells[-1].cell_type == "markdown" and cells[0].source.startswith("# ")
+    kinds = [kind for cell in cells for out in cell.get("outputs", []) for kind in out.get("data", ())]
+    assert kinds.count("image/png") + kinds.count("image/jpeg") >= 2
+    following = [*(page.name for page in PAGES[1:]), "README.md"][PAGES.index(path)]
+    assert "## What to try next" in cells[-1].source and f"]({following})" in cells[-1].source
+
+
+@each_page
+def test_page_uses_the_public_interface(path: Path) -> None:
+    """What a page imports is in the module's __all__ or a module itself, and no private attribute is touched."""
+    for cell in read(path).cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Attribute):
+                assert not node.attr.startswith("_") or node.attr.endswith("__"), node.attr
+            if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] not in ("minigrad", "alexnet"):
+                continue
+            module = importlib.import_module(node.module or "")
+            for name in (alias.name for alias in node.names):
+                assert "backends" not in f"{node.module}.{name}", name
+                assert name in getattr(module, "__all__", ()) or (Path(module.__path__[0]) / f"{name}.py").exists(), (
+                    name
+                )
 
 
 def with_solutions(page: Any) -> Any:
@@ -129,7 +171,8 @@ def with_solutions(page: Any) -> Any:
 def test_page_runs_and_says_what_it_was_kept_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     page = with_solutions(read(path))
-    client = NotebookClient(page, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    place = {"metadata": {"path": path.parent}}
+    client = NotebookClient(page, timeout=SECONDS, kernel_name="python3", resources=place, extra_arguments=QUIET)
     client.execute()
     fresh = {cell.id: cell for cell in page.cells}
     for cell in read(path).cells:

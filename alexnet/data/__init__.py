@@ -6,7 +6,7 @@ Everything random here is keyed by seed, epoch and picture, so threads and the o
 from alexnet.data.ahead import cores, made_ahead
 from alexnet.data.augmentation import VIEWS, Augmentation, augment, views
 from alexnet.data.images import read_image
-from alexnet.data.loader import Loader
+from alexnet.data.loader import Loader, Rejected
 from alexnet.data.rescaling import RescaledSplit, rescale
 from alexnet.data.sources import SOURCES, WORDS, open_dataset
 from alexnet.data.splits import DataError, DataSet, Split
@@ -20,6 +20,7 @@ __all__ = [
     "DataError",
     "DataSet",
     "Loader",
+    "Rejected",
     "RescaledSplit",
     "Split",
     "Statistics",

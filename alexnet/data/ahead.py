@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -22,7 +22,9 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def made_ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def made_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Generator[Result, None, None]:
     """`map(function, items)` by `workers` threads, at most workers + 2 results ahead of whoever takes them.
 
     Threads suffice because Pillow's decoding and NumPy's loops let other threads run meanwhile. Closing the iterator

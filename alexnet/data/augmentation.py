@@ -33,6 +33,10 @@ class Augmentation:
         colour_noise: standard deviation of the multiples; 0.1 in the paper, 0 for none. Grayscale gets none.
         crop_group: how many pictures of a batch, one after the other, share the draw of position and mirroring: 1 as
             the paper says, 32 as its authors' program did.
+        noise_off_epoch: the epoch from which on there is no colour noise, counted from 1; 0 for never.
+        noise_divides: divide what got noise by 1 + colour_noise. The authors' program did, to keep training pictures
+            about as large as test pictures. Those it did not divide, nor training pictures once the noise was off: the
+            division belongs to the noise.
     """
 
     crop: int
@@ -40,6 +44,12 @@ class Augmentation:
     mirror: bool = True
     colour_noise: float = 0.0
     crop_group: int = 1
+    noise_off_epoch: int = 0
+    noise_divides: bool = False
+
+    def noise(self, epoch: int) -> float:
+        """The colour noise of an epoch."""
+        return 0.0 if 0 < self.noise_off_epoch <= epoch else self.colour_noise
 
 
 def augment(
@@ -60,7 +70,7 @@ def augment(
     Args:
         images: uint8 (b, C, S, S).
         indices: integers (b,), the pictures' places in their split.
-        epoch: its number; the same number gives the same crops.
+        epoch: its number, counted from 1; the same number gives the same crops.
         seed: a non-negative integer below 2^63.
         augmentation: what to do.
         statistics: of the training set; its mean has the shape (C, S, S).
@@ -82,11 +92,13 @@ def augment(
     for image, (top, left), mirror, out in zip(images, corners.tolist(), mirrored.tolist(), result, strict=True):
         patch = image[:, top : top + crop, left : left + crop]
         np.subtract(patch[:, :, ::-1] if mirror else patch, mean, out=out)
-    std, vectors = statistics.component_std, statistics.component_vectors
-    if training and augmentation.colour_noise and std is not None and vectors is not None:
-        alphas = augmentation.colour_noise * normals(words(seed, epoch, COLOUR, indices))[:, :3]
+    noise, std, vectors = augmentation.noise(epoch), statistics.component_std, statistics.component_vectors
+    if training and noise and std is not None and vectors is not None:
+        alphas = noise * normals(words(seed, epoch, COLOUR, indices))[:, :3]
         shifts = (alphas * std) @ vectors.T  # for each picture, what its red, green and blue move by
         result += shifts.astype(np.float32)[:, :, np.newaxis, np.newaxis]
+        if augmentation.noise_divides:
+            result /= 1 + noise
     return result
 
 

@@ -90,6 +90,10 @@ class RescaledSplit:
         """The number of pictures, n."""
         return len(self.labels)
 
+    def name(self, index: int) -> str:
+        """What to call picture `index` in a report."""
+        return self.split.name(index)
+
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """The pictures of the given indices, a copy: integers (b,) -> uint8 (b, C, size, size)."""
         indices = np.asarray(indices)

@@ -6,7 +6,8 @@ from checks import complains
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.model import REMOVABLE, AlexNet, format_table, layer_table, main
+from alexnet.model import REMOVABLE, AlexNet, Column, format_table, layer_table, main
+from alexnet.recipes import RECIPES
 from minigrad import nn
 from minigrad.random import default_generator
 
@@ -128,6 +129,88 @@ def test_two_columns_on_two_devices_equal_one_net_with_two_groups() -> None:
         assert np.abs(gradient - wanted.numpy()).max() <= 1e-12 * np.abs(wanted.numpy()).max(), name
 
 
+def original_forward(net: AlexNet, x: mg.Tensor) -> mg.Tensor:
+    """The layers of the authors' program in its order, as its file layers-145.cfg has them."""
+
+    def conv(own: Column, name: str, y: mg.Tensor) -> mg.Tensor:
+        layer = own._modules[name]
+        assert isinstance(layer, nn.Conv2d)
+        return F.conv2d(y, layer.weight, layer.bias, layer.stride, layer.padding)
+
+    def lrn(y: mg.Tensor) -> mg.Tensor:  # the program divides alpha = 1e-4 by 5
+        return F.local_response_norm(y, 5, 1e-4, 0.75, 2.0)
+
+    def within_map(y: mg.Tensor) -> mg.Tensor:  # and 0.001 by 25
+        return y * (1.0 + 0.001 * F.avg_pool2d(y * y, 5, 1, 2)) ** -0.75
+
+    columns = (net.column0, net.column1)
+    maps = [F.relu(F.max_pool2d(lrn(conv(own, "conv1", x)), 3, 2)) for own in columns]
+    maps = [
+        F.max_pool2d(within_map(lrn(F.relu(conv(c, "conv2", y)))), 3, 2) for c, y in zip(columns, maps, strict=True)
+    ]
+    both = mg.cat(maps, dim=1)
+    maps = [F.relu(conv(own, "conv3", both)) for own in columns]
+    maps = [F.relu(conv(own, "conv4", y)) for own, y in zip(columns, maps, strict=True)]
+    maps = [F.relu(F.max_pool2d(conv(own, "conv5", y), 3, 2)) for own, y in zip(columns, maps, strict=True)]
+    y = mg.cat([own.flatten(1) for own in maps], dim=1)
+    for name in ("fc6", "fc7"):
+        layers = [own._modules[name] for own in columns]
+        y = mg.cat([F.dropout(F.relu(layer(y)), 0.5, False, "test") for layer in layers], dim=1)
+    return net.fc8(y)
+
+
+def test_the_layers_of_the_original_are_in_its_order() -> None:
+    options = {**RECIPES["original"].network_options, "weight_std": None}
+    net = AlexNet(7, devices=("cpu",), width=1 / 8, image_size=67, **options).to(np.float64).eval()
+    for _, parameter in net.named_parameters():  # activations of thousands, so that every normalisation shows
+        parameter.array = (parameter.detach() * 2.0).array
+    x = np.random.default_rng(1).standard_normal((3, 3, 67, 67)) * 60
+    logits, wanted = net(mg.tensor(x)), original_forward(net, mg.tensor(x))
+    assert np.abs(logits.numpy() - wanted.numpy()).max() <= 1e-12 * np.abs(wanted.numpy()).max()
+    for option in ("activation_last", "lrn_alpha", "within_map_norm"):
+        left = {name: value for name, value in options.items() if name != option}
+        other = AlexNet(7, devices=("cpu",), width=1 / 8, image_size=67, **left).to(np.float64).eval()
+        other.load_state_dict(net.state_dict())
+        assert np.abs(other(mg.tensor(x)).numpy() - wanted.numpy()).max() > 1e-6 * np.abs(wanted.numpy()).max(), option
+
+
+def test_what_runs_when_in_the_original() -> None:
+    """Also what the values cannot show: ReLU and max pooling may change places."""
+    net = AlexNet(5, **RECIPES["original"].network_options, **SMALL)
+    ran: list[str] = []
+    for name, module in net.column1.named_modules():
+        if name:
+            module.register_forward_hook(lambda layer, inputs, output, name=name: ran.append(name))
+    net(batch(net))
+    assert ran == [
+        *("conv1", "conv1_norm", "conv1_pool", "conv1_last_act"),
+        *("conv2", "conv2_norm", "conv2_map_norm", "conv2_pool"),
+        *("conv3", "conv4", "conv5", "conv5_pool", "conv5_last_act"),
+        *("fc6", "fc6_act", "fc6_drop", "fc7", "fc7_act", "fc7_drop"),
+    ]
+    assert [net.column1._modules[f"conv{n}"].relu for n in range(1, 6)] == [False, True, True, True, False]
+
+
+def test_activations_that_come_last() -> None:
+    for activation, kind in (("relu", nn.ReLU), ("tanh", nn.Tanh)):
+        net = AlexNet(5, activation=activation, activation_last=("conv1", "conv4"), without=("conv5",), **SMALL)
+        names = [name for name, module in net.column1.named_modules() if isinstance(module, kind)]
+        fused = [name for name in ("conv1", "conv2", "conv3", "conv4") if net.column1._modules[name].relu]
+        early = [] if activation == "relu" else ["conv2_act", "conv3_act"]
+        assert sorted(names) == sorted(["conv1_last_act", "conv4_last_act", *early, "fc6_act", "fc7_act"])
+        assert fused == (["conv2", "conv3"] if activation == "relu" else [])
+    assert not any(
+        "conv5" in name
+        for name, _ in AlexNet(5, activation_last=("conv5",), without=("conv5",), **SMALL).named_modules()
+        if not name.endswith("pool")
+    )
+
+
+def test_the_table_shows_normalisation_within_maps() -> None:
+    rows = {row.name: row for row in layer_table(AlexNet(5, within_map_norm=True, **SMALL))}
+    assert rows["conv2 map norm"].kernels == "over 5 x 5 of a map" and "conv1 map norm" not in rows
+
+
 @pytest.mark.parametrize("cross_columns", [True, False])
 def test_what_moves_between_the_columns(cross_columns: bool) -> None:
     net = AlexNet(5, devices=("cpu:0", "cpu:1"), cross_columns=cross_columns, **SMALL)
@@ -219,6 +302,7 @@ def test_the_last_window_of_conv1_reads_zeros_outside_the_image() -> None:
         ({"activation": "gelu"}, ("activation", "gelu")),
         ({"without": ("conv1",)}, ("without", "conv1")),
         ({"without": "conv2"}, ("without", "conv2")),
+        ({"activation_last": ("fc6",)}, ("activation_last", "fc6")),
         ({"width": 0}, ("width",)),
         ({"num_classes": 1}, ("num_classes",)),
         ({"image_size": 30}, ("30", "small")),

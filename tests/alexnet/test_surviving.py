@@ -1,21 +1,30 @@
-"""What a run survives: signals, kills, damaged checkpoints, full disks, a second run into its folder."""
+"""What a run survives: signals, kills, damaged checkpoints and pictures, full disks, a second run into its folder."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from training_runs import assert_same_run, cifar, log, run, state_of
 
+from alexnet.data import RescaledSplit
+from alexnet.data.keyed import SHUFFLE, permutation
+from alexnet.journal import Journal
+from alexnet.prediction import errors
+from alexnet.runs import RunError, RunFolder
 from alexnet.training import Trainer
-from minigrad import checkpoint
+from minigrad import checkpoint, nn
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's here")
 
@@ -112,7 +121,7 @@ def test_a_bad_checkpoint_is_set_aside_for_the_one_before(
     if damage == "cut short":
         path.write_bytes(data[: len(data) // 2])
     elif damage == "flipped bits":
-        data[len(data) // 2] ^= 4
+        data[data.index(state_of(Path("run"))["velocity/2"].tobytes()) + 1000] ^= 4
         path.write_bytes(data)
     elif damage == "another recipe":
         assert cifar(pictures, "--steps", 3, "--seed", 1, "--out", "other") == 0
@@ -175,27 +184,333 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     assert run("--resume", "--out", "run") == 0
 
 
-def command(*arguments: object) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "alexnet.train", *map(str, arguments)]
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mounted, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes the rights of root, on Linux")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(disk: Path, free: int) -> Path:
+    """A file that leaves so many bytes of a disk."""
+    file = disk / "other"
+    with file.open("wb", buffering=0) as content, suppress(OSError):
+        while content.write(bytes(4096)):
+            pass
+    os.truncate(file, file.stat().st_size - free)
+    return file
+
+
+@pytest.mark.parametrize("free", [0, 12 * 1024, 512 * 1024])
+def test_a_disk_that_is_really_full(free: int, disk: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where not even a line of the log has room, where a checkpoint has none, and in between."""
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    out = disk / "run"
+    assert cifar(pictures, "--epochs", 2, "--steps", 2, "--out", out) == 0
+    before = {each.name: each.read_bytes() for each in out.iterdir() if each.name != "lock"}
+    other = fill(disk, free)
+    capsys.readouterr()
+    assert run("--resume", "--out", out) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"cannot write into {out} (No space left on device); its last checkpoint is untouched" in error
+    after = {each.name: each.read_bytes() for each in out.iterdir() if each.name != "lock"}
+    assert after.keys() == before.keys()
+    assert all(after[name] == content for name, content in before.items() if name.endswith("npz"))
+    assert after["log.jsonl"].endswith(b"\n")
+    other.unlink()
+    assert run("--resume", "--out", out) == 0
+    assert_same_run(Path("whole"), out)
+
+
+def test_of_a_line_that_has_no_room_nothing_stays(disk: Path) -> None:
+    folder = RunFolder(disk)
+    folder.append({"event": "saved"})
+    before = folder.log.read_bytes()
+    other = fill(disk, 8192)
+    with pytest.raises(RunError, match="No space left on device"):
+        folder.append({"event": "failed", "reason": "x" * 50_000})
+    assert folder.log.read_bytes() == before
+    other.unlink()
+    folder.append({"event": "resumed"})
+    assert [line["event"] for line in folder.lines()] == ["saved", "resumed"]
+
+
+def test_a_disk_that_fills_up_while_the_figures_are_drawn(
+    disk: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    draw = Journal.draw
+
+    def full(self: Journal, model: nn.Module) -> None:
+        other = fill(disk, 0)
+        draw(self, model)
+        other.unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "draw", full)
+        assert cifar(pictures, "--epochs", 2, "--out", disk / "run") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list((disk / "run").glob("*.part"))
+    (disk / "other").unlink()
+    assert run("--resume", "--out", disk / "run") == 0
+    assert_same_run(Path("whole"), disk / "run")
+
+
+def test_a_disk_that_can_only_be_read(disk: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", disk / "run") == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    for arguments in (("--resume", "--epochs", 2, "--out", disk / "run"), ("--steps", 1, "--out", disk / "other")):
+        assert run(*(() if "--resume" in arguments else ("--data", pictures)), *arguments) == 2
+        assert "cannot write to" in (error := capsys.readouterr().err.splitlines()[-1])
+        assert "Read-only file system" in error and "choose another --out" in error
+    assert run("--status", disk / "run") == 0
+    assert "finished: 1 epochs" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("")
+    assert cifar(pictures, "--steps", 1, "--out", "file/run") == 2
+    assert "cannot write to file" in capsys.readouterr().err
+
+
+# pictures that cannot be read
+
+
+def unreadable(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run stopped after step 2 with a picture that cannot be read any more, and that comes in step 4."""
+    monkeypatch.setattr("alexnet.journal.REJECTED_SHARE", 0.2)
+    assert cifar(pictures, "--epochs", 3, "--steps", 2, "--out", "run") == 0
+    order = permutation(0, 1, SHUFFLE, 24)
+    picture = sorted((pictures / "train").rglob("*.png"))[order[17]]
+    picture.write_bytes(b"no picture")
+    return picture
+
+
+def rejections(folder: Path) -> list[tuple[object, ...]]:
+    events = [line for line in log(folder) if line.get("event") == "rejected"]
+    return [(line["epoch"], line["split"], line["image"], line["replacement"]) for line in events]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["pictures in memory", "pictures decoded in each epoch"])
+def test_a_picture_that_cannot_be_read_is_replaced_and_the_run_resumes_to_the_same_bits(
+    kept: bool, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not kept:
+        monkeypatch.setattr("alexnet.data.rescaling.MEMORY_LIMIT", 0)
+    picture = unreadable(pictures, monkeypatch)
+    shutil.copytree("run", "parts")
+    capsys.readouterr()
+    assert run("--resume", "--out", "run", "--workers", 4) == 0
+    out = capsys.readouterr().out
+    assert f"{picture} cannot be read as an image" in out and "takes its place" in out
+    assert out.count("unreadable pictures: 1 replaced in training") == 3
+    found = rejections(Path("run"))
+    assert [(epoch, split) for epoch, split, *_ in found] == [(epoch, "training") for epoch in (1, 2, 3)]
+    assert {image for _, _, image, _ in found} == {f"{picture.parent.name}/{picture.name}"}
+    assert not {image for _, _, image, _ in found} & {other for *_, other in found}
+    for steps, workers in ((1, 1), (2, 3), (1, 2), (1, 5)):  # the fourth step has the picture
+        assert run("--resume", "--out", "parts", "--steps", steps, "--workers", workers) == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("run"), Path("parts"))
+    assert rejections(Path("parts")) == found
+
+
+def test_a_picture_that_vanishes_in_mid_run_is_replaced_from_then_on(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alexnet.data.rescaling.MEMORY_LIMIT", 0)
+    monkeypatch.setattr("alexnet.journal.REJECTED_SHARE", 0.2)
+    at_step(5, (pictures / "train" / "dark" / "7.png").unlink, monkeypatch)
+    assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
+    assert [(epoch, image) for epoch, _, image, _ in rejections(Path("run"))] == [(2, "dark/7.png")]
+
+
+def test_more_than_one_percent_of_unreadable_pictures_stop_the_run(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = unreadable(pictures, monkeypatch)
+    monkeypatch.setattr("alexnet.journal.REJECTED_SHARE", 0.01)
+    before = Path("run/checkpoint.npz").read_bytes()
+    assert run("--resume", "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "1 of 24 training pictures could not be read in epoch 1, more than 1 %" in error and picture.name in error
+    assert Path("run/checkpoint.npz").read_bytes() == before
+
+
+def test_the_count_of_unreadable_pictures_goes_on_in_a_resumed_epoch(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unreadable(pictures, monkeypatch)
+    monkeypatch.setattr("alexnet.journal.REJECTED_SHARE", 1 / 24)
+    assert run("--resume", "--out", "run", "--steps", 2) == 0
+    assert state_of(Path("run"))["progress/rejected"] == 1
+    order = permutation(0, 1, SHUFFLE, 24)
+    sorted((pictures / "train").rglob("*.png"))[order[21]].write_bytes(b"")
+    assert run("--resume", "--out", "run") == 2
+    assert "2 of 24 training pictures could not be read in epoch 1" in capsys.readouterr().err
+
+
+def test_an_unreadable_validation_picture_is_left_out_and_told(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("alexnet.journal.REJECTED_SHARE", 0.2)
+    assert cifar(pictures, "--epochs", 1, "--steps", 2, "--out", "run") == 0
+    (pictures / "val" / "dark" / "2.png").write_bytes(b"")
+    seen = []
+    monkeypatch.setattr(
+        *("alexnet.training.errors", lambda scores, labels: seen.extend(labels) or errors(scores, labels))
+    )
+    assert run("--resume", "--out", "run") == 0
+    assert rejections(Path("run")) == [(1, "validation", "dark/2.png", None)]
+    assert seen == [0, 0, 0, 0, 1, 1, 1]
+    out = capsys.readouterr().out
+    assert "it is left out of the validation error" in out
+    assert "unreadable pictures: 1 left out of the validation" in out
+
+
+def test_a_run_whose_data_have_lost_a_picture_goes_on_and_says_so(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 2, "--steps", 2, "--out", "run") == 0
+    (pictures / "train" / "dark" / "7.png").unlink()
+    for _ in range(2):
+        assert run("--resume", "--out", "run", "--steps", 1) == 0
+    assert capsys.readouterr().out.count("the run had 24 training and 8 validation pictures and now has 23 and 8") == 1
+    assert run("--resume", "--out", "run") == 0
+    assert [line["event"] for line in log(Path("run")) if line.get("event") == "data"] == ["data"]
+
+
+# workers
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (MemoryError("no room for a picture"), 2, "out of memory (no room for a picture)"),
+        (OSError(5, "Input/output error"), 2, "Input/output error"),
+        (KeyboardInterrupt(), 130, "--resume goes on"),
+    ],
+)
+def test_a_worker_that_dies_ends_the_run_and_does_not_hang_it(
+    error: BaseException,
+    status: int,
+    words: str,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    batch = RescaledSplit.batch
+    calls = itertools.count()
+
+    def dies(self: RescaledSplit, indices: np.ndarray) -> np.ndarray:
+        if next(calls) == 1:
+            raise error
+        return batch(self, indices)
+
+    assert cifar(pictures, "--epochs", 20, "--steps", 2, "--out", "run") == 0
+    before = Path("run/checkpoint.npz").read_bytes()
+    monkeypatch.setattr(RescaledSplit, "batch", dies)
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(run("--resume", "--out", "run", "--steps", 9)), daemon=True)
+    thread.start()
+    thread.join(300)
+    assert found == [status]
+    assert words in capsys.readouterr().err and Path("run/checkpoint.npz").read_bytes() == before
+
+
+# processes
+
+
+def command(*arguments: object, program: str = "") -> subprocess.Popen[str]:
+    """The training command as a process of its own; `program` runs before it."""
+    start = f"import sys\nfrom alexnet import train, training\n{program}\nsys.exit(train.main())"
+    words = [sys.executable, "-c", start, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )  # closed by communicate
 
 
+# Every step says that it has begun, and takes an hour.
+ENDLESS = """
+import time
+def step(self, images, labels):
+    print("in a step", flush=True)
+    time.sleep(3600)
+training.Trainer._step = step
+"""
+
+
+def endless(pictures: Path, *more: object) -> subprocess.Popen[str]:
+    """A process that is in an endless step."""
+    process = command(
+        *("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, "--out", "run", *more), program=ENDLESS
+    )
+    assert process.stdout is not None
+    while "in a step" not in (line := process.stdout.readline()):
+        assert line, process.communicate()
+    return process
+
+
+@posix
+def test_a_second_interrupt_leaves_at_once(pictures: Path) -> None:
+    """The first waits for a step that never ends."""
+    process = endless(pictures)
+    try:
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == -signal.SIGINT
+    finally:
+        process.kill()
+        _, error = process.communicate()
+    assert error.strip() == "finishing the step and saving; Control-C once more leaves at once"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (getattr(signal, "SIGHUP", 1), 129)]
+)
+def test_the_exit_status_of_a_process_that_a_signal_stops(number: int, status: int, pictures: Path) -> None:
+    process = command(
+        *("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 1, "--epochs", 10**6, "--out", "run"),
+        *("--checkpoint-minutes", 1e-9),
+    )
+    try:
+        wait_for(Path("run/previous.npz"), process)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == status and "go on with: python -m alexnet.train --resume --out run" in out
+
+
+def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 300
+    while not file.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @posix
 def test_two_runs_into_one_folder_and_the_lock_of_a_killed_one(
     pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shared = ("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 1, "--epochs", 1000)
-    first = command(*shared, "--checkpoint-minutes", 1e-9, "--out", "run")
+    first = endless(pictures)
     try:
-        deadline = time.monotonic() + 60
-        while not Path("run/previous.npz").exists():
-            assert first.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
+        before = Path("run/log.jsonl").read_bytes()
         assert run("--resume", "--out", "run") == 2
         assert f"process {first.pid} is training into run" in capsys.readouterr().err
+        assert cifar(pictures, "--out", "run") == 2
+        assert f"process {first.pid} is training into run" in capsys.readouterr().err
+        assert Path("run/log.jsonl").read_bytes() == before
     finally:
         first.kill()
         first.communicate()
@@ -203,17 +518,19 @@ def test_two_runs_into_one_folder_and_the_lock_of_a_killed_one(
 
 
 @posix
-def test_a_second_interrupt_leaves_at_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first, the signal is the system's, which ends the process whatever it does."""
-    found = []
-
-    def twice() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        found.append(signal.getsignal(signal.SIGINT))
-
-    at_step(2, twice, monkeypatch)
-    assert cifar(pictures, "--out", "run") == 130
-    assert found == [signal.SIG_DFL]
+def test_a_terminal_that_goes_away_does_not_stop_the_run(pictures: Path) -> None:
+    """Whoever read what it prints is gone after the first line."""
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    process = command(
+        *("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, "--epochs", 2, "--out", "run")
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.stderr.close()
+    process.wait(300)
+    assert_same_run(Path("whole"), Path("run"))
+    assert not [line for line in log(Path("run")) if "event" in line]
 
 
 @posix
@@ -228,7 +545,7 @@ def test_kill_9_at_random_moments_and_resume_to_the_same_bits(kills: int, pictur
         resume = Path("parts/recipe.json").exists()
         one = command(*(("--resume",) if resume else flags), "--checkpoint-minutes", 1e-9, "--out", "parts")
         log_file = Path("parts/log.jsonl")
-        before, deadline = log_file.stat().st_mtime_ns if resume else 0, time.monotonic() + 60
+        before, deadline = log_file.stat().st_mtime_ns if resume else 0, time.monotonic() + 300
         while not log_file.exists() or log_file.stat().st_mtime_ns == before:  # it is about to train
             assert one.poll() is None and time.monotonic() < deadline, one.communicate()
             time.sleep(0.002)

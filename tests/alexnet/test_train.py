@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,8 +19,9 @@ from PIL import Image
 from training_runs import assert_same_run, cifar, log, run, state_of
 
 from alexnet import train
-from alexnet.runs import free_folder, latest_folder
+from alexnet.runs import RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
+from minigrad import checkpoint
 
 SIZE = 64  # side of the pictures of a small AlexNet
 
@@ -50,6 +53,22 @@ def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.Ca
     assert settings["recipe"]["epochs"] == 2 and settings["recipe"]["batch_size"] == 5
     out = capsys.readouterr().out
     assert "top-1" in out and "best (epoch" in out and str(folder) in out
+
+
+def test_jupyter_shows_a_run(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 7, "--out", "run") == 0
+    folder = RunFolder(Path("run"))
+    html = folder._repr_html_()
+    assert "run: recipe cifar10-80sec" in html and "7 of 7 epochs" in html
+    best = min(folder.epochs(), key=lambda line: line["val_top1"])
+    assert html.count(">best<") == 1 and f"{best['val_top1']:.2f} %" in html
+    assert 6 <= html.count("<tr>") <= 7  # the names, the last five, and the best if it is none of them
+    picture = re.search(r'src="data:image/png;base64,([^"]+)"', html)
+    assert picture and base64.b64decode(picture[1]) == Path("run/curves.png").read_bytes()
+
+
+def test_jupyter_shows_a_folder_without_a_run() -> None:
+    assert "nothing: no run yet" in RunFolder(Path("nothing"))._repr_html_()
 
 
 def test_resume_gives_the_same_bits(pictures: Path) -> None:
@@ -127,8 +146,76 @@ def test_the_rate_falls_at_its_epochs_and_when_the_error_stands_still(
     recipe = replace(train.RECIPES["cifar10-80sec"], lr=1e-12, drop_epochs=(2,), patience=2, most_drops=1)
     monkeypatch.setitem(train.RECIPES, "cifar10-80sec", recipe)
     assert cifar(pictures, "--epochs", 6, "--out", "run") == 0
-    rates = [line["lr"] for line in log(Path("run"))]
+    lines = log(Path("run"))
+    rates = [line["lr"] for line in lines if "event" not in line]
     np.testing.assert_allclose(rates, [1e-12, 1e-13, 1e-13, 1e-14, 1e-14, 1e-14])
+    changes = [(line["epoch"], line["from"], line["to"]) for line in lines if line.get("event") == "rate"]
+    np.testing.assert_allclose(changes, [(2, 1e-12, 1e-13), (4, 1e-13, 1e-14)])
+
+
+def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("--set", "lr=1e-5", "--set", "momentum=.5", "--set", "drop_epochs=[2]")
+    assert cifar(pictures, "--epochs", 2, *changes, "--out", "run") == 0
+    recipe = json.loads(Path("run/recipe.json").read_text())["recipe"]
+    assert (recipe["lr"], recipe["momentum"], recipe["drop_epochs"], recipe["batch_size"]) == (1e-5, 0.5, [2], 5)
+    np.testing.assert_allclose([line["lr"] for line in log(Path("run")) if "lr" in line], [1e-5, 1e-6])
+    assert run("--resume", "--out", "run", "--epochs", 3, *changes) == 0
+    capsys.readouterr()
+    assert run("--resume", "--out", "run", "--epochs", 4, "--set", "lr=2e-5") == 2
+    assert "--set lr would change the run in run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("lrr=1", ("lrr", "did you mean lr?")),
+        ("lr=fast", ("lr is a number", "fast")),
+        ("network_options.dropout=0.3", ("network_options.dropout",)),
+    ],
+)
+def test_a_change_that_does_not_fit_is_one_sentence(
+    change: str, words: tuple[str, ...], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--set", change, "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
+    assert not Path("run").exists()
+
+
+def test_a_layer_is_frozen_from_its_epoch_on_and_resume_keeps_it_so(pictures: Path) -> None:
+    changes = ("--set", "frozen_from.conv1=2", "--set", "lr=0.01")
+    assert cifar(pictures, "--epochs", 1, *changes, "--out", "parts") == 0
+    first = state_of(Path("parts"))
+    assert cifar(pictures, "--epochs", 2, *changes, "--out", "whole") == 0
+    assert run("--resume", "--out", "parts", "--epochs", 2, "--steps", 2) == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+    second = state_of(Path("whole"))
+    for name in ("conv1.weight", "conv1.bias", "conv2.weight", "fc10.bias"):
+        same = np.array_equal(first[f"model/{name}"], second[f"model/{name}"])
+        assert same == name.startswith("conv1"), name
+    frozen = [line for line in log(Path("parts")) if line.get("event") == "rate"]
+    assert [(line["layer"], line["epoch"], line["from"], line["to"]) for line in frozen] == [("conv1", 2, 0.01, 0.0)]
+
+
+def test_a_run_from_when_recipes_had_fewer_keys_goes_on(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
+    assert cifar(pictures, "--epochs", 1, "--out", "parts") == 0
+    new = {"layer_lr", "layer_drop_epochs", "frozen_from", "bias_lr_falls"}
+
+    def older(recipe: dict[str, Any]) -> dict[str, Any]:
+        old = {name: value for name, value in recipe.items() if name not in new}
+        augmentation = {name: value for name, value in old["augmentation"].items() if not name.startswith("noise_")}
+        return {**old, "augmentation": augmentation}
+
+    path = Path("parts/recipe.json")
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "recipe": older(settings["recipe"])}))
+    state = checkpoint.load(Path("parts/checkpoint.npz"))
+    identity = json.dumps(older(json.loads(str(state["run"]))), sort_keys=True)
+    checkpoint.save(Path("parts/checkpoint.npz"), {**state, "run": np.array(identity)})
+    assert run("--resume", "--out", "parts", "--epochs", 2) == 0
+    assert_same_run(Path("whole"), Path("parts"))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(

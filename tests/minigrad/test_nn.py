@@ -397,6 +397,28 @@ def test_init_is_seeded() -> None:
     np.testing.assert_array_equal(first.numpy(), second.numpy())
 
 
+def test_weights_are_drawn_when_looked_at_and_in_the_order_of_the_program() -> None:
+    """So a network that fills its layers' weights anew never makes the first ones."""
+
+    def weights() -> list[mg.Tensor]:
+        mg.manual_seed(3)
+        layers = [nn.Linear(300, 400), nn.Linear(300, 400)]
+        nn.init.normal_(layers[1].weight)
+        return [layer.weight for layer in layers]
+
+    first, second = weights()
+    assert first.array.pending is not None and second.array.pending is not None
+    forth = first.numpy(), second.numpy()
+    first, second = weights()
+    back = second.numpy(), first.numpy()
+    np.testing.assert_array_equal(forth, back[::-1])
+    assert abs(forth[0]).max() <= 300**-0.5 < 3 < forth[1].max()
+    # drawn in pieces, but as if in one
+    mg.manual_seed(3)
+    streams = [mg.random.default_generator.stream() for _ in range(5)]
+    np.testing.assert_array_equal(forth[1], streams[-1].standard_normal((400, 300)).astype(np.float32))
+
+
 def test_init_is_seen_by_the_next_forward_and_not_recorded() -> None:
     layer = nn.Linear(2, 1)
     nn.init.constant_(layer.weight, 2.0)
@@ -524,3 +546,12 @@ def test_html_shows_parameters_of_a_module_with_children() -> None:
             self.layer = nn.Linear(1, 1)
 
     assert ">3</td>" in Scaled()._repr_html_()
+
+
+def test_html_escapes_what_it_shows() -> None:
+    class Named(nn.Module):
+        def extra_repr(self) -> str:
+            return "<script>"
+
+    text = nn.Sequential(Named())._repr_html_()
+    assert "&lt;script&gt;" in text and "<script>" not in text

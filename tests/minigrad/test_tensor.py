@@ -241,3 +241,18 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, env=environment
     )
     assert result.stdout.strip() == "0", result.stderr
+
+
+def test_html_shows_the_values_of_a_small_tensor_and_the_corners_of_a_large_one() -> None:
+    small = mg.tensor([[1.5, 2.0, -0.25]], requires_grad=True)._repr_html_()
+    assert "(1, 3), float32, cpu:0, requires a gradient" in small and small.count("<td>") == 3 and "-0.25" in small
+    large = mg.tensor(np.arange(2 * 20 * 30).reshape(2, 20, 30))._repr_html_()
+    assert "(2, 20, 30), int64" in large and "here [0]" in large
+    assert large.count("<tr>") == 7 and large.count("<td>") == 49 and "…" in large
+    assert ">599<" in large and ">1199<" not in large and ">15<" not in large
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0), (0, 3, 3), (1,), (9,), (1, 1, 1, 1)])
+def test_html_of_every_shape(shape: tuple[int, ...]) -> None:
+    text = mg.zeros(*shape)._repr_html_()
+    assert text.startswith("<table>") and ("it is empty" in text) == (0 in shape)

@@ -20,6 +20,7 @@ from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 PARTS = 16
+FEW = 8  # images
 RUN = 1024  # numbers that float32 adds up well
 
 
@@ -61,7 +62,10 @@ class Unstrided:
             channels, height, width, batch = self.image
             padded = direct.with_margin((channels, height, width * batch), self.taps[1], batch, x.device)
             x.forms[self.window] = blocks = padded.reshape(self.image)
-            space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+            if x.batch_last or batch < FEW:
+                space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+            else:  # the same, without the images batch-last in between
+                space_to_depth.images_to_blocks(x.data, blocks, self.window)
         return blocks
 
     def padded_of(self, x: DeviceArray) -> np.ndarray:

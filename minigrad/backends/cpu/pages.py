@@ -6,6 +6,7 @@ convolution write to more places than that at a time, and with pages of 2 MB tak
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 
 import numpy as np
@@ -20,7 +21,8 @@ def reserve(size: int) -> np.ndarray:
         return np.empty(size, np.uint8)
     whole = -(-size // PAGE) * PAGE
     region = mmap.mmap(-1, whole + PAGE)
-    region.madvise(mmap.MADV_HUGEPAGE)
+    with contextlib.suppress(OSError):  # a system without them
+        region.madvise(mmap.MADV_HUGEPAGE)
     memory = np.frombuffer(region, np.uint8)
     start = -memory.ctypes.data % PAGE
     return memory[start : start + size]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.cpu.compile import kernel
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.memory import transpose_floats
+from minigrad.backends.cpu.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import copy
 from minigrad.backends.window import Pair, Window
 
@@ -45,6 +46,42 @@ def _move(image, blocks, window, back, first, last):
                     copy(image[c, y, x], blocks[channel, i, j])
                 elif not back:
                     blocks[channel, i, j] = 0
+
+
+@kernel
+def _turn(images, blocks, window, lines, first, last):
+    """blocks from images in C order, N x C x H x W, for rows of the padded image first to last - 1, of all channels.
+
+    A row of all images is turned so that the images of a pixel lie side by side, and its pixels are then handed out.
+    """
+    _, _, height, width = images.shape
+    rows = blocks.shape[1] * window.stride_h
+    for row in range(first, last):
+        c, i = divmod(row, rows)
+        block, a = divmod(i, window.stride_h)
+        y = i - window.top
+        if 0 <= y < height:
+            transpose_floats(images[:, c, y], lines, 0, images.shape[0])
+        for j in range(blocks.shape[2]):
+            for b in range(window.stride_w):
+                x = j * window.stride_w + b - window.left
+                target = blocks[(c * window.stride_h + a) * window.stride_w + b, block, j]
+                if 0 <= y < height and 0 <= x < width:
+                    copy(lines[x], target)
+                else:
+                    target[:] = 0
+
+
+def images_to_blocks(images: np.ndarray, blocks: np.ndarray, window: Window) -> None:
+    """Fill `blocks`, of `image_shape`, from images in C order, N x C x H x W."""
+    count, channels, _, width = images.shape
+    parts = spans(channels * blocks.shape[1] * window.stride_h, 32)
+
+    def run(part: int) -> None:
+        lines = scratch("lines of images", (width, count), images.dtype)
+        _turn(images, blocks, window, lines, *parts[part])
+
+    parallel(run, len(parts))
 
 
 def image_to_blocks(image: np.ndarray, blocks: np.ndarray, window: Window) -> None:

@@ -129,13 +129,6 @@ def _masked_store(builder: Any, value: Any, where: Any, mask: Any) -> None:
     builder.call(store, [value, _pointer(builder, where), ir.Constant(_INT32, 4), mask])
 
 
-def _prefetch(builder: Any, where: Any) -> None:
-    byte = ir.IntType(8).as_pointer()
-    prefetch = _declared(builder, "llvm.prefetch.p0", ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-    for_reading, keep, data = (ir.Constant(_INT32, value) for value in (0, 3, 1))
-    builder.call(prefetch, [builder.inttoptr(where, byte), for_reading, keep, data])
-
-
 def _spread(builder: Any, scalar: Any, vector: Any = _VECTOR) -> Any:
     """A vector of equal numbers."""
     undefined = ir.Constant(vector, ir.Undefined)

@@ -92,6 +92,27 @@ def test_colour_noise_follows_the_components():
     assert not augment(images, np.arange(count), 3, 7, Augmentation(2), statistics, True).any()
 
 
+def test_noise_ends_at_its_epoch_and_the_division_with_it():
+    images = np.random.default_rng(0).integers(0, 256, (8, 3, SIZE, SIZE), dtype=np.uint8)
+    plain = Augmentation(4)
+    noisy, ending, dividing = (
+        Augmentation(4, colour_noise=0.1, noise_off_epoch=off, noise_divides=divides)
+        for off, divides in ((0, False), (67, False), (67, True))
+    )
+
+    def made(augmentation, epoch, training=True):
+        return augment(images, np.arange(8), epoch, 0, augmentation, colour_statistics(100), training)
+
+    for epoch in (1, 66):
+        assert np.array_equal(made(ending, epoch), made(noisy, epoch))
+        assert not np.array_equal(made(ending, epoch), made(plain, epoch))
+        np.testing.assert_allclose(made(dividing, epoch) * 1.1, made(noisy, epoch), rtol=0, atol=1e-4)
+    for epoch in (67, 90):
+        assert np.array_equal(made(ending, epoch), made(plain, epoch))
+        assert np.array_equal(made(dividing, epoch), made(plain, epoch))
+    assert np.array_equal(made(dividing, 1, training=False), made(plain, 1, training=False))
+
+
 def test_noise_does_not_move_the_crops():
     images = np.broadcast_to(PLACES, (20, 3, SIZE, SIZE))
     quiet, noisy = (

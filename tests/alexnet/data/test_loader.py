@@ -4,7 +4,8 @@ import time
 import numpy as np
 import pytest
 
-from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, Statistics, open_dataset
+from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, Statistics, augment, open_dataset
+from alexnet.data.keyed import REPLACEMENT, words
 from alexnet.data.splits import ArraySplit
 
 AUGMENTATION = Augmentation(6, colour_noise=0.1)
@@ -55,6 +56,16 @@ def test_any_number_of_workers_gives_the_same_bits(random_split):
     assert content(Loader(split, AUGMENTATION, split.statistics(), 7, seed=5).batches(2)) != epochs[0]
 
 
+def test_noise_ends_at_its_epoch(random_split):
+    split = random_split(count=12)
+    loaders = [
+        Loader(split, Augmentation(6, colour_noise=0.1, noise_off_epoch=off), split.statistics(), 5, seed=0)
+        for off in (0, 3, 1)
+    ]
+    always, ending, never = ([content(loader.batches(epoch)) for epoch in (1, 2, 3, 4)] for loader in loaders)
+    assert ending == always[:2] + never[2:] and always[2:] != never[2:]
+
+
 def test_starting_in_the_middle(random_split):
     split = random_split(count=23)
     loader = Loader(split, AUGMENTATION, split.statistics(), 5, seed=0)
@@ -76,6 +87,93 @@ def test_a_broken_picture_in_the_middle(class_folders):
     with pytest.raises(DataError, match=rf"{broken} cannot be read as an image"):
         next(batches)
     assert next(batches, None) is None
+
+
+def with_broken(class_folders, broken, training=True, **more):
+    """Batches of an epoch of class folders of which some pictures are broken, with what was rejected before each."""
+    data = open_dataset(class_folders)
+    statistics = RescaledSplit(data.train, 8).statistics()
+    files = [data.train.files[index] for index in broken]
+    for file in files:
+        (class_folders / file).write_bytes(b"broken")
+    rejected, seen = [], []
+    loader = Loader(
+        *(RescaledSplit(data.train, 8), AUGMENTATION, statistics, 3, 5),
+        training=training,
+        on_rejected=rejected.append,
+        **more,
+    )
+    for images, labels in loader.batches(2):
+        seen.append((images, labels, len(rejected)))
+    return data.train, loader, files, rejected, seen
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_broken_picture_is_replaced_by_one_that_the_seed_chooses(class_folders, workers):
+    """The others stay as they were, bit for bit; the replacement brings its own label and is cut as the broken one."""
+    data = open_dataset(class_folders)
+    whole = RescaledSplit(data.train, 8)
+    order = Loader(whole, AUGMENTATION, whole.statistics(), 3, 5).order(2)
+    before = list(Loader(whole, AUGMENTATION, whole.statistics(), 3, 5).batches(2))
+    split, _, files, rejected, seen = with_broken(class_folders, order[[1, 7]], workers=workers)
+    assert [each.image for each in rejected] == files
+    assert all(file in each.reason for file, each in zip(files, rejected, strict=True))
+    assert [count for *_, count in seen][:4] == [1, 1, 2, 2]
+    for place, each in zip((1, 7), rejected, strict=True):
+        drawn = words(5, 2, REPLACEMENT, order[place : place + 1])[0] % len(split)
+        other = next(index for index in drawn if split.files[index] not in files)
+        assert split.name(other) == each.replacement
+        images, labels, _ = seen[place // 3]
+        pixels = RescaledSplit(split, 8).batch(np.array([other]))
+        cut = augment(pixels, order[place : place + 1], 2, 5, AUGMENTATION, whole.statistics(), True)[0]
+        assert np.array_equal(images[place % 3], cut) and labels[place % 3] == split.labels[other]
+    for place in set(range(len(split))) - {1, 7}:
+        assert np.array_equal(seen[place // 3][0][place % 3], before[place // 3][0][place % 3])
+
+
+def test_evaluation_leaves_a_broken_picture_out(class_folders):
+    split, loader, files, rejected, seen = with_broken(class_folders, [0, 1, 2, 4], training=False)
+    assert [each.image for each in rejected] == files and not any(each.replacement for each in rejected)
+    assert len(seen) == len(loader) - 1  # of the first batch nothing is left
+    labels = np.concatenate([labels for _, labels, _ in seen])
+    assert labels.tolist() == np.delete(split.labels, [0, 1, 2, 4]).tolist()
+
+
+def test_where_replacements_are_broken_too_it_ends(class_folders):
+    with pytest.raises(DataError, match=r"cannot be read as an image .*; nor can the four be read that were drawn"):
+        with_broken(class_folders, range(len(open_dataset(class_folders).train)))
+
+
+class Dead:
+    """A split that cannot be read for another reason than its pictures."""
+
+    size, channels, labels = 8, 3, np.zeros(100, np.int64)
+
+    def __init__(self, error):
+        self.error = error
+
+    def __len__(self):
+        return 100
+
+    def batch(self, indices):
+        if 50 in indices:
+            raise self.error
+        return np.zeros((len(indices), 3, 8, 8), np.uint8)
+
+
+@pytest.mark.parametrize("error", [MemoryError("all"), OSError(5, "Input/output error"), KeyError(1), SystemExit(3)])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_whatever_ends_a_worker_comes_out_at_its_batch(error, workers):
+    statistics = Statistics(np.zeros((3, 8, 8), np.float32), None, None)
+    loader = Loader(
+        *(Dead(error), Augmentation(8), statistics, 10, 0, workers), training=False, on_rejected=lambda each: None
+    )
+    batches = loader.batches(0)
+    for _ in range(5):
+        next(batches)
+    with pytest.raises(type(error)) as found:
+        next(batches)
+    assert found.value is error and next(batches, None) is None
 
 
 class Slow:

@@ -141,8 +141,8 @@ import pytest
 features = llvmlite.binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith(MISSING)})
 llvmlite.binding.get_host_cpu_features = lambda: features
-from minigrad.backends.cpu import vectors, winograd
-winograd.FUSED = True  # as on ARM, whose vectors have four lanes
+from minigrad.backends.cpu import direct, vectors, winograd
+direct.FUSED = winograd.FUSED = True  # as on ARM, whose vectors have four lanes
 assert vectors.LANES == LANES
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 """

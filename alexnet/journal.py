@@ -1,0 +1,168 @@
+"""Where a run stands, and what it tells of it: its log, its line on the terminal, its pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alexnet import figures
+from alexnet.data import DataSet, Rejected
+from alexnet.runs import RunError, RunFolder
+from alexnet.terminal import ProgressLine
+from minigrad import nn
+
+__all__ = ["Journal", "Progress"]
+
+REJECTED_SHARE = 0.01  # of an epoch's pictures; where more cannot be read, the run stops
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch: the epoch under way, counted from 1.
+        step: steps made so far, in all epochs.
+        step_in_epoch: steps made in this epoch.
+        loss_sum, seen: loss of the examples seen in this epoch, added up, and their number.
+        drops: how often the rate was divided because the validation error stood still.
+        best_top1: lowest validation error so far, in percent.
+        best_epoch: the epoch that reached it; 0 before the first.
+        waited: epochs since then, or since the last drop.
+        rejected: training pictures of this epoch that could not be read.
+    """
+
+    epoch: int = 1
+    step: int = 0
+    step_in_epoch: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    drops: int = 0
+    best_top1: float = math.inf
+    best_epoch: int = 0
+    waited: int = 0
+    rejected: int = 0
+
+
+class Journal:
+    """Writes down what happens in a run.
+
+    Args:
+        folder: of the run.
+        data: what it learns.
+        recipe: the name of its recipe.
+        progress: where it stands; its owner keeps that up to date.
+
+    Attributes:
+        line: on the terminal.
+    """
+
+    def __init__(self, folder: RunFolder, data: DataSet, recipe: str, progress: Progress) -> None:
+        self.folder, self.progress = folder, progress
+        self.line = ProgressLine()
+        self._counts = {"training": len(data.train), "validation": len(data.val)}
+        self._title = f"recipe {recipe}, data {data.name}"
+        self._left_out = 0  # of the validation pictures, in this evaluation
+
+    def event(self, event: str, **values: Any) -> None:
+        """A line in the log that is no epoch's.
+
+        Raises:
+            RunError: it cannot be written; so all methods here.
+        """
+        self.folder.append({"event": event, "epoch": self.progress.epoch, "step": self.progress.step, **values})
+
+    def rates(self, first: Mapping[str, float], now: Mapping[str, float]) -> None:
+        """The rates of the epoch that begins: an event for each that is not the last that the log tells of.
+
+        Args:
+            first: the rates of the first epoch by layer, see `Recipe.rates`.
+            now: those of this one.
+        """
+        told = dict(first)
+        for line in self.folder.lines():
+            if line.get("event") == "rate":
+                told[line.get("layer", "")] = line.get("to", math.nan)
+        for layer, rate in now.items():
+            if told[layer] != rate:
+                self.event("rate", **({"layer": layer} if layer else {}), **{"from": told[layer], "to": rate})
+
+    def saved(self) -> None:
+        """A checkpoint within an epoch is about to be written."""
+        p = self.progress
+        loss = {"train_loss": p.loss_sum / p.seen, "images_per_second": self.line.speed()} if p.seen else {}
+        self.event("saved", **loss)
+
+    def flat(self, sentence: str) -> None:
+        """The net does not start to learn."""
+        self.event("flat", reason=sentence)
+        self.line.say(sentence)
+
+    def other_data(self, before: Mapping[str, int], now: Mapping[str, int]) -> None:
+        """The numbers of pictures ("train", "val") have changed while the run was stopped: it goes on all the same."""
+        reason = (
+            f"the run had {before['train']:,} training and {before['val']:,} validation pictures and now has "
+            f"{now['train']:,} and {now['val']:,}; from here on they come in another order"
+        )
+        self.event("data", reason=reason)
+        self.line.say(reason)
+
+    def evaluation(self) -> None:
+        """An evaluation begins."""
+        self._left_out = 0
+
+    def replaced(self, rejected: Rejected) -> None:
+        """A training picture could not be read, and another takes its place.
+
+        Raises:
+            RunError: they are more than REJECTED_SHARE of the epoch's.
+        """
+        self.progress.rejected += 1
+        self._reject(rejected, "training", self.progress.rejected, f"{rejected.replacement} takes its place")
+
+    def left_out(self, rejected: Rejected) -> None:
+        """A validation picture could not be read, and counts neither as right nor as wrong.
+
+        Raises:
+            RunError: they are more than REJECTED_SHARE of the split's.
+        """
+        self._left_out += 1
+        self._reject(rejected, "validation", self._left_out, "it is left out of the validation error")
+
+    def _reject(self, rejected: Rejected, split: str, count: int, instead: str) -> None:
+        self.event("rejected", split=split, **vars(rejected))
+        if count == 1:  # the log has them all
+            self.line.say(f"{rejected.reason}; {instead}")
+        if count > REJECTED_SHARE * self._counts[split]:
+            raise RunError(
+                f"{count} of {self._counts[split]:,} {split} pictures could not be read in epoch "
+                f"{self.progress.epoch}, more than {100 * REJECTED_SHARE:g} %; the last: {rejected.reason}"
+            )
+
+    def epoch(self, epochs: int, line: Mapping[str, Any], waited: float, replaced: int) -> None:
+        """An epoch is over.
+
+        Args:
+            epochs: the number of the last.
+            line: for the log.
+            waited: share of the time spent waiting for data.
+            replaced: training pictures that could not be read.
+        """
+        self.folder.append(line)
+        text = (
+            f"epoch {line['epoch']:3d}/{epochs}  rate {line['lr']:g}  training loss {line['train_loss']:.3f}  "
+            f"validation loss {line['val_loss']:.3f}  top-1 {line['val_top1']:.2f} %  top-5 {line['val_top5']:.2f} %  "
+            f"{line['images_per_second']:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
+        )
+        counts = (replaced, "replaced in training"), (self._left_out, "left out of the validation")
+        unread = [f"{count} {what}" for count, what in counts if count]
+        self.line.say(f"{text}; unreadable pictures: {', '.join(unread)}" if unread else text)
+
+    def draw(self, model: nn.Module) -> None:
+        """curves.png and filters.png, from the log and the weights as they are."""
+        with self.folder.writing():
+            curves = figures.curves(self.folder.epochs(), self._title)
+            figures.save_figure(curves, self.folder.path / "curves.png")
+            figures.save_figure(figures.filters(figures.first_filters(model)), self.folder.path / "filters.png")

@@ -1,0 +1,259 @@
+"""What a run tells: its line on the terminal, its log, its status; and what commands say of wrong flags."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_runs import cifar, log, run
+
+from alexnet import commands, evaluate, figures, model, predict, prepare, recipes, train
+from alexnet.runs import RunFolder
+from alexnet.terminal import ProgressLine, duration
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# the terminal
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0:00"), (0.4, "0:00"), (59.6, "1:00"), (754, "12:34"), (3600, "1:00:00"), (172799, "47:59:59")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_durations_of_days() -> None:
+    assert duration(172800) == "2 d 0 h" and duration(6 * 86400 - 1) == "5 d 23 h"
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def steps(line: ProgressLine, clock: Clock, count: int, seconds: float, images: int, waited: float) -> None:
+    for _ in range(count):
+        clock.now += seconds
+        line.step(0.5, images, waited)
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    """100 steps an epoch of 2 seconds, of which half a second is waiting; evaluations of 10 seconds."""
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/3", 100, 0, 2)
+    steps(line, clock, 14, 2, 64, 0.5)
+    assert capsys.readouterr().out == ""  # nothing in the first half minute
+    steps(line, clock, 86, 2, 64, 0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("epoch 1/3  step 15/100  loss 0.500  32 images/s  2:50 left in the epoch, 9:30 in the ")
+    assert lines[0].endswith("run  25 % waiting for data")
+    for done in range(6):
+        line.evaluate(done, 5)
+        clock.now += 2 * (done < 5)
+    capsys.readouterr()
+    line.start("epoch 2/3", 100, 0, 1)
+    steps(line, clock, 15, 2, 64, 0)
+    last = capsys.readouterr().out.splitlines()[-1]
+    # 85 and 100 steps of 2 seconds and two evaluations of 10
+    assert last.startswith("epoch 2/3  step 15/100") and "2:50 left in the epoch, 6:30 in the run  0 % wait" in last
+
+
+def test_on_a_terminal_one_line_is_rewritten(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 20)))
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/2", 100, 50, 1)
+    steps(line, clock, 3, 1, 64, 0)
+    out, error = capsys.readouterr()
+    assert out == "" and "\n" not in error
+    shown = error.split("\r")[1:]
+    assert len(shown) == 3 and shown[0] == "epoch 1/2  step 51/100  loss 0.500" and len(shown[2]) == 39
+    line.say("epoch 1 is done")
+    out, error = capsys.readouterr()
+    assert out == "epoch 1 is done\n" and error == "\r" + " " * 39 + "\r"
+
+
+def test_what_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> None:
+            raise OSError(5, "Input/output error")
+
+        flush = write
+
+    for name in ("sys.stdout", "sys.stderr"):
+        monkeypatch.setattr(name, Gone())
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/2", 100, 50, 1)
+    steps(line, clock, 3, 1, 64, 0)
+    line.say("something")
+
+
+# the log and the status
+
+
+def test_a_saved_event_tells_loss_and_speed(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 1, "--steps", 4, "--out", "run") == 0
+    (saved,) = log(Path("run"))
+    assert (saved["event"], saved["epoch"], saved["step"]) == ("saved", 1, 4)
+    assert 0 < saved["train_loss"] < 5 and saved["images_per_second"] > 0
+
+
+def status(folder: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What --status prints, and that it leaves everything as it was."""
+    before = {each.name: (each.read_bytes(), each.stat().st_mtime_ns) for each in Path(folder).iterdir()}
+    capsys.readouterr()
+    assert run("--status", folder) == 0
+    after = {each.name: (each.read_bytes(), each.stat().st_mtime_ns) for each in Path(folder).iterdir()}
+    assert after == before
+    return capsys.readouterr().out
+
+
+def test_the_status_of_stopped_and_finished_runs(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 2, "--steps", 3, "--out", "run") == 0
+    out = status("run", capsys)
+    assert "run: recipe cifar10-80sec, data " in out and ", on cpu:0" in out
+    assert "stopped: epoch 1 of 2, after step 3; go on with: python -m alexnet.train --resume --out run" in out
+    assert "no epoch is finished yet" in out and "last written 0:0" in out and "left" not in out
+    assert run("--resume", "--out", "run") == 0
+    out = status("run", capsys)
+    last = log(Path("run"))[-1]
+    assert "finished: 2 epochs, 10 steps" in out and "resumed in epoch 1, after step 3" in out
+    assert (
+        f"last epoch   2: top-1 {last['val_top1']:.2f} %" in out and "best epoch   1: " in out and "rate 0.001" in out
+    )
+
+
+def test_the_status_of_a_run_that_trains(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its lock is held; half a line is being written. The time left follows from the speed and the steps."""
+    assert cifar(pictures, "--epochs", 1, "--steps", 3, "--out", "run") == 0
+    with RunFolder(Path("run")).locked():
+        path = Path("run/log.jsonl")
+        saved = {**log(Path("run"))[0], "images_per_second": 0.01}
+        path.write_text(json.dumps(saved) + '\n{"epoch": 1, "st')
+        out = status("run", capsys)
+        assert f"process {os.getpid()} is training it: epoch 1 of 1, after step 3 or later" in out
+        assert "about 16:" in out  # two batches of 5 at 0.01 images a second
+        path.write_text("")
+        assert "time left: not known before the first epoch or checkpoint" in status("run", capsys)
+    assert "process" not in status("run", capsys)
+
+
+def test_the_status_tells_what_happened(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cifar(pictures, "--epochs", 4, "--steps", 3, "--out", "run") == 0
+    for line in (
+        {"event": "rate", "epoch": 2, "step": 5, "from": 0.01, "to": 0.001},
+        *({"event": "rejected", "epoch": epoch, "step": 7, "image": "dark/1.png"} for epoch in (1, 2)),
+        {"event": "flat", "epoch": 2, "step": 8, "reason": "it does not learn"},
+        {"event": "failed", "epoch": 2, "step": 9, "reason": "the disk is full"},
+    ):
+        RunFolder(Path("run")).append(line)
+    out = status("run", capsys)
+    assert "stopped (the disk is full): epoch 1 of 4, after step 9" in out
+    for words in (
+        "rate 0.01 to 0.001 in epoch 2",
+        "1 picture could not be read, 2 times in all: dark/1.png",
+        "epoch 2, step 8: it does not learn",
+    ):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ({"recipe.json": None}, "holds no run"),
+        ({"recipe.json": '{"recipe": {}}'}, "is not the recipe of a run"),
+        ({"recipe.json": "[1]"}, "recipe.json"),
+        ({"log.jsonl": None}, "log.jsonl cannot be read"),
+        ({"log.jsonl": "nonsense\n"}, "log.jsonl, line 1 is damaged"),
+    ],
+)
+def test_the_status_of_damaged_runs_is_one_sentence(
+    damage: dict[str, str | None], words: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "run") == 0
+    for name, text in damage.items():
+        Path("run", name).unlink()
+        if text is not None:
+            Path("run", name).write_text(text)
+    assert run("--status", "run") == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1 and words in error[0]
+    assert run("--status", "nowhere") == 2 and not Path("nowhere").exists()
+
+
+def test_curves_mark_where_the_rate_changes() -> None:
+    line = dict.fromkeys(("train_loss", "val_loss", "val_top1", "val_top5"), 1.0)
+    rates = [0.1, 0.1, 0.01, 0.01, 0.02]
+    drawn = figures.curves([{**line, "epoch": epoch, "lr": lr} for epoch, lr in enumerate(rates, 1)], "title")
+    for axes in drawn.axes:
+        marks = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+        assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
+
+
+# wrong flags
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        (train, "--epoch 5", "unrecognized arguments: --epoch 5; did you mean --epochs?"),
+        (train, "--epoch=5", "did you mean --epochs?"),
+        (train, "--batchsize 3 --step 4", "did you mean --batch-size and --steps?"),
+        (train, "--recipe papers", "did you mean paper?"),
+        (train, "--recipe cifar-10", "did you mean cifar10-80sec?"),
+        (evaluate, "run --view 10", "did you mean --views?"),
+        (evaluate, "run --checkpoint last", "did you mean latest?"),
+        (predict, "run --near x", "did you mean --nearest?"),
+        (prepare, "a b --verfy", "did you mean --verify?"),
+        (model, "--column 1", "did you mean --columns?"),
+        (recipes, "paper --sets lr=1", "did you mean --set?"),
+    ],
+)
+def test_a_wrong_flag_suggests_the_near_one(
+    command: object, arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments.split())
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.count("did you mean") == 1 and error.splitlines()[-1].endswith(words)
+
+
+def test_what_is_like_nothing_suggests_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--zzz"], ["--recipe", "zzz"], ["--steps", "1", "word"]):
+        with pytest.raises(SystemExit):
+            run(*arguments)
+    assert "did you mean" not in capsys.readouterr().err
+    assert commands.suggestion(["--zzz"], ["--steps"]) == ""
+
+
+def test_numbers_in_the_plain_line_are_those_of_the_last_steps() -> None:
+    """Two speeds: of the first steps nothing is left after a window of the second."""
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/1", 1000, 0, 0)
+    steps(line, clock, 100, 10, 10, 0)
+    steps(line, clock, 60, 0.1, 10, 0)
+    assert np.isclose(line.speed(), 100)
