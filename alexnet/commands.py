@@ -31,6 +31,12 @@ __all__ = [
 ]
 
 
+def command_line(*words: str | Path) -> str:
+    """A command to be pasted into a shell: names with spaces and the like are quoted."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one."""
 
@@ -58,12 +64,6 @@ def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     """The known words that are most like some others, as the end of a sentence; "" if none are."""
     found = [match for word in words for match in get_close_matches(word, known, n=1)]
     return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
-
-
-def command_line(*words: str | Path) -> str:
-    """A command to be pasted into a shell: names with spaces and the like are quoted."""
-    texts = [str(word) for word in words]
-    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def positive(text: str) -> int:

@@ -13,11 +13,11 @@ try:
 except ImportError:  # Windows
     import msvcrt
 
-__all__ = ["ClaimError", "LockedError", "claimed", "lock", "owner"]
+__all__ = ["ClaimError", "LockedError", "claimed", "lock", "locked_by"]
 
 
 class LockedError(RuntimeError):
-    """Another process has the lock; the text says which: "process 123"."""
+    """Another process has the lock; the text is its number."""
 
 
 class ClaimError(ValueError):
@@ -36,7 +36,7 @@ def claimed(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = lock(beside)
     except LockedError as owner:
-        raise ClaimError(f"{owner} is making {path}; wait for it, or stop it") from None
+        raise ClaimError(f"process {owner} is making {path}; wait for it, or stop it") from None
     except OSError as error:
         raise ClaimError(
             f"{path} cannot be written ({error.strerror}); make its folder writable, or choose another"
@@ -60,7 +60,7 @@ def lock(path: Path) -> IO[bytes]:
 
     Raises:
         LockedError: another process has it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be made.
     """
     while True:
         file = path.open("a+b", buffering=0)
@@ -73,35 +73,30 @@ def lock(path: Path) -> IO[bytes]:
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n".encode())
             return file
-        except (BlockingIOError, PermissionError):
-            with file:
-                raise LockedError(f"process {_owner(file)}") from None
         except BaseException:
             file.close()
             raise
 
 
-def owner(path: Path) -> str:
-    """The number of the process that has the lock on a file, "" if there is none; nothing is written."""
+def locked_by(path: Path) -> str:
+    """The number of the process that has locked a file, "" if there is none; nothing is written."""
     try:
-        with path.open("rb", buffering=0) as file:
-            try:
-                _lock(file, shared=True)
-            except (BlockingIOError, PermissionError):
-                return _owner(file)
+        with path.open("rb") as file:
+            _lock(file, shared=True)
+    except LockedError as owner:
+        return str(owner)
     except OSError:
-        pass  # it was never locked
+        pass  # there never was a lock
     return ""
 
 
 def _lock(file: IO[bytes], shared: bool = False) -> None:
-    if os.name == "posix":
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    else:
-        file.seek(2**30)  # a byte far behind the text, which others may read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-
-
-def _owner(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read(20).decode(errors="replace").strip() or "unknown"
+    try:
+        if os.name == "posix":
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        else:
+            file.seek(2**30)  # a byte far behind the text, which others may read
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        raise LockedError(file.read(20).decode(errors="replace").strip() or "unknown") from None

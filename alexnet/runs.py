@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from alexnet.commands import command_line
-from alexnet.locks import LockedError, lock, owner
+from alexnet.locks import LockedError, lock, locked_by
 from minigrad import checkpoint, display
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
@@ -112,7 +112,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = lock(self.path / "lock")
         except LockedError as owner:
-            raise RunError(f"{owner} is training into {self.path}; stop it, or choose another --out") from None
+            raise RunError(f"process {owner} is training into {self.path}; stop it, or choose another --out") from None
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
         with file:
@@ -120,7 +120,7 @@ class RunFolder:
 
     def owner(self) -> str:
         """The number of the process that trains into the folder, "" if there is none; nothing is written."""
-        return owner(self.path / "lock")
+        return locked_by(self.path / "lock")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -206,7 +206,7 @@ class RunFolder:
             try:
                 line = json.loads(text)
                 found.append(line if "event" in line else {name: line[name] for name in EPOCH_KEYS})
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise RunError(f"{self.log}, line {number} is damaged ({error}); restore or remove it") from None
         return found
 

@@ -22,6 +22,7 @@ from alexnet.data.splits import ArraySplit
 from alexnet.data.store import digest
 
 NOISE = np.random.default_rng(0)
+PIXELS = 2**29  # bytes: room for the largest picture that is decoded, of 89 million pixels, and a copy
 Files = dict[str, bytes]
 
 
@@ -46,12 +47,14 @@ class Subject:
         files: by path.
         read: takes the folder, and raises nothing but DataError.
         changed: which of the files are changed; all if empty.
+        room: bytes of memory that reading may take whatever the length of the files.
         settle: makes a changed folder consistent again, as somebody would who means harm.
     """
 
     files: Files
     read: Callable[[Path], object] = opened
     changed: tuple[str, ...] = ()
+    room: int = 2**26
     settle: Callable[[Path], None] = field(default=lambda folder: None)
 
 
@@ -121,7 +124,7 @@ def labelme() -> Subject:
     for number in range(2):
         text = f"<annotation><filename>{number}.jpg</filename>{found}</annotation>"
         files |= {f"Annotations/{number}.xml": text.encode(), f"Images/{number}.jpg": picture("JPEG", (50, 48))}
-    return Subject(files)
+    return Subject(files, room=PIXELS)
 
 
 def ilsvrc(compressed: bool = True) -> Subject:
@@ -137,7 +140,7 @@ def ilsvrc(compressed: bool = True) -> Subject:
         "ILSVRC2012_img_val.tar": tar({f"ILSVRC2012_val_0000000{i + 1}.JPEG": each for i, each in enumerate(images)}),
         "patch_images.tar": tar({"patch_images/n01_1.JPEG": images[0]}),
     }
-    return Subject(files | devkit)
+    return Subject(files | devkit, room=PIXELS)
 
 
 def ilsvrc_meta(compressed: bool) -> Subject:
@@ -190,7 +193,7 @@ def pictures(kind: str, ending: str, **options: object) -> Subject:
         for size in (0, 4):
             assert read_image(folder / name, size).shape[2] == 3
 
-    return Subject({name: picture(kind, **options)}, read)
+    return Subject({name: picture(kind, **options)}, read, room=PIXELS)
 
 
 def write(folder: Path, files: Files) -> None:

@@ -214,6 +214,7 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
         (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
         (evaluate, ("empty",), "has no best.npz"),
         (evaluate, ("broken",), "best.npz"),
+        (evaluate, ("deep",), "recipe.json cannot be read (maximum recursion depth"),
         (evaluate, ("store/store.json",), "store.json holds no run: recipe.json is missing"),
         (predict, ("run0",), "there is no picture to look at"),
         (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),
@@ -236,9 +237,10 @@ def test_what_cannot_be_done_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(place)
-    for name in ("empty", "broken"):
+    for name in ("empty", "broken", "deep"):
         Path(name).mkdir(exist_ok=True)
         shutil.copy("run0/recipe.json", name)
+    Path("deep/recipe.json").write_text("[" * 100_000)
     Path("broken/best.npz").write_bytes(b"PK")
     assert run(command, *arguments) == 2
     error = capsys.readouterr().err.splitlines()[-1]

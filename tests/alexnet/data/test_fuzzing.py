@@ -33,7 +33,7 @@ from samples import (
 
 from alexnet.data import DataError
 
-TIMES, ROOM = 40, 2**26  # a reader may ask for so many times the bytes of the file, and for so many bytes
+TIMES = 40  # a reader may ask for so many times the bytes of the file, and for the subject's room
 
 SUBJECTS: dict[str, Callable[[Path], Subject]] = {
     "cifar": lambda folder: cifar_binary(),
@@ -86,7 +86,7 @@ def thrown(subject: Subject, folder: Path, count: int, random: np.random.Generat
             result = "refused" if "\n" not in str(error) else f"refused in {str(error)!r}"
         except BaseException as error:
             result = f"{type(error).__name__}: {error}"
-        if tracemalloc.get_traced_memory()[1] - before > TIMES * len(content) + ROOM:
+        if tracemalloc.get_traced_memory()[1] - before > TIMES * len(content) + subject.room:
             result = f"{tracemalloc.get_traced_memory()[1] - before:,} bytes of memory"
         yield name, content, result
         write(folder, subject.files if subject.settle(folder) else {name: subject.files[name]})

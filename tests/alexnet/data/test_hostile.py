@@ -63,28 +63,35 @@ def extended(**values: object) -> bytes:
 
 
 END = bytes(1024)
-BATCH = "cifar/data_batch_1.bin"
-ARCHIVES = {
-    "a size that is not there": header(BATCH, TERABYTE) + bytes(512),
-    "a size in an extended header": extended(size=TERABYTE) + header(BATCH, 5) + bytes(512),
-    "a negative size": extended(size=-1024) + header(BATCH, 5) + bytes(512),
-    "an extended header without end": header("x", TERABYTE, tarfile.XHDTYPE) + record("path", "a") + bytes(512),
-    "a long name without end": header("././@LongLink", TERABYTE, tarfile.GNUTYPE_LONGNAME) + bytes(512),
-    "headers of headers": (header("././@LongLink", 5, tarfile.GNUTYPE_LONGNAME) + padded(b"long")) * 3000,
-    "a file of holes": extended(GNU__sparse__major=1, GNU__sparse__minor=0, GNU__sparse__realsize=TERABYTE)
-    + header(BATCH, 512)
-    + padded(b"1\n%d\n0\n" % TERABYTE)
-    + END,
-    "an older file of holes": extended(GNU__sparse__size=TERABYTE, GNU__sparse__map=f"{TERABYTE},0")
-    + header(BATCH, 0)
-    + END,
-    "a link": header(BATCH, 0, tarfile.SYMTYPE, "/etc/passwd") + END,
-    "a link to itself": header(BATCH, 0, tarfile.LNKTYPE, BATCH) + END,
-    "links in a circle": header(BATCH, 0, tarfile.SYMTYPE, "b")
-    + header("cifar/b", 0, tarfile.SYMTYPE, "data_batch_1.bin"),
-    "a device": header(BATCH, 0, tarfile.CHRTYPE) + END,
-    "a folder": header(BATCH, 0, tarfile.DIRTYPE) + END,
-}
+
+
+def hostile(name: str) -> dict[str, bytes]:
+    """Archives whose member of that name is not what it says."""
+    return {
+        "a size that is not there": header(name, TERABYTE) + bytes(512),
+        "a size in an extended header": extended(size=TERABYTE) + header(name, 5) + bytes(512),
+        "a negative size": extended(size=-1024) + header(name, 5) + bytes(512),
+        "a size that leads back to itself": header("a") + extended(size=-1536) + header(name, 5) + bytes(512),
+        "an extended header without end": header("x", TERABYTE, tarfile.XHDTYPE) + record("path", "a") + bytes(512),
+        "a long name without end": header("././@LongLink", TERABYTE, tarfile.GNUTYPE_LONGNAME) + bytes(512),
+        "headers of headers": (header("././@LongLink", 5, tarfile.GNUTYPE_LONGNAME) + padded(b"long")) * 3000,
+        "a file of holes": extended(GNU__sparse__major=1, GNU__sparse__minor=0, GNU__sparse__realsize=TERABYTE)
+        + header(name, 512)
+        + padded(b"1\n%d\n0\n" % TERABYTE)
+        + END,
+        "an older file of holes": extended(GNU__sparse__size=TERABYTE, GNU__sparse__map=f"{TERABYTE},0")
+        + header(name, 0)
+        + END,
+        "a link": header(name, 0, tarfile.SYMTYPE, "/etc/passwd") + END,
+        "a link to itself": header(name, 0, tarfile.LNKTYPE, name) + END,
+        "links in a circle": header(name, 0, tarfile.SYMTYPE, "b")
+        + header("cifar/b", 0, tarfile.SYMTYPE, Path(name).name),
+        "a device": header(name, 0, tarfile.CHRTYPE) + END,
+        "a folder": header(name, 0, tarfile.DIRTYPE) + END,
+    }
+
+
+ARCHIVES = hostile("cifar/data_batch_1.bin")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -98,12 +105,18 @@ def test_archives_of_cifar(kind: str, packed: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_archives_of_pictures(kind: str, tmp_path: Path) -> None:
-    (tmp_path / "a.tar").write_bytes(ARCHIVES[kind].replace(b"data_batch_1.bin", b"data_batch1.JPEG"))
+    (tmp_path / "a.tar").write_bytes(hostile("n01/n01_1.JPEG")[kind])
     with frugal():
         try:
             assert list_members([tmp_path / "a.tar"]).names == []
         except DataError as error:
             assert str(error).startswith(f"{tmp_path / 'a.tar'} cannot be read as an uncompressed tar archive (")
+
+
+def test_a_header_of_any_length_is_not_taken_into_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(extended(comment="a" * 70_000) + header("a.JPEG", 0) + END)
+    with frugal(), pytest.raises(DataError, match=r"a\.tar cannot be read .* \(a header of 70,\d\d\d bytes\)"):
+        list_members([tmp_path / "a.tar"])
 
 
 def test_an_archive_in_an_archive_in_an_archive_is_left_closed(tmp_path: Path) -> None:
