@@ -92,7 +92,7 @@ def thrown(subject: Subject, folder: Path, count: int, random: np.random.Generat
         write(folder, subject.files if subject.settle(folder) else {name: subject.files[name]})
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(4_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SUBJECTS)
 @pytest.mark.filterwarnings("ignore")
 def test_changed_files_are_read_or_refused(name: str, count: int, tmp_path: Path) -> None:
