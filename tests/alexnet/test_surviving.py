@@ -418,7 +418,7 @@ def test_a_worker_that_dies_ends_the_run_and_does_not_hang_it(
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(run("--resume", "--out", "run", "--steps", 9)), daemon=True)
     thread.start()
-    thread.join(300)
+    thread.join(60)
     assert found == [status]
     assert words in capsys.readouterr().err and Path("run/checkpoint.npz").read_bytes() == before
 
@@ -485,7 +485,7 @@ def test_the_exit_status_of_a_process_that_a_signal_stops(number: int, status: i
     try:
         wait_for(Path("run/previous.npz"), process)
         process.send_signal(number)
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
@@ -493,7 +493,7 @@ def test_the_exit_status_of_a_process_that_a_signal_stops(number: int, status: i
 
 
 def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 60
     while not file.exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
@@ -528,7 +528,7 @@ def test_a_terminal_that_goes_away_does_not_stop_the_run(pictures: Path) -> None
     process.stdout.readline()
     process.stdout.close()
     process.stderr.close()
-    process.wait(300)
+    process.wait(60)
     assert_same_run(Path("whole"), Path("run"))
     assert not [line for line in log(Path("run")) if "event" in line]
 
@@ -545,7 +545,7 @@ def test_kill_9_at_random_moments_and_resume_to_the_same_bits(kills: int, pictur
         resume = Path("parts/recipe.json").exists()
         one = command(*(("--resume",) if resume else flags), "--checkpoint-minutes", 1e-9, "--out", "parts")
         log_file = Path("parts/log.jsonl")
-        before, deadline = log_file.stat().st_mtime_ns if resume else 0, time.monotonic() + 300
+        before, deadline = log_file.stat().st_mtime_ns if resume else 0, time.monotonic() + 60
         while not log_file.exists() or log_file.stat().st_mtime_ns == before:  # it is about to train
             assert one.poll() is None and time.monotonic() < deadline, one.communicate()
             time.sleep(0.002)

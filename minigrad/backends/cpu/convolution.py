@@ -61,11 +61,12 @@ class Unstrided:
         if blocks is None:
             channels, height, width, batch = self.image
             padded = direct.with_margin((channels, height, width * batch), self.taps[1], batch, x.device)
-            x.forms[self.window] = blocks = padded.reshape(self.image)
+            blocks = padded.reshape(self.image)
             if x.batch_last or batch < FEW:
                 space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
             else:  # the same, without the images batch-last in between
                 space_to_depth.images_to_blocks(x.data, blocks, self.window)
+            x.forms[self.window] = blocks
         return blocks
 
     def padded_of(self, x: DeviceArray) -> np.ndarray:

@@ -39,6 +39,22 @@ def _inverse_fourth_root(scale):
 
 
 @kernel
+def _quick_power(scale):
+    """scale^-3/4"""
+    root = _inverse_fourth_root(scale)
+    return root * root * root
+
+
+@kernel
+def _quick_pair(dy, x, scale):
+    """The two terms of the gradient at one pixel, see `_terms`, for beta = 3/4 and without a division."""
+    root = _inverse_fourth_root(scale)
+    square = root * root
+    direct = dy * square * root
+    return direct, direct * x * square * square
+
+
+@kernel
 def _scale_power(scale, beta, power):
     """power = scale^-beta; the usual 3/4 from two square roots, which vectorise where a general power does not."""
     if beta == 0.75:
@@ -71,8 +87,7 @@ def _multiply(values, factors, product):
 def _quick_multiply(values, scale, product):
     """product = values * scale^-3/4"""
     for m in range(product.size):
-        root = _inverse_fourth_root(scale[m])
-        product[m] = values[m] * (root * root * root)
+        product[m] = values[m] * _quick_power(scale[m])
 
 
 @kernel
@@ -108,13 +123,9 @@ def _terms(dy, x, direct, shared, scale, power):
 
 @kernel
 def _quick_terms(dy, x, direct, shared, scale):
-    """The same for beta = 3/4, without a division."""
+    """The same for beta = 3/4."""
     for m in range(dy.size):
-        root = _inverse_fourth_root(scale[m])
-        square = root * root
-        value = dy[m] * square * root
-        direct[m] = value
-        shared[m] = value * x[m] * square * square
+        direct[m], shared[m] = _quick_pair(dy[m], x[m], scale[m])
 
 
 @kernel
@@ -167,29 +178,30 @@ def _squares_into(ring, x, c, at, lanes, alpha):
 
 
 @kernel
+def _of_ring(ring, m):
+    """The sum of the five rows at pixel m."""
+    return ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m]
+
+
+@kernel
 def _five_multiply(ring, x, y, k):
     """y = x * scale^-3/4, with scale = k + the sum of the ring."""
     for m in range(y.size):
-        root = _inverse_fourth_root(k + ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
-        y[m] = x[m] * (root * root * root)
+        y[m] = x[m] * _quick_power(k + _of_ring(ring, m))
 
 
 @kernel
 def _five_terms(ring, dy, x, direct, shared, k):
     """The two terms of the gradient, see `_terms`."""
     for m in range(dy.size):
-        root = _inverse_fourth_root(k + ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
-        square = root * root
-        value = dy[m] * square * root
-        direct[m] = value
-        shared[m] = value * x[m] * square * square
+        direct[m], shared[m] = _quick_pair(dy[m], x[m], k + _of_ring(ring, m))
 
 
 @kernel
 def _five_subtract(ring, x, twice, total):
     """total -= twice * x * the sum of the ring"""
     for m in range(total.size):
-        total[m] -= twice * x[m] * (ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m])
+        total[m] -= twice * x[m] * _of_ring(ring, m)
 
 
 @kernel
