@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 import minigrad as mg
 from minigrad import nn
@@ -68,10 +69,10 @@ def gradient_fault(model: nn.Module) -> str:
     return ""
 
 
-def state_fault(state: Mapping[str, np.ndarray]) -> str:
+def state_fault(state: Mapping[str, npt.ArrayLike]) -> str:
     """The first weight or velocity that is not finite, by name; "" if all are."""
     arrays = ((name, value) for name, value in state.items() if name.startswith(("model/", "velocity/")))
-    return next((name for name, value in arrays if not np.isfinite(value).all()), "")
+    return next((name for name, value in arrays if not np.isfinite(np.asarray(value)).all()), "")
 
 
 class FlatStart:

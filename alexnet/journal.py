@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -163,6 +164,6 @@ class Journal:
     def draw(self, model: nn.Module) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""
         with self.folder.writing():
-            curves = figures.curves(self.folder.epochs(), self._title)
-            figures.save_figure(curves, self.folder.path / "curves.png")
+            figures.save_figure(figures.curves(self.folder.epochs(), self._title), self.folder.path / "curves.png")
             figures.save_figure(figures.filters(figures.first_filters(model)), self.folder.path / "filters.png")
+        gc.collect()  # figures refer to themselves: they and their pixels would stay for many epochs

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from alexnet.commands import command_line
 from alexnet.locks import LockedError, lock, locked_by
@@ -214,7 +215,7 @@ class RunFolder:
         """The lines of the log that tell of an epoch, in order."""
         return [line for line in self.lines() if "event" not in line]
 
-    def save(self, state: Mapping[str, np.ndarray], best: bool) -> None:
+    def save(self, state: Mapping[str, npt.ArrayLike], best: bool) -> None:
         """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is.
 
         Raises:

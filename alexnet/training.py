@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
@@ -135,10 +136,10 @@ class Trainer:
 
     # state
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that decides how training goes on, as arrays."""
-        state = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        state |= {f"velocity/{name}": value for name, value in self.optimizer.state_dict().items()}
+    def state(self) -> dict[str, npt.ArrayLike]:
+        """Everything that decides how training goes on: tensors and arrays, which change with the next step."""
+        state: dict[str, npt.ArrayLike] = {f"model/{name}": value for name, value in self.model.named_parameters()}
+        state |= {f"velocity/{name}": value for name, value in self.optimizer.velocities().items()}
         state |= {f"progress/{name}": np.array(value) for name, value in vars(self.progress).items()}
         if self.statistics is not None:
             state |= {f"statistics/{name}": value for name, value in self.statistics.arrays().items()}
@@ -232,7 +233,7 @@ class Trainer:
         self.journal.saved()
         self._write(state, best=False)
 
-    def _sound_state(self) -> dict[str, np.ndarray]:
+    def _sound_state(self) -> dict[str, npt.ArrayLike]:
         """The state, which is finite: no good checkpoint is replaced by a bad one."""
         state = self.state()
         fault = state_fault(state)
@@ -240,7 +241,7 @@ class Trainer:
             raise self._not_finite(f"{fault} is not finite after step {self.progress.step}")
         return state
 
-    def _write(self, state: dict[str, np.ndarray], best: bool) -> None:
+    def _write(self, state: dict[str, npt.ArrayLike], best: bool) -> None:
         self.folder.save(state, best)
         self._saved, self._saved_step = time.monotonic(), self.progress.step
 

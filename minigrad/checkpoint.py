@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["load", "map_array", "read", "save"]
 
@@ -24,12 +25,15 @@ _HEADER = re.compile(
 )
 
 
-def save(path: str | Path, arrays: Mapping[str, np.ndarray], previous: str | Path | None = None) -> None:
+def save(path: str | Path, arrays: Mapping[str, npt.ArrayLike], previous: str | Path | None = None) -> None:
     """Write the arrays to a .npz file, beside it and onto the disk first; the file then takes its name in one step.
+
+    The same arrays give the same bytes.
 
     Args:
         path: of the file.
-        arrays: numbers or text, by name; "sha256" is taken by the checksum.
+        arrays: numbers or text, by name; "sha256" is taken by the checksum. Tensors too: each is copied to the host
+            when its turn comes, so that there is one copy at a time.
         previous: what a file that is there already shall be called from then on; None to replace it.
 
     Raises:
@@ -38,17 +42,13 @@ def save(path: str | Path, arrays: Mapping[str, np.ndarray], previous: str | Pat
         ValueError: an array is called "sha256".
     """
     path = Path(path)
-    values = {name: np.asarray(value) for name, value in arrays.items()}
-    for name, value in values.items():
-        if value.dtype.kind not in "biufcSU":
-            raise TypeError(f"the array {name!r} is of dtype {value.dtype}; a checkpoint holds numbers and text")
-    if CHECKSUM in values:
+    if CHECKSUM in arrays:
         raise ValueError(f"the name {CHECKSUM!r} is taken by the checksum of a checkpoint; choose another")
-    values[CHECKSUM] = _checksum(values)
     beside = path.with_name(path.name + ".part")
     try:
         with beside.open("wb") as file:
-            np.savez(file, **values)  # type: ignore[arg-type]
+            with zipfile.ZipFile(file, "w") as archive:
+                _write(archive, arrays)
             file.flush()
             os.fsync(file.fileno())
         if previous is not None and path.exists():
@@ -58,6 +58,25 @@ def save(path: str | Path, arrays: Mapping[str, np.ndarray], previous: str | Pat
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _write(archive: zipfile.ZipFile, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Add the arrays in order of their names, and their checksum."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        value = np.asarray(arrays[name], order="C")
+        if value.dtype.kind not in "biufcSU":
+            raise TypeError(f"the array {name!r} is of dtype {value.dtype}; a checkpoint holds numbers and text")
+        _update(digest, name, value)
+        _write_array(archive, name, value)
+    _write_array(archive, CHECKSUM, np.frombuffer(digest.digest(), dtype=np.uint8))
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, value: np.ndarray) -> None:
+    """Add an array in C order, in NumPy's format; the day is always the first that archives know."""
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(value))
+        file.write(_bytes(value))
 
 
 def _flush_folder(folder: Path) -> None:
@@ -70,13 +89,23 @@ def _flush_folder(folder: Path) -> None:
             os.close(number)
 
 
+def _bytes(value: np.ndarray) -> memoryview:
+    """The elements in C order."""
+    return np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+
+
+def _update(digest: hashlib._Hash, name: str, value: np.ndarray) -> None:
+    """Add an array to the checksum: its name, dtype, shape and values."""
+    digest.update(f"{name}\0{value.dtype.str}\0{value.shape}\0".encode())
+    digest.update(_bytes(value))
+
+
 def _checksum(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """SHA-256 of names, dtypes, shapes and values: uint8 (32,)."""
-    result = hashlib.sha256()
+    """SHA-256 of the arrays in order of their names: uint8 (32,)."""
+    digest = hashlib.sha256()
     for name, value in sorted(arrays.items()):
-        result.update(f"{name}\0{value.dtype.str}\0{value.shape}\0".encode())
-        result.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
-    return np.frombuffer(result.digest(), dtype=np.uint8)
+        _update(digest, name, value)
+    return np.frombuffer(digest.digest(), dtype=np.uint8)
 
 
 def load(path: str | Path) -> dict[str, np.ndarray]:

@@ -105,8 +105,15 @@ class SGD:
         return self._velocities[number]
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The velocities on the host, by the parameter's number in order of the groups; rates are not state."""
-        return {str(number): v.device.backend.to_host(v) for number, v in sorted(self._velocities.items())}
+        """Copies of the velocities on the host, named as by `velocities`; rates are not state."""
+        return {name: velocity.numpy() for name, velocity in self.velocities().items()}
+
+    def velocities(self) -> dict[str, Tensor]:
+        """The velocity of each parameter that has one, by the parameter's number in order of the groups.
+
+        They are the ones that the next step changes, not copies.
+        """
+        return {str(number): Tensor(velocity) for number, velocity in sorted(self._velocities.items())}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue with the velocities that `state_dict` gave for the same parameters.

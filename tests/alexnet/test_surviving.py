@@ -176,7 +176,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", full)
+        patch.setattr(np.lib.format, "write_array_header_1_0", full)
         assert run("--resume", "--out", "run") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "No space left on device" in error and "--resume --out run" in error

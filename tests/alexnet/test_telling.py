@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from training_runs import cifar, log, run
 
 from alexnet import commands, evaluate, figures, model, predict, prepare, recipes, train
@@ -211,6 +213,15 @@ def test_curves_mark_where_the_rate_changes() -> None:
     for axes in drawn.axes:
         marks = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
         assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
+
+
+def test_no_figure_outlives_its_file(pictures: Path) -> None:
+    gc.disable()  # it might come at the right moment by chance
+    try:
+        assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
+        assert not [each for each in gc.get_objects() if isinstance(each, Figure)]
+    finally:
+        gc.enable()
 
 
 # wrong flags

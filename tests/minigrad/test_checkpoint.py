@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -33,6 +35,24 @@ def test_state_of_a_net_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first(x).numpy(), second(x).numpy())
 
 
+def test_the_same_arrays_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint.save(tmp_path / "first.npz", {"a": np.arange(3), "b": np.array(1.5)})
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    checkpoint.save(tmp_path / "second.npz", {"b": mg.tensor(1.5, dtype="float64"), "a": np.arange(3)})
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+    with np.load(tmp_path / "first.npz") as archive:
+        assert archive["a"].tolist() == [0, 1, 2] and archive["b"] == 1.5
+
+
+def test_tensors_are_copied_to_the_host_one_at_a_time(tmp_path: Path) -> None:
+    tensors = {str(number): mg.ones(500_000) for number in range(8)}  # 2 MB each
+    tracemalloc.start()
+    checkpoint.save(tmp_path / "file.npz", tensors)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
 def test_saving_replaces_the_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     for value in (1, 2):
         checkpoint.save(tmp_path / "file.npz", {"x": np.array(value)})
@@ -43,10 +63,10 @@ def test_saving_replaces_the_file_and_leaves_nothing_beside_it(tmp_path: Path) -
 def test_saving_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint.save(tmp_path / "file.npz", {"x": np.array(1)})
 
-    def disk_full(*arguments: object, **arrays: object) -> None:
+    def disk_full(file: int) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(np, "savez", disk_full)
+    monkeypatch.setattr(os, "fsync", disk_full)
     with pytest.raises(OSError, match="space"):
         checkpoint.save(tmp_path / "file.npz", {"x": np.array(2)})
     assert [path.name for path in tmp_path.iterdir()] == ["file.npz"]
