@@ -40,7 +40,7 @@ def tensor(
     return Tensor(where.backend.from_host(values, where), requires_grad)
 
 
-def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike) -> DeviceArray:
+def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike | None) -> DeviceArray:
     where = as_device(device)
     return cast(DeviceArray, where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where))
 
@@ -54,26 +54,27 @@ def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def zeros(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros."""
     return Tensor(_filled(0, shape, device, dtype), requires_grad)
 
 
 def ones(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
     return Tensor(_filled(1, shape, device, dtype), requires_grad)
 
 
 def randn(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
-    if np.dtype(dtype).kind != "f":
-        raise TypeError(f"randn draws float32 or float64, not {np.dtype(dtype)}")
-    return tensor(default_generator.stream().standard_normal(_sizes(shape)), device, dtype, requires_grad)
+    drawn = checked_dtype(dtype)
+    if drawn.kind != "f":
+        raise TypeError(f"randn draws float32 or float64, not {drawn}")
+    return tensor(default_generator.stream().standard_normal(_sizes(shape)), device, drawn, requires_grad)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -81,8 +82,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
         raise TypeError(f"cat takes a list of tensors, got {type(tensors).__name__}")
     tensors = list(tensors)
-    if not tensors or not all(isinstance(x, Tensor) for x in tensors):
-        raise TypeError("cat takes a list of at least one tensor")
+    if not tensors:
+        raise TypeError("cat takes a list of at least one tensor, got an empty one")
+    for x in tensors:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"cat takes a list of tensors, got {type(x).__name__} in it; make a tensor with mg.tensor")
     first = tensors[0]
     axis = first._dim(dim)
     for x in tensors[1:]:

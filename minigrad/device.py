@@ -146,8 +146,8 @@ class DeviceArray:
     along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
 
     Args:
-        data: the elements, in a form that the device's backend chooses; or a function that makes them, which is called
-            when they are first asked for.
+        data: the elements, in a form that the device's backend chooses; or a function that makes them, the same ones
+            at each call, which is called when they are first asked for.
         shape: the shape as its users see it.
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
@@ -175,8 +175,10 @@ class DeviceArray:
     @property
     def data(self) -> Any:
         """The elements, in the backend's form."""
-        if self.pending is not None:
-            self._data, self.pending = self.pending(), None
+        pending = self.pending
+        if pending is not None:  # two threads may both make them, and make the same
+            self._data = pending()
+            self.pending = None
         return self._data
 
     @data.setter
@@ -197,6 +199,11 @@ class DeviceArray:
     def nbytes(self) -> int:
         """Bytes that the elements take."""
         return self.size * self.dtype.itemsize
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DeviceArray:
+        """Memory of its own on the same device, for `copy.deepcopy` of tensors, modules and optimisers."""
+        copy: DeviceArray = self.device.backend.copy_to(self, self.device)
+        return copy
 
     def __repr__(self) -> str:
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"

@@ -107,7 +107,7 @@ def conv2d(
     """
     same_dtype("conv2d", x, weight, *(() if bias is None else (bias,)))
     _check_image("conv2d", x)
-    strides, sides = check_pair("conv2d", "stride", stride, 1), _sides("conv2d", padding)
+    strides, sides = check_pair("conv2d", "stride", stride, 1), check_sides("conv2d", padding)
     groups = check_count("conv2d", "groups", groups, 1)
     if weight.ndim != 4:
         raise ValueError(f"conv2d: the weight has shape (filters, channels, height, width), got {weight.shape}")
@@ -252,7 +252,7 @@ def check_pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
     return check_count(name, what, pair[0], least), check_count(name, what, pair[1], least)
 
 
-def _sides(name: str, padding: Any) -> tuple[int, int, int, int]:
+def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
     """(top, bottom, left, right)."""
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
         top, bottom, left, right = (check_count(name, "padding", side, 0) for side in padding)
@@ -283,6 +283,9 @@ def _check_window(name: str, x: Tensor, kernel_size: tuple[int, ...], sides: tup
 def _normalisation(name: str, x: Tensor, size: Any, alpha: float, beta: float, k: float) -> dict[str, Any]:
     """Checked arguments that both kinds of normalisation share."""
     _check_image(name, _floating(name, x))
+    for what, value in (("alpha", alpha), ("beta", beta), ("k", k)):
+        if not isinstance(value, numbers.Real):
+            raise ValueError(f"{name}: {what} is a number, got {value!r}")
     return {"size": check_count(name, "size", size, 1), "alpha": float(alpha), "beta": float(beta), "k": float(k)}
 
 

@@ -1,10 +1,12 @@
 """Initial weights. Each function fills a tensor in place with numbers from the generator that `mg.manual_seed` seeds.
 
-Names end in an underscore, as PyTorch's do, because they change their argument. They return it.
+Names end in an underscore, as PyTorch's do, because they change their argument, a tensor of float32 or float64. They
+return it. TypeError is raised for other tensors and for arguments that are no numbers.
 """
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from math import prod, sqrt
 from typing import Any
@@ -12,24 +14,31 @@ from typing import Any
 import numpy as np
 
 from minigrad.device import DeviceArray
-from minigrad.random import default_generator
+from minigrad.random import default_generator, stream
 from minigrad.tensor import Tensor
 
 __all__ = ["constant_", "kaiming_normal_", "normal_", "ones_", "uniform_", "zeros_"]
 
-
 CHUNK = 1 << 16  # numbers drawn at a time: while they are scaled they stay in the cache
 
 
-def _fill(tensor: Tensor, draw: Callable[[int], np.ndarray | float], scale: float = 1.0, shift: float = 0.0) -> Tensor:
+Draw = Callable[[int], np.ndarray | float]  # gives the next so many numbers in float64
+
+
+def _fill(tensor: Tensor, begin: Callable[[], Draw], scale: float = 1.0, shift: float = 0.0) -> Tensor:
     """Replace the array of the tensor by scale * draws + shift, keeping dtype and device.
 
-    `draw` gives the next so many numbers in float64. It is called when the array is first needed: a layer draws its
-    weights, and a network may then fill them anew without the first ones ever being made.
+    `begin` starts the draws, when the array is first needed: a layer draws its weights, and a network may then fill
+    them anew without the first ones ever being made. Whoever makes them again (another thread, a copy of the module,
+    a second try after an interrupt) starts at the beginning too, and gets the same.
     """
+    if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
+        given = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"nn.init fills tensors of float32 and float64, got {given}")
     shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
 
     def make() -> Any:
+        draw = begin()
         values = np.empty(shape, dtype)
         flat = values.reshape(-1)
         for at in range(0, flat.size, CHUNK):
@@ -41,19 +50,30 @@ def _fill(tensor: Tensor, draw: Callable[[int], np.ndarray | float], scale: floa
     return tensor
 
 
+def _check_numbers(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"nn.init fills with numbers, got {value!r}")
+
+
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normals: the paper's weights are normal_(w, std=0.01) (section 5)."""
-    return _fill(tensor, default_generator.stream().standard_normal, std, mean)
+    _check_numbers(mean, std)
+    name = default_generator.next()
+    return _fill(tensor, lambda: stream(*name).standard_normal, std, mean)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers from [a, b)."""
-    return _fill(tensor, default_generator.stream().random, b - a, a)
+    _check_numbers(a, b)
+    name = default_generator.next()
+    return _fill(tensor, lambda: stream(*name).random, b - a, a)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one number."""
-    return _fill(tensor, lambda count: float(val))
+    _check_numbers(val)
+    return _fill(tensor, lambda: lambda count: float(val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -75,5 +95,12 @@ def kaiming_normal_(tensor: Tensor) -> Tensor:
     """Fill with N(0, 2 / fan_in), which keeps the size of ReLU activations from layer to layer.
 
     He, Zhang, Ren and Sun, "Delving deep into rectifiers" (2015), equation 10.
+
+    Raises:
+        ValueError: it is no weight, which has two axes or more: outputs first, then inputs.
     """
-    return normal_(tensor, std=sqrt(2 / fan_in(tensor)))
+    if tensor.ndim < 2:
+        raise ValueError(
+            f"kaiming_normal_ fills weights, of shape (outputs, inputs, ...); got the shape {tensor.shape}"
+        )
+    return normal_(tensor, std=sqrt(2 / max(fan_in(tensor), 1)))

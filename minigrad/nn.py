@@ -14,7 +14,7 @@ from minigrad import display, init
 from minigrad import functional as F
 from minigrad.device import Device, DeviceArray
 from minigrad.device import device as as_device
-from minigrad.functional import Padding, Size, check_count, check_pair
+from minigrad.functional import Padding, Size, check_count, check_pair, check_sides
 from minigrad.tensor import Tensor, no_grad
 
 __all__ = [
@@ -84,7 +84,7 @@ class Module:
         """Without arguments: a subclass that takes none need not define it."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._parameters and isinstance(value, Tensor) and not isinstance(value, Parameter):
+        if name in self._parameters and value is not None and not isinstance(value, Parameter):
             raise TypeError(f"{type(self).__name__}.{name} is a parameter; assign nn.Parameter(tensor), or None")
         self._parameters.pop(name, None)
         self._modules.pop(name, None)
@@ -127,6 +127,8 @@ class Module:
 
     def register_forward_hook(self, hook: Hook) -> HookHandle:
         """Call hook(module, inputs, output) after every forward; what it returns, if not None, replaces the output."""
+        if not callable(hook):
+            raise TypeError(f"a hook is called with (module, inputs, output), got {type(hook).__name__}")
         key = max(self._hooks, default=-1) + 1
         self._hooks[key] = hook
         return HookHandle(self._hooks, key)
@@ -300,6 +302,8 @@ class Linear(Module):
     """A fully-connected layer, y = x weight^T + bias; the weight has shape (out_features, in_features)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: str | Device = "cpu") -> None:
+        check_count("Linear", "in_features", in_features, 0)
+        check_count("Linear", "out_features", out_features, 0)
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / sqrt(max(in_features, 1))
         self.weight = _uniform_parameter(out_features, in_features, bound=bound, device=device)
@@ -331,8 +335,10 @@ class Conv2d(Module):
     ) -> None:
         check_count("Conv2d", "in_channels", in_channels, 1)
         check_count("Conv2d", "out_channels", out_channels, 1)
+        check_count("Conv2d", "groups", groups, 1)
         check_pair("Conv2d", "stride", stride, 1)
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        check_sides("Conv2d", padding)
+        if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
             )

@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from minigrad.device import DeviceArray
 from minigrad.tensor import Tensor
@@ -41,6 +42,9 @@ class SGD:
         weight_decay: float = 0.0,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+            given_type = type(parameters).__name__
+            raise TypeError(f"SGD takes a list of tensors or of groups, such as model.parameters(); got {given_type}")
         given = list(parameters)
         if not given:
             raise ValueError("SGD was given no parameters")
@@ -115,7 +119,7 @@ class SGD:
         """
         return {str(number): Tensor(velocity) for number, velocity in sorted(self._velocities.items())}
 
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Continue with the velocities that `state_dict` gave for the same parameters.
 
         Raises:
@@ -123,8 +127,9 @@ class SGD:
         """
         parameters = self._parameters()
         velocities: dict[int, DeviceArray] = {}
-        for name, value in state.items():
-            if not name.isdecimal() or int(name) >= len(parameters) or parameters[int(name)].shape != value.shape:
+        for name, given in state.items():
+            value = np.asarray(given)
+            if not str(name).isdecimal() or int(name) >= len(parameters) or parameters[int(name)].shape != value.shape:
                 raise ValueError(f"the velocity {name!r} of shape {value.shape} belongs to no parameter here")
             parameter = parameters[int(name)]
             copy = parameter.device.backend.from_host(value.astype(parameter.dtype), parameter.device)

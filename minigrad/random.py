@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["Generator", "default_generator", "manual_seed", "philox4x32"]
+__all__ = ["Generator", "default_generator", "manual_seed", "philox4x32", "stream"]
 
 PHILOX_M0 = np.uint32(0xD2511F53)
 PHILOX_M1 = np.uint32(0xCD9E8D57)
@@ -45,6 +45,11 @@ def philox4x32(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
     return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
 
 
+def stream(seed: int, counter: int) -> np.random.Generator:
+    """NumPy's generator of the stream of that name, at its beginning."""
+    return np.random.Generator(np.random.Philox(key=[seed, counter]))
+
+
 class Generator:
     """A seed and the number of draws made from it, which together are the whole state.
 
@@ -72,9 +77,8 @@ class Generator:
         return self._seed, self._counter
 
     def stream(self) -> np.random.Generator:
-        """NumPy's generator of a stream that no other draw uses; the host draws from it, now or later."""
-        seed, counter = self.next()
-        return np.random.Generator(np.random.Philox(key=[seed, counter]))
+        """NumPy's generator of a stream that no other draw uses; the host draws from it."""
+        return stream(*self.next())
 
     def state(self) -> tuple[int, int]:
         """(seed, draws made so far), for `set_state`."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import heapq
 import itertools
 import numbers
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from types import EllipsisType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ __all__ = ["Largest", "Tensor", "apply", "backpropagate", "checked_dtype", "is_r
 
 Index = int | slice | EllipsisType | tuple[Any, ...]
 Dims = int | Sequence[int] | None
+C = TypeVar("C", bound=Callable[..., Any])
 
 _serial = itertools.count()
 _state = threading.local()
@@ -35,8 +36,11 @@ def is_recording() -> bool:
     return getattr(_state, "recording", True)
 
 
-class no_grad(contextlib.ContextDecorator):  # noqa: N801 - PyTorch's name
-    """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory."""
+class no_grad:  # noqa: N801 - PyTorch's name
+    """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory.
+
+    It holds for the thread that entered it.
+    """
 
     def __init__(self) -> None:
         self._before: list[bool] = []
@@ -47,6 +51,16 @@ class no_grad(contextlib.ContextDecorator):  # noqa: N801 - PyTorch's name
 
     def __exit__(self, *exception: object) -> None:
         _state.recording = self._before.pop()
+
+    def __call__(self, function: C) -> C:
+        """The function, unrecorded."""
+
+        @functools.wraps(function)
+        def unrecorded(*arguments: Any, **options: Any) -> Any:
+            with no_grad():  # one of each call: several threads may be in the function
+                return function(*arguments, **options)
+
+        return cast(C, unrecorded)
 
 
 class Largest(NamedTuple):
@@ -280,15 +294,13 @@ class Tensor:
     # reductions
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Sum over the axes `dim` (all of them if None)."""
+        """Sum over the axes `dim` (all of them if None, none if it is empty, as in NumPy); integers become int64."""
         dims = self._dims(dim)
-        if not dims:
-            return self
         x = self if self.dtype.kind == "f" else self.to(np.int64)
-        return apply(reduction.Sum, x, dims=dims, keepdim=keepdim)
+        return apply(reduction.Sum, x, dims=dims, keepdim=keepdim) if dims else x
 
     def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Mean over the axes `dim` (all of them if None), of a floating-point tensor."""
+        """Mean over the axes `dim` (all of them if None, none if it is empty), of a floating-point tensor."""
         if self.dtype.kind != "f":
             raise TypeError(f"mean takes float32 or float64, got {self.dtype}; convert with .to(np.float32)")
         dims = self._dims(dim)
@@ -300,7 +312,8 @@ class Tensor:
         The whole gradient goes to the value that was returned.
         """
         if dim is None:
-            return self._max(self.reshape(-1), 0, False)[0]
+            value = self._max(self.reshape(-1), 0, False).values
+            return value.reshape((1,) * self.ndim) if keepdim else value
         return self._max(self, self._dim(dim), keepdim)
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -309,12 +322,12 @@ class Tensor:
         if dim is None:
             index = self._max(x.reshape(-1), 0, False).indices
             return index.reshape((1,) * self.ndim) if keepdim else index
-        return self._max(x, self._dim(dim), keepdim)[1]
+        return self._max(x, self._dim(dim), keepdim).indices
 
     @staticmethod
     def _max(x: Tensor, dim: int, keepdim: bool) -> Largest:
-        if 0 in x.shape:
-            raise ValueError(f"the maximum of an empty tensor does not exist (shape {x.shape})")
+        if not x.shape[dim]:
+            raise ValueError(f"the maximum of nothing does not exist: axis {dim} of the shape {x.shape} is empty")
         values, function = _apply(reduction.Max, (x,), {"dim": dim, "keepdim": keepdim})
         return Largest(values, Tensor(cast(reduction.Max, function).indices))
 
@@ -336,7 +349,7 @@ class Tensor:
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes from `start_dim` to `end_dim` made one; flatten(1) keeps the batch."""
         if self.ndim == 0:
-            return self.reshape(1)
+            return self.reshape(1).flatten(start_dim, end_dim)
         start, end = self._dim(start_dim), self._dim(end_dim)
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
@@ -363,7 +376,9 @@ class Tensor:
         front, back = items[:at], items[at + 1 :]
         full = front + (slice(None),) * (self.ndim - len(front) - len(back)) + back
         for axis, (item, length) in enumerate(zip(full, self.shape, strict=True)):
-            if not isinstance(item, slice) and not -length <= item < length:
+            if isinstance(item, slice):
+                _check_slice(item)
+            elif not -length <= item < length:
                 raise IndexError(f"index {item} is out of range for axis {axis} of length {length}")
         return tuple(
             item if isinstance(item, slice) else int(item) % length
@@ -418,6 +433,13 @@ class Tensor:
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
+
+
+def _check_slice(item: slice) -> None:
+    if any(not isinstance(n, (numbers.Integral, type(None))) for n in (item.start, item.stop, item.step)):
+        raise TypeError(f"a slice is made of integers, got {item}")
+    if item.step == 0:
+        raise ValueError(f"the step of a slice is not 0, got {item}")
 
 
 def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
@@ -530,7 +552,8 @@ def _operand(name: str, value: Any, other: Any) -> Tensor:
         dtype = other.dtype
         if dtype.kind != "f" and not isinstance(value, numbers.Integral):
             dtype = np.dtype(np.float32)
-        if dtype.kind != "f" and not np.iinfo(dtype).min <= float(value) <= np.iinfo(dtype).max:
+        limits = np.finfo(np.float64) if dtype.kind == "f" else np.iinfo(dtype)
+        if isinstance(value, numbers.Integral) and not int(limits.min) <= int(value) <= int(limits.max):
             raise ValueError(f"{name}: {value} does not fit the other operand's dtype, {dtype}; convert it with .to")
         return Tensor(other.device.backend.full((), value, dtype, other.device))
     raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
@@ -574,9 +597,12 @@ def _is_dtype_name(name: str) -> bool:
     return True
 
 
-def checked_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """The dtype, if tensors can have it: float32, float64 or an integer type."""
-    result = np.dtype(dtype)
+def checked_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
+    """The dtype, if tensors can have it: float32, which None stands for, float64 or an integer type."""
+    try:
+        result = np.dtype(np.float32 if dtype is None else dtype)
+    except TypeError:
+        raise TypeError(f"a dtype is one of NumPy's, such as np.float32; got {dtype!r}") from None
     if result.kind not in "iu" and result not in (np.float32, np.float64):
         raise TypeError(f"tensors hold float32, float64 or integers, not {result}; convert with .astype first")
     return result

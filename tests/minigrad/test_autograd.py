@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -322,3 +324,34 @@ def test_a_computed_input_that_nothing_saves_does_not_live_on() -> None:
     assert array() is None
     y.sum().backward()
     assert x.grad.numpy().tolist() == [1, 1]
+
+
+def test_no_grad_holds_for_its_own_thread_in_a_shared_function() -> None:
+    """Two threads overlap in one decorated function: each comes out as it went in."""
+    inside = [threading.Event(), threading.Event()]
+    leave = [threading.Event(), threading.Event()]
+
+    @mg.no_grad()
+    def wait(number: int) -> bool:
+        inside[number].set()
+        leave[number].wait(10)
+        return mg.ones(1, requires_grad=True).exp().requires_grad
+
+    def recorded(number: int) -> tuple[bool, bool]:
+        within = wait(number)
+        return within, mg.ones(1, requires_grad=True).exp().requires_grad
+
+    def unrecorded(number: int) -> tuple[bool, bool]:
+        with mg.no_grad():
+            return recorded(number)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(recorded, 0)
+        inside[0].wait(10)
+        second = pool.submit(unrecorded, 1)
+        inside[1].wait(10)
+        leave[0].set()
+        first.exception(10)
+        leave[1].set()
+        assert first.result() == (False, True)
+        assert second.result() == (False, False)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -555,3 +558,80 @@ def test_html_escapes_what_it_shows() -> None:
 
     text = nn.Sequential(Named())._repr_html_()
     assert "&lt;script&gt;" in text and "<script>" not in text
+
+
+def test_a_parameter_is_not_lost_to_a_number() -> None:
+    """It would go on in `forward`, but never learn."""
+    layer = nn.Linear(2, 2)
+    for value in (np.ones((2, 2)), 0.5):
+        with complains("weight", "Parameter", error=TypeError):
+            layer.weight = value  # type: ignore[assignment]
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+
+
+@pytest.mark.parametrize(
+    "make, word",
+    [
+        (lambda: nn.Linear(-3, 2), "in_features"),
+        (lambda: nn.Linear(3, 2.5), "out_features"),
+        (lambda: nn.Conv2d(2, 2, 3, groups="two"), "groups"),
+        (lambda: nn.Conv2d(2, 2, 3, groups=1.0), "groups"),
+        (lambda: nn.Conv2d(2, 2, 3, padding="same"), "padding"),
+        (lambda: nn.Conv2d(2, 2, 3, padding=-1), "padding"),
+        (lambda: nn.LocalResponseNorm(5, alpha="small")(mg.ones(1, 2, 3, 3)), "alpha"),
+        (lambda: nn.init.normal_(mg.ones(2, dtype=np.int64)), "int64"),
+        (lambda: nn.init.normal_(np.ones(2)), "ndarray"),
+        (lambda: nn.init.normal_(mg.ones(2), std="a"), "'a'"),
+        (lambda: nn.init.uniform_(mg.ones(2), 0, None), "None"),
+        (lambda: nn.init.constant_(mg.ones(2), "a"), "'a'"),
+        (lambda: nn.init.kaiming_normal_(mg.ones(2)), "(2,)"),
+        (lambda: nn.ReLU().register_forward_hook(3), "int"),
+    ],
+)
+def test_wrong_arguments_are_named_at_once(make: Callable[[], object], word: str) -> None:
+    with complains(word, error=(TypeError, ValueError)):
+        make()
+
+
+def test_weights_of_no_inputs_can_be_filled() -> None:
+    assert nn.init.kaiming_normal_(mg.zeros(3, 0)).numpy().shape == (3, 0)
+
+
+def test_weights_drawn_in_two_threads_are_the_same(device: str) -> None:
+    """Whichever thread looks first: the draws begin anew and do not share a stream."""
+    mg.manual_seed(3)
+    expected = nn.init.normal_(mg.zeros(300_000, device=device)).numpy()
+    for _ in range(5):
+        mg.manual_seed(3)
+        weight = nn.init.normal_(mg.zeros(300_000, device=device))
+        start = threading.Barrier(2)
+
+        def look(weight: mg.Tensor = weight, start: threading.Barrier = start) -> np.ndarray:
+            start.wait()
+            return weight.numpy()
+
+        with ThreadPoolExecutor(2) as pool:
+            seen = [each.result() for each in [pool.submit(look), pool.submit(look)]]
+        for each in seen:
+            np.testing.assert_array_equal(each, expected)
+
+
+def test_an_interrupted_draw_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    mg.manual_seed(3)
+    expected = nn.init.normal_(mg.zeros(10)).numpy()
+    mg.manual_seed(3)
+    weight = nn.init.normal_(mg.zeros(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.init, "CHUNK", _Interrupting(4))
+        with pytest.raises(KeyboardInterrupt):
+            weight.numpy()
+    np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+class _Interrupting(int):
+    """A length of pieces at which the second piece is interrupted."""
+
+    def __radd__(self, at: int) -> int:
+        if at:
+            raise KeyboardInterrupt
+        return at + int(self)

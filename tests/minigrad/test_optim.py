@@ -275,3 +275,21 @@ def test_velocities_follow_a_module_that_is_moved() -> None:
             net.to(place)
         results.append(net.weight.numpy())
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("parameters", [nn.Parameter(mg.ones(2)), nn.Linear(2, 2), 3])
+def test_what_is_no_list_of_parameters_complains(parameters: object) -> None:
+    with complains(type(parameters).__name__, "model.parameters()", error=TypeError):
+        optim.SGD(parameters, lr=0.1)  # type: ignore[arg-type]
+
+
+def test_velocities_are_loaded_from_tensors(device: str) -> None:
+    weight = mg.ones(2, device=device, requires_grad=True)
+    optimizer = optim.SGD([weight], lr=0.1, momentum=0.9)
+    (weight * 3).sum().backward()
+    optimizer.step()
+    other = optim.SGD([weight], lr=0.1, momentum=0.9)
+    other.load_state_dict(optimizer.velocities())
+    np.testing.assert_array_equal(other.state_dict()["0"], optimizer.state_dict()["0"])
+    with complains("7", error=ValueError):
+        other.load_state_dict({7: np.ones(2)})  # type: ignore[dict-item]

@@ -190,3 +190,42 @@ def test_maximum_of_nothing_complains() -> None:
 def test_mean_of_integers_complains() -> None:
     with complains("int64", error=TypeError):
         mg.tensor(np.array([1, 2])).mean()
+
+
+@pytest.mark.parametrize("shape, dim", [((0, 3), 1), ((3, 0), 0), ((2, 0, 3), -1)])
+def test_maxima_of_no_rows_are_empty(shape: tuple[int, ...], dim: int, device: str) -> None:
+    """A batch of none has no predictions; that is no error."""
+    x = mg.zeros(*shape, device=device, requires_grad=True)
+    values, indices = x.max(dim)
+    expected = np.zeros(shape).max(dim).shape
+    assert values.numpy().shape == indices.numpy().shape == x.argmax(dim).numpy().shape == expected
+    assert indices.dtype == np.int64
+    values.sum().backward()
+    assert x.grad is not None and x.grad.numpy().shape == shape
+
+
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
+@pytest.mark.parametrize("shape, dim", [((0, 3), 0), ((3, 0), 1), ((0, 3), 1)])
+def test_softmax_of_nothing_is_empty(
+    function: Callable[..., mg.Tensor], shape: tuple[int, ...], dim: int, device: str
+) -> None:
+    x = mg.zeros(*shape, device=device, requires_grad=True)
+    y = function(x, dim)
+    assert y.numpy().shape == shape
+    y.sum().backward()
+    assert x.grad is not None and x.grad.numpy().shape == shape
+
+
+def test_keepdim_holds_for_the_maximum_of_everything(device: str) -> None:
+    x = mg.tensor(np.arange(6.0).reshape(2, 3), device=device, requires_grad=True)
+    y = x.max(keepdim=True)
+    assert y.shape == (1, 1) and y.item() == 5
+    y.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[0, 0, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_sums_of_small_integers_are_int64(shape: tuple[int, ...], device: str) -> None:
+    x = mg.ones(*shape, dtype=np.uint8, device=device)
+    assert x.sum().dtype == np.int64
+    np.testing.assert_array_equal(x.sum(()).numpy(), x.numpy())  # over no axis, as in NumPy

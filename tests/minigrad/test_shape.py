@@ -183,3 +183,23 @@ def test_indexing_then_joining_gives_the_whole_back(device: str) -> None:
         np.testing.assert_array_equal(both.numpy(), array)
         both.backward(mg.tensor(array * 2, device=device))
         np.testing.assert_array_equal(x.grad.numpy(), array * 2)
+
+
+@pytest.mark.parametrize("dims", [(1,), (-2,), (0, 1)])
+def test_flatten_of_a_number_knows_its_axes(dims: tuple[int, ...]) -> None:
+    with complains(error=IndexError):
+        mg.tensor(1.0).flatten(*dims)
+    assert mg.tensor(1.0).flatten(-1, 0).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    "index, error", [(slice(0.5, None), TypeError), (slice("a"), TypeError), (slice(None, None, 0), ValueError)]
+)
+def test_slices_that_are_none_complain(index: slice, error: type[Exception], device: str) -> None:
+    with complains("slice(", error=error):
+        mg.zeros(3, 2, device=device)[:, index]
+
+
+def test_cat_says_what_stands_among_the_tensors() -> None:
+    with complains("ndarray", error=TypeError):
+        mg.cat([mg.zeros(2), np.zeros(2)])  # type: ignore[list-item]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from checks import USER_ERRORS, batch_last, complains
 
 import minigrad as mg
+from minigrad import nn, optim
 
 INTEGERS = [np.int32, np.int64, np.uint8]
 FLOATS = [np.float32, np.float64]
@@ -256,3 +258,38 @@ def test_html_shows_the_values_of_a_small_tensor_and_the_corners_of_a_large_one(
 def test_html_of_every_shape(shape: tuple[int, ...]) -> None:
     text = mg.zeros(*shape)._repr_html_()
     assert text.startswith("<table>") and ("it is empty" in text) == (0 in shape)
+
+
+@pytest.mark.parametrize("dtype", [3, "x", "torch.float32", object()])
+def test_what_is_no_dtype_complains(dtype: object, device: str) -> None:
+    for make in (mg.zeros, mg.randn):
+        with complains("dtype", error=TypeError):
+            make(2, dtype=dtype, device=device)
+
+
+def test_no_dtype_is_float32(device: str) -> None:
+    for make in (mg.zeros, mg.ones, mg.randn):
+        assert make(2, dtype=None, device=device).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_numbers_that_no_dtype_holds_complain(dtype: type, device: str) -> None:
+    with complains("fit", error=ValueError):
+        mg.zeros(2, dtype=dtype, device=device) + 10**400
+
+
+def test_a_deep_copy_has_memory_of_its_own(device: str) -> None:
+    net = nn.Sequential(nn.Linear(3, 2, device=device), nn.Linear(2, 1, device=device))
+    twin = copy.deepcopy(net)  # the weights are not drawn yet
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, twin.state_dict()[name], err_msg=name)
+    optimizer = optim.SGD(twin.parameters(), lr=1, momentum=0.5)
+    twin(mg.ones(1, 3, device=device)).sum().backward()
+    optimizer.step()
+    again, follower = copy.deepcopy((twin, optimizer))
+    before = twin.state_dict(), optimizer.state_dict()
+    follower.step()
+    assert not np.array_equal(before[0]["1.bias"], net[1].bias.numpy())
+    assert not np.array_equal(before[0]["1.bias"], again.state_dict()["1.bias"])
+    np.testing.assert_array_equal(before[0]["1.bias"], twin.state_dict()["1.bias"])
+    np.testing.assert_array_equal(before[1]["0"], optimizer.state_dict()["0"])

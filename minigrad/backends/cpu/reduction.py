@@ -59,7 +59,7 @@ def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim:
 def _shifted(x: DeviceArray, dim: int) -> np.ndarray:
     """x minus its maximum along the axis, which leaves a softmax as it is and keeps exponentials from overflowing."""
     array = view(x)
-    return array - array.max(axis=dim, keepdims=True)
+    return array - array.max(axis=dim, keepdims=True, initial=-np.inf)  # the axis may be empty
 
 
 @quiet
