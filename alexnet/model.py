@@ -22,7 +22,7 @@ REMOVABLE = CONVOLUTIONS[1:] + FULLY_CONNECTED
 LAYERS = (*CONVOLUTIONS, *FULLY_CONNECTED, "fc8")
 
 # Kernels of a column's convolutions and units of its fully-connected layers (Figure 2). With one column, half of
-# conv1-4, but conv5 and the fully-connected layers whole, so that the parameters stay about as many (section 3.5).
+# conv1-4, but conv5 and the fully-connected layers whole, so that the parameters stay about as many (section 3.2).
 UNITS = {
     1: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 256, "fc6": 4096, "fc7": 4096},
     2: {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 128, "fc6": 2048, "fc7": 2048},
@@ -61,7 +61,7 @@ class AlexNet(nn.Module):
 
     Args:
         num_classes: length of the output.
-        columns: 2, or 1 for the paper's one-GPU net with half the kernels (section 3.5).
+        columns: 2, or 1 for the paper's one-GPU net with half the kernels (section 3.2).
         devices: one for each column, or one for all of them.
         activation: "relu" or "tanh" (section 3.1).
         activation_last: names of convolutions whose activation comes after their normalisation and pooling, not before.
@@ -355,7 +355,7 @@ def parser() -> Parser:
     """The command line."""
     result = Parser(prog="python -m alexnet.model", description="Print the layers of AlexNet.")
     result.add_argument(
-        "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.5 (default 2)"
+        "--columns", type=int, choices=(1, 2), default=2, help="2, or 1 for the one-GPU net of section 3.2 (default 2)"
     )
     return result
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+import threading
+from collections import defaultdict, deque
 from functools import cache
 from math import prod
 from typing import Any
@@ -48,9 +49,16 @@ class Pool:
         self.idle_bytes = 0
         self.used_bytes = 0
         self.most_used_bytes = 0
+        self.returned: deque[tuple[np.ndarray, int]] = deque()
+        self.lock = threading.RLock()
 
     def take(self, size: int) -> _Block:
         """A buffer of at least `size` bytes."""
+        with self.lock:
+            self.sort_in()
+            return self._take(size)
+
+    def _take(self, size: int) -> _Block:
         least = self._capacity(size)
         capacity = least
         while not self.idle[capacity] and capacity < WASTE * least:  # the next larger shelf
@@ -74,12 +82,22 @@ class Pool:
         return self.idle[capacity].pop(ticket)
 
     def give_back(self, buffer: np.ndarray, capacity: int) -> None:
-        """Take a buffer back that no array uses any more."""
-        self.ticket += 1
-        self.idle[capacity][self.ticket] = buffer
-        self.waiting[self.ticket] = capacity
-        self.idle_bytes += capacity
-        self.used_bytes -= capacity
+        """Take a buffer back that no array uses any more.
+
+        Garbage is collected at any moment and in any thread, also within `take`: so it is only put down here.
+        """
+        self.returned.append((buffer, capacity))
+
+    def sort_in(self) -> None:
+        """Put what came back on the shelves."""
+        with self.lock:
+            while self.returned:
+                buffer, capacity = self.returned.popleft()
+                self.ticket += 1
+                self.idle[capacity][self.ticket] = buffer
+                self.waiting[self.ticket] = capacity
+                self.idle_bytes += capacity
+                self.used_bytes -= capacity
 
     @staticmethod
     def _capacity(size: int) -> int:

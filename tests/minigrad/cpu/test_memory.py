@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from queue import SimpleQueue
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +59,7 @@ def test_the_books_are_right(steps: list[tuple[int, int]]) -> None:
         assert array.size >= size * 100_000
         hands[hand] = array
         assert all((other[:8] == key).all() for key, other in hands.items())
+        pool.sort_in()
         assert pool.used_bytes == sum(other.size for other in hands.values())
         idle = [buffer for shelf in pool.idle.values() for buffer in shelf.values()]
         assert len(idle) == len(pool.waiting) and pool.idle_bytes == sum(pool.waiting.values())
@@ -77,3 +82,24 @@ def test_scratch_is_the_same_bytes_for_a_name_and_grows() -> None:
     assert large.shape == (1000, 1000) and large.flags.c_contiguous
     assert threads.scratch("test", (3, 4), np.float32).ctypes.data == large.ctypes.data
     assert threads.scratch("other", (3, 4), np.float32).ctypes.data != large.ctypes.data
+
+
+def test_buffers_may_come_back_at_any_moment_from_any_thread() -> None:
+    """Garbage collection in a loader's thread frees arrays of the thread that computes."""
+    pool = Pool()
+    dead: SimpleQueue[object] = SimpleQueue()
+    dropping = threading.Thread(target=lambda: all(iter(dead.get, None)))  # drops each as soon as it has it
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        dropping.start()
+        for _ in range(20_000):
+            dead.put(pool.take(MEGABYTE // 8))
+    finally:
+        dead.put(None)
+        dropping.join()
+        sys.setswitchinterval(interval)
+    pool.sort_in()
+    assert pool.used_bytes == 0
+    assert pool.idle_bytes == sum(pool.waiting.values())
+    assert len(pool.waiting) == sum(len(shelf) for shelf in pool.idle.values())
