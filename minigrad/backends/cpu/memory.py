@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import cache
 from math import prod
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -39,18 +40,28 @@ class Pool:
     Fresh pages from the system cost more than filling them, and a training step asks for the same sizes again and
     again. When nothing fits and the pool holds much more than was ever in use at a time, those that have been idle
     longest go back to the system.
+
+    An array may die in any thread and at any moment, also while `take` is at work, when Python collects garbage. What
+    comes back therefore only joins a queue, and `take` puts it onto the shelves.
     """
 
     def __init__(self) -> None:
+        self.returned: deque[tuple[np.ndarray, int]] = deque()  # buffers that came back, with their capacities
         self.idle: defaultdict[int, dict[int, np.ndarray]] = defaultdict(dict)  # by capacity and then by ticket
         self.waiting: dict[int, int] = {}  # capacities by ticket: of all that is idle, the longest first
         self.ticket = 0
         self.idle_bytes = 0
         self.used_bytes = 0
         self.most_used_bytes = 0
+        self._lock = Lock()
 
     def take(self, size: int) -> _Block:
         """A buffer of at least `size` bytes."""
+        with self._lock:
+            return self._take(size)
+
+    def _take(self, size: int) -> _Block:
+        self.shelve()
         least = self._capacity(size)
         capacity = least
         while not self.idle[capacity] and capacity < WASTE * least:  # the next larger shelf
@@ -75,11 +86,17 @@ class Pool:
 
     def give_back(self, buffer: np.ndarray, capacity: int) -> None:
         """Take a buffer back that no array uses any more."""
-        self.ticket += 1
-        self.idle[capacity][self.ticket] = buffer
-        self.waiting[self.ticket] = capacity
-        self.idle_bytes += capacity
-        self.used_bytes -= capacity
+        self.returned.append((buffer, capacity))
+
+    def shelve(self) -> None:
+        """Put what came back onto the shelves."""
+        while self.returned:
+            buffer, capacity = self.returned.popleft()
+            self.ticket += 1
+            self.idle[capacity][self.ticket] = buffer
+            self.waiting[self.ticket] = capacity
+            self.idle_bytes += capacity
+            self.used_bytes -= capacity
 
     @staticmethod
     def _capacity(size: int) -> int:

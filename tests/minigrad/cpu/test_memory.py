@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,10 +58,35 @@ def test_the_books_are_right(steps: list[tuple[int, int]]) -> None:
         assert array.size >= size * 100_000
         hands[hand] = array
         assert all((other[:8] == key).all() for key, other in hands.items())
+        pool.shelve()
         assert pool.used_bytes == sum(other.size for other in hands.values())
         idle = [buffer for shelf in pool.idle.values() for buffer in shelf.values()]
         assert len(idle) == len(pool.waiting) and pool.idle_bytes == sum(pool.waiting.values())
         assert pool.used_bytes + pool.idle_bytes <= max(SLACK * pool.most_used_bytes, pool.used_bytes)
+
+
+def test_arrays_may_die_in_another_thread_at_any_moment() -> None:
+    """As they do where a thread that makes batches collects garbage."""
+    pool, hand, done = Pool(), [], threading.Event()
+
+    def drop() -> None:
+        while not done.is_set():
+            hand.clear()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    other = threading.Thread(target=drop)
+    other.start()
+    try:
+        for _ in range(20_000):
+            hand.append(pool.take(20_000))
+    finally:
+        done.set()
+        other.join()
+        sys.setswitchinterval(before)
+    hand.clear()
+    last = pool.take(20_000)
+    assert pool.used_bytes == last.capacity and pool.idle_bytes == sum(pool.waiting.values())
 
 
 def test_large_memory_begins_at_a_large_page() -> None:
