@@ -200,6 +200,17 @@ def test_the_command(photographs, tmp_path, capsys):
     assert "takes two paths" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["photographs", "photographs/store", "photographs/train/new/store", "link/store"])
+def test_a_store_lies_outside_its_source(photographs, tmp_path, monkeypatch, capsys, place):
+    """Where its folder would be one of the classes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photographs)
+    before = sorted(tmp_path.rglob("*"))
+    assert command.main([photographs.name, place, "--workers", "1"]) == 2
+    assert f"{place} lies in the source photographs, and would be taken for data" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_one_process_at_a_time_makes_a_store(photographs, tmp_path, capsys):
     store = tmp_path / "store"
     program = (
