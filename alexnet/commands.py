@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -24,6 +25,8 @@ __all__ = [
     "change",
     "command_line",
     "devices",
+    "nonempty",
+    "nonempty_path",
     "picture_file",
     "positive",
     "run_command",
@@ -66,16 +69,28 @@ def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
 
 
+def nonempty(text: str) -> str:
+    """The name of a data set, a file or a folder: not "", which a shell makes of a variable that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("a name is expected; got ''")
+    return text
+
+
+def nonempty_path(text: str) -> Path:
+    """A file or a folder."""
+    return Path(nonempty(text))
+
+
 def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
+    """A whole number from 1 to 10^18 - 1."""
+    if not text.isdecimal() or len(text) > 18 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number, 1 or more; got {text!r}")
     return int(text)
 
 
 def seed(text: str) -> int:
     """A whole number below 2^63."""
-    if not text.isdecimal() or int(text) >= 2**63:
+    if not text.isdecimal() or len(text) > 19 or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1; got {text!r}")
     return int(text)
 
@@ -90,12 +105,12 @@ def devices(text: str) -> list[str]:
 
 def picture_file(text: str) -> Path:
     """Where a picture will be written: a .png in a folder that is there, so that no work is done in vain."""
-    path = Path(text)
-    if path.suffix.lower() != ".png":
+    file = nonempty_path(text)
+    if file.suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"pictures are written as PNG; name a file that ends in .png, not {text!r}")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text} cannot be written; name a file in a folder that is there and yours")
-    return path
+    return file
 
 
 def add_devices(parser: Parser) -> None:
@@ -151,6 +166,8 @@ def run_command(
         memory: advice when memory ran out.
     """
     args = parser.parse(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may not know a letter: then it is spelled out
+        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")  # what is only odd about a picture; what cannot be read is an error
     try:
         return run(args) or 0

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, run_command
-from alexnet.data import VIEWS, DataSet, Split, open_dataset
+from alexnet.commands import Parser, add_devices, nonempty, nonempty_path, run_command
+from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
 from alexnet.runs import RunError, RunFolder
 
@@ -35,8 +35,13 @@ def parser() -> Parser:
         epilog=EPILOG,
     )
     add = result.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
-    add("--data", metavar="PATH", help="what to measure on, as for alexnet.train (default: the first run's own data)")
+    add("runs", nargs="+", type=nonempty_path, metavar="RUN", help="folder of a run")
+    add(
+        "--data",
+        type=nonempty,
+        metavar="PATH",
+        help="what to measure on, as for alexnet.train (default: the first run's own data)",
+    )
     add("--split", choices=("val", "test"), default="val", help="the part of it (default val)")
     add("--views", type=int, choices=VIEWS, default=1, help="the centre, or the paper's ten (default 1)")
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of a run's (default best)")
@@ -52,7 +57,7 @@ def parser() -> Parser:
 
 def report_folder(text: str) -> Path:
     """A folder, which is made, so that no work is done in vain."""
-    path = Path(text)
+    path = nonempty_path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -77,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
         _fits(predictor, data, folder, args.views)
         probabilities = probabilities_of(predictor, split, args.views)
         total += probabilities
-        table.append((str(folder), errors(probabilities, split.labels)))
+        table.append((printable(str(folder)), errors(probabilities, split.labels)))
     if len(args.runs) > 1:
         table.append((f"average of {len(args.runs)}", errors(total, split.labels)))
     text = _table(table, f"{data.name}, {args.split}, {args.views} view{'s' if args.views > 1 else ''}")
@@ -90,11 +95,8 @@ def run(args: argparse.Namespace) -> None:
 def _data(folders: Sequence[Path], source: str | None) -> DataSet:
     """The data set, whose split must be the same for all runs: nobody is tested on what somebody was trained on."""
     settings = [RunFolder(folder).read_settings() for folder in folders]
-    try:
-        source = source or str(settings[0]["data"])
-        seeds = [int(each["seed"]) for each in settings]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"the recipe.json of a run is damaged ({error})") from None
+    source = source or settings[0]["data"]
+    seeds = [each["seed"] for each in settings]
     data = open_dataset(source, seeds[0])
     for folder, seed in zip(folders, seeds, strict=True):
         if source != "shapes" and seed != seeds[0]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
 import minigrad as mg
 from alexnet.commands import Parser, run_command
@@ -100,7 +100,7 @@ class AlexNet(nn.Module):
         in_channels: int = 3,
         weight_std: WeightStd = WEIGHT_STD,
     ) -> None:
-        _check_numbers(num_classes, columns, width, image_size, in_channels)
+        _check_numbers(num_classes, columns, width, image_size, in_channels, lrn_alpha, dropout)
         _check_names(activation, activation_last, without, weight_std)
         self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
         places = _places(devices, columns)
@@ -218,7 +218,15 @@ def _gather(parts: Sequence[mg.Tensor], device: mg.Device) -> mg.Tensor:
     return mg.cat([part.to(device) for part in parts], dim=1) if len(parts) > 1 else parts[0]
 
 
-def _check_numbers(num_classes: int, columns: int, width: float, image_size: int, in_channels: int) -> None:
+def _check_numbers(
+    num_classes: int,
+    columns: int,
+    width: float,
+    image_size: int,
+    in_channels: int,
+    lrn_alpha: float,
+    dropout: float,
+) -> None:
     for name, value, least in (
         ("num_classes", num_classes, 2),
         ("image_size", image_size, 1),
@@ -229,7 +237,11 @@ def _check_numbers(num_classes: int, columns: int, width: float, image_size: int
     if columns not in UNITS:
         raise ValueError(f"AlexNet has 1 or 2 columns, got {columns!r}")
     if not isinstance(width, (int, float)) or not 0 < width < 1000:
-        raise ValueError(f"AlexNet: width is a positive number, got {width!r}")
+        raise ValueError(f"AlexNet: width is above 0 and below 1000, got {width!r}")
+    if not isinstance(lrn_alpha, (int, float)) or not 0 <= lrn_alpha < inf:
+        raise ValueError(f"AlexNet: lrn_alpha is 0 or more, got {lrn_alpha!r}")
+    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise ValueError(f"AlexNet: dropout is from 0 to below 1, got {dropout!r}")
 
 
 def _check_names(
@@ -250,6 +262,9 @@ def _check_names(
     unknown = [name for name in names if name not in LAYERS]
     if unknown:
         raise ValueError(f"AlexNet: weight_std names {unknown[0]!r}, which is none of its layers")
+    for std in weight_std.values() if isinstance(weight_std, Mapping) else [weight_std]:
+        if std is not None and not 0 <= std < inf:
+            raise ValueError(f"AlexNet: weight_std is 0 or more, or None; got {std!r}")
 
 
 def _places(devices: Sequence[str | mg.Device], columns: int) -> list[mg.Device]:

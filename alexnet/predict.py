@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, picture_file, run_command
-from alexnet.data import read_image, rescale
+from alexnet.commands import Parser, add_devices, nonempty_path, picture_file, run_command
+from alexnet.data import printable, read_image, rescale
 from alexnet.data.store import open_store
 from alexnet.nearest import Index, Neighbour, open_index
 from alexnet.prediction import BATCH, Predictor, load_predictor
@@ -42,10 +42,15 @@ def parser() -> Parser:
         epilog=EPILOG,
     )
     add = result.add_argument
-    add("run", type=Path, metavar="RUN", help="folder of a run")
-    add("images", nargs="*", type=Path, metavar="IMAGE", help="image file")
+    add("run", type=nonempty_path, metavar="RUN", help="folder of a run")
+    add("images", nargs="*", type=nonempty_path, metavar="IMAGE", help="image file")
     add("--figure", type=picture_file, metavar="FILE", help="draw pictures and labels (PNG)")
-    add("--nearest", type=Path, metavar="STORE", help="a prepared store: find the closest of its training pictures")
+    add(
+        "--nearest",
+        type=nonempty_path,
+        metavar="STORE",
+        help="a prepared store: find the closest of its training pictures",
+    )
     add("--filters", type=picture_file, metavar="FILE", help="draw the filters of the first layer (PNG)")
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of the run's (default best)")
     add_devices(result)
@@ -86,7 +91,7 @@ def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], draw
     if index is not None:
         neighbours = index.nearest(predictor.hidden(images), NEIGHBOURS)
     rows = [
-        figures.Seen(path.name, image, _best(predictor, row), [(each.image, each.words) for each in near])
+        figures.Seen(printable(path.name), image, _best(predictor, row), [(each.image, each.words) for each in near])
         for path, image, row, near in zip(paths, shown, probabilities, neighbours, strict=True)
     ]
     for path, seen, near in zip(paths, rows, neighbours, strict=True):

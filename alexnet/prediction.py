@@ -121,16 +121,15 @@ def load_predictor(folder: Path, best: bool, devices: Sequence[str]) -> Predicto
     state = run.load(best)
     try:
         recipe = Recipe.from_json(settings["recipe"])
-        classes, channels = list(settings["classes"]), int(settings["channels"])
+        classes, channels = settings["classes"], settings["channels"]
         model = build_network(recipe, len(classes), channels, devices)
         model.load_state_dict(_part(state, "model/"))
         shape = channels, recipe.rescale, recipe.rescale
         statistics = Statistics.from_arrays(_part(state, "statistics/"), shape)
-        ids = list(settings["ids"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the run in {folder} cannot be used ({error.args[0]})") from error
     crop = recipe.augmentation.crop
-    return Predictor(model, mg.device(devices[0]), recipe.rescale, crop, statistics, ids, classes)
+    return Predictor(model, mg.device(devices[0]), recipe.rescale, crop, statistics, settings["ids"], classes)
 
 
 def _part(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.commands import Parser, command_line, positive, run_command, seed
-from alexnet.data import cores, open_dataset
+from alexnet.commands import Parser, command_line, nonempty, nonempty_path, positive, run_command, seed
+from alexnet.data import WORDS, cores, open_dataset
 from alexnet.data.preparation import Result, prepare_claimed, preparing
 from alexnet.data.store import open_store, verify
 
@@ -39,8 +39,8 @@ def parser() -> Parser:
         epilog=EPILOG,
     )
     add = result.add_argument
-    add("source", metavar="SOURCE", nargs="?", help="see below")
-    add("store", type=Path, metavar="STORE", help="the folder to make")
+    add("source", type=nonempty, metavar="SOURCE", nargs="?", help="see below")
+    add("store", type=nonempty_path, metavar="STORE", help="the folder to make")
     add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
     add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
     add("--verify", action="store_true", help="check a store instead of making one")
@@ -68,6 +68,13 @@ def _tell(store: Path, result: Result) -> None:
     print(f"Next, train on it: {command}")
 
 
+def _check_apart(source: str, store: Path) -> None:
+    """Raise ValueError for a store that is its source or lies in it, where it would be taken for a class."""
+    folder, result = Path(source).expanduser().resolve(), store.resolve()
+    if source not in WORDS and folder in (result, *result.parents):
+        raise ValueError(f"{store} lies in the source {source}, and would be taken for data; choose a place outside it")
+
+
 def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
     if args.verify:
@@ -78,6 +85,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.source is None:
         raise ValueError("prepare takes two paths, SOURCE and STORE")
+    _check_apart(args.source, args.store)
     with preparing(args.store):  # before a long listing
         data = open_dataset(args.source, args.seed)
         counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())

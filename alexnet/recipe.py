@@ -96,11 +96,25 @@ class Recipe:
                 raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
         if not self.lr > 0:
             raise ValueError(f"a recipe's lr is above 0; got {self.lr}")
+        if self.momentum >= 1:
+            raise ValueError(f"a recipe's momentum is below 1; got {self.momentum}")
         for name in ("layer_lr", "layer_weight_decay", "layer_drop_epochs", "frozen_from"):
             for layer in getattr(self, name):
                 if layer not in layers:
                     raise no_such(f"{name}.{layer}", [f"{name}.{known}" for known in layers])
+        self._check_layers()
         self._check_pictures()
+
+    def _check_layers(self) -> None:
+        for name, table in (("layer_lr", self.layer_lr), ("layer_weight_decay", self.layer_weight_decay)):
+            for layer, value in table.items():
+                if value < 0:
+                    raise ValueError(f"a recipe's {name}.{layer} is 0 or more; got {value}")
+        drops = {"drop_epochs": self.drop_epochs}
+        drops |= {f"layer_drop_epochs.{layer}": epochs for layer, epochs in self.layer_drop_epochs.items()}
+        for name, epochs in (drops | {f"frozen_from.{layer}": (at,) for layer, at in self.frozen_from.items()}).items():
+            if min(epochs, default=1) < 1:
+                raise ValueError(f"a recipe's {name} counts epochs from 1; got {min(epochs)}")
 
     def _check_pictures(self) -> None:
         crop, size = self.augmentation.crop, self.image_size

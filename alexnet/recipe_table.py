@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
 from alexnet import cuda_convnet, model
 from alexnet.recipe import Recipe, build_network
@@ -77,13 +76,12 @@ def _training(recipe: Recipe) -> str:
 
 
 def _layers(recipe: Recipe) -> list[tuple[str, ...]]:
-    """A line for each layer, from a thin network of the kind: name, parts in order, initial weights and biases, decay.
+    """A line for each layer of the network: name, parts in order, initial weights and biases, decay.
 
     The state of the random generator is left alone.
     """
-    options = {**recipe.network_options, "width": 1 / 64} if recipe.network == "alexnet" else {}
     state = default_generator.state()
-    network = build_network(replace(recipe, network_options=options), 2, 3, ["cpu"])
+    network = build_network(recipe, 2, 3, ["cpu"])  # its weights are drawn when they are looked at: here they are not
     default_generator.set_state(state)
     rows: dict[str, tuple[list[str], nn.Conv2d | nn.Linear]] = {}
     parts: list[str] = []

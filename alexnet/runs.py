@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from alexnet.commands import command_line
 from alexnet.locks import LockedError, lock, locked_by
+from alexnet.recipe import Recipe
+from alexnet.typed import read
 from minigrad import checkpoint, display
 
 __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
@@ -23,6 +25,17 @@ __all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
 LAST_EPOCHS = 5  # that Jupyter shows
+SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
+    "recipe": Mapping[str, Any],
+    "data": str,
+    "seed": int,
+    "devices": Sequence[str],
+    "ids": Sequence[str],
+    "classes": Sequence[str],
+    "channels": int,
+    "pictures": Mapping[str, int],
+}
+NEWER = {"pictures"}  # which runs of earlier versions lack
 
 
 class RunError(ValueError):
@@ -102,6 +115,11 @@ class RunFolder:
         image = f'<img src="data:image/png;base64,{picture}" width="700" alt="curves.png">' if picture else ""
         return display.table(caption, head, rows, left=1) + image
 
+    @property
+    def resume_command(self) -> str:
+        """What goes on with the run, to be pasted into a shell."""
+        return command_line("python", "-m", "alexnet.train", "--resume", "--out", self.path)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training into the folder, which is made if it is not there.
@@ -135,7 +153,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(
                 f"cannot write into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with {command_line('--resume', '--out', self.path)}"
+                f"make room there, then go on with: {self.resume_command}"
             ) from error
 
     def create(self, settings: Mapping[str, Any]) -> None:
@@ -166,7 +184,7 @@ class RunFolder:
             raise
 
     def read_settings(self) -> dict[str, Any]:
-        """What `create` wrote.
+        """What `create` wrote: all of SETTINGS, each of its type, and a recipe that `Recipe.from_json` takes.
 
         Raises:
             RunError: there is no run, or its recipe.json is damaged.
@@ -175,11 +193,19 @@ class RunFolder:
             settings = json.loads(self.settings.read_text(encoding="utf-8"))
             if not isinstance(settings, dict):
                 raise ValueError("it holds no table")
+            for name, hint in SETTINGS.items():
+                if name in settings:
+                    read(settings[name], hint, name)
+                elif name not in NEWER:
+                    raise ValueError(f"{name} is missing")
+            Recipe.from_json(settings["recipe"])
             return settings
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
-        except (ValueError, OSError, RecursionError) as error:
-            raise RunError(f"{self.settings} cannot be read ({error})") from error
+        except OSError as error:
+            raise RunError(f"{self.settings} cannot be read ({error.strerror}); check its rights") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.settings} is not the recipe of a run ({error}); restore it") from error
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add a line to the log and see it onto the disk; where that fails, no part of it stays.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alexnet.commands import command_line
+from alexnet.recipe import Recipe
 from alexnet.runs import RunError, RunFolder
 from alexnet.terminal import duration
 
@@ -23,13 +23,9 @@ def describe(folder: RunFolder) -> str:
         RunError: there is no run, or its files are damaged.
     """
     settings = folder.read_settings()
-    try:
-        recipe = settings["recipe"]
-        name, epochs, batch = str(recipe["name"]), int(recipe["epochs"]), int(recipe["batch_size"])
-        pictures = int(settings.get("pictures", {}).get("train", 0))
-        head = f"{folder.path}: recipe {name}, data {settings['data']}, on {', '.join(settings['devices'])}"
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{folder.settings} is not the recipe of a run: {error} is missing or wrong") from None
+    recipe = Recipe.from_json(settings["recipe"])
+    epochs, batch, pictures = recipe.epochs, recipe.batch_size, settings.get("pictures", {}).get("train", 0)
+    head = f"{folder.path}: recipe {recipe.name}, data {settings['data']}, on {', '.join(settings['devices'])}"
     owner = folder.owner()
     try:
         lines = folder.lines()
@@ -57,9 +53,8 @@ def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[
     if finished >= epochs:
         return f"finished: {epochs} epochs, {step:,} steps"
     failed = f" ({lines[-1]['reason']})" if lines and lines[-1].get("event") == "failed" else ""
-    return f"stopped{failed}: epoch {finished + 1} of {epochs}, after step {step:,}; go on with: " + command_line(
-        "python", "-m", "alexnet.train", "--resume", "--out", folder.path
-    )
+    where = f"epoch {finished + 1} of {epochs}, after step {step:,}"
+    return f"stopped{failed}: {where}; go on with: {folder.resume_command}"
 
 
 def _left(lines: Sequence[Line], done: Sequence[Line], epochs: int, steps: int, batch: int, written: float) -> str:

@@ -1,4 +1,4 @@
-"""What a run says while it trains: one line, rewritten, where there is a terminal; a line now and then elsewhere."""
+"""What a run says while it trains: one line, rewritten, on a terminal and in Jupyter; a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import suppress
 
 __all__ = ["ProgressLine", "duration"]
 
-REDRAWN = 0.25  # seconds between two looks of the line on a terminal
-PRINTED = 30.0  # seconds between two lines where there is none
+REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
+PRINTED = 30.0  # seconds between two lines where none is
 WINDOW = 50  # steps that speed and waiting are measured over
 
 
@@ -23,6 +23,11 @@ def duration(seconds: float) -> str:
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _in_jupyter() -> bool:
+    """Whether what is printed goes below a cell of a notebook, which takes "\\r" as a terminal does."""
+    return type(sys.stdout).__module__.startswith("ipykernel.")
 
 
 class ProgressLine:
@@ -36,7 +41,8 @@ class ProgressLine:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._live = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty()
+        self._live = self._terminal or _in_jupyter()
         self._shown = clock()
         self._length = 0  # of what the line holds
         self._head, self._steps, self._done, self._after = "", 0, 0, 0
@@ -111,13 +117,16 @@ class ProgressLine:
 
     def _show(self, text: str) -> None:
         self._shown = self._clock()
-        if self._live:
+        if not self._live:
+            self.say(text)
+        elif self._terminal:
             self._rewrite(text[: shutil.get_terminal_size().columns - 1])
         else:
-            self.say(text)
+            self._rewrite(text)
 
     def _rewrite(self, text: str) -> None:
+        stream = sys.stderr if self._terminal else sys.stdout
         with suppress(OSError):
-            sys.stderr.write(f"\r{text.ljust(self._length)}" + ("" if text else "\r"))
-            sys.stderr.flush()
+            stream.write(f"\r{text.ljust(self._length)}" + ("" if text else "\r"))
+            stream.flush()
         self._length = len(text)

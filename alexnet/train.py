@@ -16,7 +16,16 @@ from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import Parser, add_changes, command_line, devices, positive, run_command, seed
+from alexnet.commands import (
+    Parser,
+    add_changes,
+    devices,
+    nonempty,
+    nonempty_path,
+    positive,
+    run_command,
+    seed,
+)
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
@@ -55,6 +64,7 @@ def parser() -> Parser:
     add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
     add(
         "--data",
+        type=nonempty,
         metavar="PATH",
         help=f"{SOURCES} (default: the recipe's own)",
     )
@@ -71,9 +81,9 @@ def parser() -> Parser:
     add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
     add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
-    add("--out", type=Path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
+    add("--out", type=nonempty_path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
     add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
-    add("--status", type=Path, metavar="RUN", help="tell how a run stands, and write nothing")
+    add("--status", type=nonempty_path, metavar="RUN", help="tell how a run stands, and write nothing")
     return result
 
 
@@ -90,7 +100,6 @@ def minutes(text: str) -> float:
 
 class Stop:
     """Whether a signal has asked the run to stop; called, it says so.
-
 
     Attributes:
         signal: its number; 0 before.
@@ -148,33 +157,28 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     """The folder and the settings of a run to go on with: as it was, but for --data, --devices and --epochs."""
     folder = RunFolder(args.out or latest_folder(args.recipe or "shapes"))
     settings = folder.read_settings()
-    try:
-        recipe = settings["recipe"]
-        fixed = {"--recipe": (args.recipe, recipe["name"]), "--seed": (args.seed, settings["seed"])}
-        fixed["--batch-size"] = (args.batch_size, recipe["batch_size"])
-        for flag, (given, used) in fixed.items():
-            if given is not None and given != used:
-                raise RunError(f"the run in {folder.path} was started with {flag} {used}; leave {flag} out to resume")
-        before = Recipe.from_json(recipe)
-        for change in args.changes:
-            if before.changed([change]) != before:
-                raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
-        recipe["epochs"] = args.epochs or recipe["epochs"]
-        settings["data"] = args.data or settings["data"]
-        settings["devices"] = args.devices or settings["devices"]
-        if not isinstance(settings["data"], str) or not isinstance(settings["seed"], int):
-            raise TypeError("data or seed")
-        settings["devices"] = [str(mg.device(name)) for name in settings["devices"]]
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{folder.settings} is not the recipe of a run: {error} is missing or wrong") from None
+    recipe = Recipe.from_json(settings["recipe"])
+    fixed = {
+        "--recipe": (args.recipe, recipe.name),
+        "--seed": (args.seed, settings["seed"]),
+        "--batch-size": (args.batch_size, recipe.batch_size),
+    }
+    for flag, (given, used) in fixed.items():
+        if given is not None and given != used:
+            raise RunError(f"the run in {folder.path} was started with {flag} {used}; leave {flag} out to resume")
+    for change in args.changes:
+        if recipe.changed([change]) != recipe:
+            raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
+    settings["recipe"]["epochs"] = args.epochs or recipe.epochs
+    settings["data"] = args.data or settings["data"]
+    settings["devices"] = [str(mg.device(name)) for name in args.devices or settings["devices"]]
     return folder, settings
 
 
 def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
-    path = trainer.folder.path
-    resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", path)
+    path, resume = trainer.folder.path, trainer.folder.resume_command
     if not epochs:
         return f"Stopped before the end of an epoch; go on with: {resume}"
     best = min(epochs, key=lambda line: float(line["val_top1"]))
@@ -217,8 +221,8 @@ def train(args: argparse.Namespace) -> int:
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
     say = trainer.journal.line.say
     if stop.signal:
-        resume = command_line("python", "-m", "alexnet.train", "--resume", "--out", folder.path)
-        say(f"stopped in epoch {trainer.progress.epoch}, after step {trainer.progress.step}; go on with: {resume}")
+        where = f"epoch {trainer.progress.epoch}, after step {trainer.progress.step}"
+        say(f"stopped in {where}; go on with: {folder.resume_command}")
         return 128 + stop.signal
     say(_closing_table(trainer))
     return 0
@@ -247,7 +251,7 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
         print(sentence, file=sys.stderr)
     if trainer.statistics is None:  # it was stopped before its first checkpoint
         trainer.measure()
-    before = trainer.folder.read_settings().get("pictures", settings["pictures"])
+    before = settings["pictures"] | trainer.folder.read_settings().get("pictures", {})
     with trainer.folder.writing():
         trainer.folder.write_settings(settings)
     progress = trainer.progress

@@ -9,7 +9,7 @@ from alexnet.data.images import read_image
 from alexnet.data.loader import Loader, Rejected
 from alexnet.data.rescaling import RescaledSplit, rescale
 from alexnet.data.sources import SOURCES, WORDS, open_dataset
-from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.splits import DataError, DataSet, Split, printable
 from alexnet.data.statistics import Statistics
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "cores",
     "made_ahead",
     "open_dataset",
+    "printable",
     "read_image",
     "rescale",
     "views",

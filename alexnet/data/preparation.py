@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -362,9 +363,26 @@ class _Here(Executor):
 
 def _pool(split: Split, size: int, workers: int) -> Executor:
     if workers > 1:
-        return ProcessPoolExecutor(workers, get_context("spawn"), _start, (split, size))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (split, size))
+        with _without_interrupts():
+            for _ in range(workers):  # a worker starts with the task that finds none idle
+                pool.submit(int)
+        return pool
     _take(split, size)
     return _Here()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Control-C is for this process alone: those that start meanwhile never hear it, from their first moment on."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread set it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _start(split: Split, size: int) -> None:

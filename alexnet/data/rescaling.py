@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
@@ -82,7 +84,7 @@ class RescaledSplit:
         shape = (len(split), split.channels, size, size)
         self._pixels: Pixels | None = split.pixels(size)
         self._kept: np.ndarray | None = None
-        if keep and self._pixels is None and np.prod(shape, dtype=np.int64) <= MEMORY_LIMIT:
+        if keep and self._pixels is None and prod(shape) <= MEMORY_LIMIT:
             self._kept = np.empty(shape, dtype=np.uint8)
             self._ready = np.zeros(len(split), dtype=bool)
 

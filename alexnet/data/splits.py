@@ -14,11 +14,16 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["ArraySplit", "DataError", "DataSet", "Pixels", "Split"]
+__all__ = ["ArraySplit", "DataError", "DataSet", "Pixels", "Split", "printable"]
 
 
 class DataError(ValueError):
     """Something is wrong with the data; one sentence names the file, what was expected and what to do."""
+
+
+def printable(name: str) -> str:
+    """A name that can be drawn and written as UTF-8: what is none in the name of a file is spelled out, as \\udcff."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Pixels(Protocol):
@@ -133,7 +138,10 @@ class DataSet:
     ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise DataError where a part is empty."""
+        """Make the names printable; raise DataError where a part is empty."""
+        object.__setattr__(self, "name", printable(self.name))
+        for names in ("classes", "ids"):
+            object.__setattr__(self, names, tuple(map(printable, getattr(self, names))))
         for name, split in self.splits().items():
             if not len(split):
                 raise DataError(f"{self.name} has no pictures in its part {name}; add some, or get the data set again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -206,6 +207,42 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
         open_index(predictor, place / "copy", data)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_utf8(place: Path, tmp_path: Path) -> None:
+    """As archives of other days hold them: trained on, drawn, prepared and printed, also where stdout is ASCII."""
+    odd = os.fsdecode(b"\xff")
+    pictures = tmp_path / odd
+    shutil.copytree(place / "pictures/train/n1", pictures / f"a{odd}")
+    shutil.copytree(place / "pictures/train/n6", pictures / "b")
+    out, image = tmp_path / f"run{odd}", pictures / f"a{odd}" / f"{odd}.png"
+    (pictures / f"a{odd}" / "0.png").rename(image)
+    for command, *arguments in (
+        ("train", "--recipe", "cifar10-80sec", "--data", pictures, "--epochs", 1, "--batch-size", 5, "--out", out),
+        ("evaluate", out, "--report", tmp_path / "report"),
+        ("predict", out, image, "--figure", tmp_path / "figure.png"),
+        ("prepare", pictures, tmp_path / f"store{odd}", "--workers", 1),
+    ):
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        words = [sys.executable, "-m", f"alexnet.{command}", *map(str, arguments)]
+        done = subprocess.run(words, env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert json.loads((out / "recipe.json").read_text())["ids"] == ["a\\udcff", "b"]
+
+
+@pytest.mark.parametrize(("command", "more"), [(evaluate, ()), (predict, ("--filters", "f.png"))])
+def test_a_network_beyond_all_memory_is_compared_and_not_built(
+    place: Path, command: object, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe.json that was changed: the weights of its network would take 60 TB."""
+    shutil.copytree(place / "run0", place / "giant", dirs_exist_ok=True)
+    settings = json.loads((place / "giant/recipe.json").read_text())
+    settings["recipe"]["network_options"]["width"] = 900
+    (place / "giant/recipe.json").write_text(json.dumps(settings))
+    assert run(command, str(place / "giant"), *more) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "cannot be used (column0." in error and "the state holds float32 of shape" in error
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
@@ -214,7 +251,7 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
         (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
         (evaluate, ("empty",), "has no best.npz"),
         (evaluate, ("broken",), "best.npz"),
-        (evaluate, ("deep",), "recipe.json cannot be read (maximum recursion depth"),
+        (evaluate, ("deep",), "recipe.json is not the recipe of a run (maximum recursion depth"),
         (evaluate, ("store/store.json",), "store.json holds no run: recipe.json is missing"),
         (predict, ("run0",), "there is no picture to look at"),
         (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),

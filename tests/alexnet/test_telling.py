@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import shutil
@@ -92,6 +93,27 @@ def test_on_a_terminal_one_line_is_rewritten(
     line.say("epoch 1 is done")
     out, error = capsys.readouterr()
     assert out == "epoch 1 is done\n" and error == "\r" + " " * 39 + "\r"
+
+
+def test_in_jupyter_the_line_is_rewritten_below_the_cell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stream(io.StringIO):
+        """As the kernel's, which is no terminal."""
+
+        __module__ = "ipykernel.iostream"
+
+    stream = Stream()
+    monkeypatch.setattr("sys.stdout", stream)
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/2", 100, 50, 1)
+    steps(line, clock, 3, 1, 64, 0)
+    line.say("epoch 1 is done")
+    shown = stream.getvalue().split("\r")
+    assert shown[1] == "epoch 1/2  step 51/100  loss 0.500" and "left in the epoch" in shown[3]  # not cut
+    assert shown[4:] == [" " * len(shown[3]), "epoch 1 is done\n"]
+    assert capsys.readouterr().err == ""
 
 
 def test_what_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +208,7 @@ def test_the_status_tells_what_happened(pictures: Path, capsys: pytest.CaptureFi
     ("damage", "words"),
     [
         ({"recipe.json": None}, "holds no run"),
-        ({"recipe.json": '{"recipe": {}}'}, "is not the recipe of a run"),
+        ({"recipe.json": '{"recipe": {}}'}, "is not the recipe of a run (data is missing"),
         ({"recipe.json": "[1]"}, "recipe.json"),
         ({"log.jsonl": None}, "log.jsonl cannot be read"),
         ({"log.jsonl": "nonsense\n"}, "log.jsonl, line 1 is damaged"),
@@ -204,6 +226,51 @@ def test_the_status_of_damaged_runs_is_one_sentence(
     error = capsys.readouterr().err.splitlines()
     assert len(error) == 1 and words in error[0]
     assert run("--status", "nowhere") == 2 and not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("recipe", [], "recipe is a table; got []"),
+        ("recipe", {"network": []}, "network is text; got []"),
+        ("data", 3, "data is text; got 3"),
+        ("seed", True, "seed is a whole number; got True"),
+        ("devices", 3, "devices is a list of names, as [...]; got 3"),
+        ("ids", None, "ids is missing"),
+        ("classes", [1], "each of classes is text; got 1"),
+        ("channels", "x", "channels is a whole number; got 'x'"),
+        ("pictures", 3, "pictures is a table; got 3"),
+    ],
+)
+def test_a_wrong_value_in_recipe_json_is_one_sentence_of_every_command(
+    name: str, value: object, words: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(Path("run"))
+    folder.path.mkdir()
+    folder.log.write_text("")
+    settings = {"recipe": recipes.RECIPES["shapes"].to_json(), "data": "shapes", "seed": 0, "devices": ["cpu:0"]}
+    settings |= {"ids": ["a", "b"], "classes": ["a", "b"], "channels": 3}
+    folder.write_settings(settings)
+    assert folder.read_settings() == settings
+    settings[name] = value
+    folder.write_settings({key: each for key, each in settings.items() if each is not None})
+    for command, arguments in (
+        (train, ["--status", "run"]),
+        (train, ["--resume", "--out", "run"]),
+        (evaluate, ["run"]),
+        (predict, ["run", "--filters", "f.png"]),
+    ):
+        assert command.main(arguments) == 2
+        (error,) = capsys.readouterr().err.splitlines()
+        assert f"is not the recipe of a run ({words}" in error and error.endswith("); restore it")
+
+
+def test_a_run_that_does_not_say_how_many_pictures_it_had_goes_on(pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 1, "--steps", 1, "--out", "run") == 0
+    folder = RunFolder(Path("run"))
+    folder.write_settings({**folder.read_settings(), "pictures": {}})
+    assert run("--resume", "--out", "run", "--steps", 1) == 0
+    assert "data" not in [line["event"] for line in log(folder.path)]
 
 
 def test_curves_mark_where_the_rate_changes() -> None:
@@ -250,6 +317,39 @@ def test_a_wrong_flag_suggests_the_near_one(
         command.main(arguments.split())
     error = capsys.readouterr().err
     assert stop.value.code == 2 and error.count("did you mean") == 1 and error.splitlines()[-1].endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (train, ["--out", ""]),
+        (train, ["--data", ""]),
+        (train, ["--status", ""]),
+        (evaluate, [""]),
+        (evaluate, ["run", "--data", ""]),
+        (evaluate, ["run", "--report", ""]),
+        (predict, ["run", ""]),
+        (predict, ["run", "--nearest", ""]),
+        (predict, ["run", "--filters", ""]),
+        (prepare, ["", "store"]),
+        (prepare, ["shapes", ""]),
+    ],
+)
+def test_an_empty_name_is_no_name(
+    command: object, arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A shell makes it of a variable that is not set."""
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments)
+    assert stop.value.code == 2 and capsys.readouterr().err.endswith("a name is expected; got ''\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_no_one_means(capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--epochs", "--seed"):
+        with pytest.raises(SystemExit):
+            run(flag, "9" * 5000)
+        assert f"argument {flag}: a whole number" in capsys.readouterr().err
 
 
 def test_what_is_like_nothing_suggests_nothing(capsys: pytest.CaptureFixture[str]) -> None:

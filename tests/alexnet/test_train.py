@@ -153,6 +153,14 @@ def test_the_rate_falls_at_its_epochs_and_when_the_error_stands_still(
     np.testing.assert_allclose(changes, [(2, 1e-12, 1e-13), (4, 1e-13, 1e-14)])
 
 
+def test_a_resumed_run_tells_of_a_rate_once(pictures: Path) -> None:
+    """The last epoch before the stop lowers the rate of the next, which is told of when that begins."""
+    assert cifar(pictures, "--epochs", 1, "--set", "drop_epochs=[2]", "--out", "run") == 0
+    for epochs in (2, 3):
+        assert run("--resume", "--out", "run", "--epochs", epochs) == 0
+    assert [line["epoch"] for line in log(Path("run")) if line.get("event") == "rate"] == [2]
+
+
 def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = ("--set", "lr=1e-5", "--set", "momentum=.5", "--set", "drop_epochs=[2]")
     assert cifar(pictures, "--epochs", 2, *changes, "--out", "run") == 0

@@ -1,9 +1,12 @@
 import csv
 import errno
 import io
+import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -198,6 +201,30 @@ def test_the_command(photographs, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
     assert command.main([str(store)]) == 2
     assert "takes two paths" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["photographs", "photographs/store", "photographs/train/new/store", "link/store"])
+def test_a_store_lies_outside_its_source(photographs, tmp_path, monkeypatch, capsys, place):
+    """Where its folder would be one of the classes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photographs)
+    before = sorted(tmp_path.rglob("*"))
+    assert command.main([photographs.name, place, "--workers", "1"]) == 2
+    assert f"{place} lies in the source photographs, and would be taken for data" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Control-C for a group of processes")
+def test_control_c_while_the_workers_start_is_one_sentence(photographs, tmp_path):
+    words = [sys.executable, "-m", "alexnet.prepare", str(photographs), str(tmp_path / "store"), "--workers", "2"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, text=True, start_new_session=True) as process:
+        process.stdout.readline()
+        time.sleep(0.2)  # the workers import what they need
+        os.killpg(process.pid, signal.SIGINT)
+        error = process.stderr.read()
+        assert process.wait() in (0, 130)  # 0 on a machine that is done by then
+    assert "Traceback" not in error
 
 
 def test_one_process_at_a_time_makes_a_store(photographs, tmp_path, capsys):

@@ -88,6 +88,11 @@ def test_pictures_are_decoded_again_where_they_do_not_fit(monkeypatch):
     assert counting.asked.tolist() == [0, 0, 2, 0, 2, 0]
 
 
+def test_a_size_beyond_all_numbers_asks_for_no_memory():
+    split = RescaledSplit(Counting(6), 2**32)  # 18 * 2^64 bytes, which 64 bits count as 0
+    assert split._kept is None
+
+
 def test_two_threads_may_fill_it_together():
     split = RescaledSplit(Counting(200), 8)
     seen = []
