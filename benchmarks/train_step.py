@@ -19,7 +19,7 @@ import numpy as np
 from contenders import CONTENDERS, NETS
 
 from alexnet.model import AlexNet, layer_table
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.threads import THREADS, parallel
 from minigrad.backends.cpu.vectors import LANES, PANEL, ROWS, address, product
 
@@ -52,7 +52,7 @@ def peak_rate() -> float:
     return 2 * THREADS * repeats * rows * columns * depth / min(seconds) / 1e9
 
 
-@kernel
+@jitted
 def many_products(a, b, c, repeats):  # type: ignore[no-untyped-def]
     """c = a b, `repeats` times over."""
     rows, depth = a.shape

@@ -1,21 +1,104 @@
-"""How the loops of this backend are compiled."""
+"""How the loops of this backend are compiled: when they are first called, and then kept on disk.
+
+The source alone decides the bits. Numba compiles a loop that others call into each of them as well and optimises it
+anew, and which of the copies a call meets depends on what this process compiled or loaded before. So the compiler is
+given no leave to choose: there are no fast-math flags. Where a sum must be quick, its order is written down, as sums
+side by side. Infinities and NaN come through, or training that went wrong would not be noticed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import pickle
+import sys
 from collections.abc import Callable
+from functools import cache, update_wrapper
+from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from minigrad import compilation
+from minigrad.backends import cache as disk
+
+__all__ = ["Jitted", "inner", "jitted"]
+
+# Whose source and constants are compiled into the loops.
+SOURCES = ("backends/cpu/*.py", "backends/window.py", "random.py")
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile with Numba when first called, for the types it is called with, and keep the result on disk.
+def inner(function: Callable[..., Any]) -> Any:
+    """A loop, or a part of one, that only other loops call: it becomes a part of each."""
+    return _dispatcher(function, forceinline=True)
 
-    Sums may be reordered and multiplications fused so that loops vectorise, but nothing is assumed about infinities and
-    NaN: they must come through, or training that went wrong would not be noticed.
+
+def _dispatcher(function: Callable[..., Any], forceinline: bool = False) -> Any:
+    return numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)(function)
+
+
+def jitted(function: Callable[..., None]) -> Jitted:
+    """A loop that Python calls, with arrays to fill; it returns nothing."""
+    return Jitted(function)
+
+
+class Jitted:
+    """A loop that is compiled for the types that it is called with, or loaded from disk.
+
+    Args:
+        function: the loop.
     """
-    fastmath = {"contract", "reassoc", "nsz"}
-    try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
-    except RuntimeError:  # nowhere to keep it: neither the package's folder nor the user's cache can be written
-        return numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        update_wrapper(self, function)
+        self._dispatcher = _dispatcher(function)
+        self._dispatcher._cache = _Cache(function)
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run it; or note that it is needed, where this thread rehearses a program."""
+        if compilation.rehearsing():
+            types = tuple(map(numba.typeof, arguments))
+            compilation.note((self, types), lambda: self._dispatcher.compile(types))
+        else:
+            self._dispatcher(*arguments)
+
+
+class _Cache(NullCache):
+    """What a dispatcher of Numba asks for compiled code.
+
+    Numba's own cache keeps code beside the source, looks for changes only in the file that a loop stands in, and lets
+    two processes that compile at the same time take the same file.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._function = function
+
+    def load_overload(self, types: Any, context: Any) -> Any:
+        """The compiled loop for these types; None if it is not there."""
+        context.refresh()
+        code = disk.load(self._name(types, context.codegen()))
+        if code is None:
+            return None
+        return CompileResult._rebuild(context, *pickle.loads(code))  # of this user's own making, and whole
+
+    def save_overload(self, types: Any, result: Any) -> None:
+        """Keep a compiled loop."""
+        disk.save(self._name(types, result.codegen), dumps(result._reduce()))
+
+    def _name(self, types: Any, codegen: Any) -> str:
+        """A digest of all that the code depends on: source, types, processor and versions."""
+        function = self._function
+        words = function.__module__, function.__qualname__, str(types), codegen.magic_tuple()
+        source = _backend_source() + Path(inspect.getfile(function)).read_bytes()
+        return hashlib.sha256(source + repr((words, numba.__version__, sys.version)).encode()).hexdigest()[:40]
+
+
+@cache
+def _backend_source() -> bytes:
+    """All that may be compiled into a loop, besides what stands in its own file."""
+    package = Path(__file__).parents[2]
+    files = sorted(file for pattern in SOURCES for file in package.glob(pattern))
+    return b"".join(file.read_bytes() for file in files)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.cpu import direct, im2col, space_to_depth, winograd
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate, new, stored
 from minigrad.backends.cpu.threads import parallel, spans
 from minigrad.backends.window import Pair, Sides, convolution_window
@@ -21,7 +21,8 @@ from minigrad.device import DeviceArray
 Shape = tuple[int, ...]
 PARTS = 16
 FEW = 8  # images
-RUN = 1024  # numbers that float32 adds up well
+SUMS = 128  # kept side by side
+RUN = 64 * SUMS  # numbers that are added up in float32: 64 in each sum
 
 
 class Unstrided:
@@ -110,25 +111,33 @@ def conv2d(
     return y
 
 
-@kernel
-def _masked_sum(dy, y, dx):
-    """dx = dy where y is not 0; returns the sum of dx."""
-    total = dy.dtype.type(0)
+@inner
+def _mask_and_sum(dy, y, dx, sums):
+    """dx = dy where y is not 0, added to the sums."""
     for m in range(dy.size):
         value = dy[m] if y[m] != 0 else dy.dtype.type(0)
         dx[m] = value
-        total += value
-    return total
+        sums[m] += value
 
 
-@kernel
+@jitted
 def _relu_bias_grad(dy, y, dx, db, first, last):
-    """For channels first to last - 1. Sums of RUN numbers are added up in float64: float32 would lose digits."""
+    """For channels first to last - 1: the gradient of a ReLU, and its sum.
+
+    Number i of a channel is added to sum i % SUMS, so that neighbours are added up side by side; the sums go to float64
+    after RUN numbers, since float32 would lose digits.
+    """
+    sums = np.empty(SUMS, dy.dtype)
     for c in range(first, last):
         total = 0.0
         for at in range(0, dy.shape[1], RUN):
-            run = slice(at, min(at + RUN, dy.shape[1]))
-            total += _masked_sum(dy[c, run], y[c, run], dx[c, run])
+            sums[:] = 0
+            end = min(at + RUN, dy.shape[1])
+            for start in range(at, end, SUMS):
+                few = slice(start, min(start + SUMS, end))
+                _mask_and_sum(dy[c, few], y[c, few], dx[c, few], sums)
+            for m in range(SUMS):
+                total += sums[m]
         db[c] = total
 
 

@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.threads import parallel, scratch, spans
 from minigrad.backends.cpu.vectors import (
@@ -30,7 +30,7 @@ from minigrad.backends.cpu.vectors import (
     scattered_rows_product,
     transpose_block,
 )
-from minigrad.backends.cpu.window import copy
+from minigrad.backends.cpu.window import add_to, copy
 from minigrad.backends.window import Pair
 from minigrad.device import Device
 
@@ -58,7 +58,7 @@ def with_margin(shape: Shape, taps_w: int, batch: int, device: Device) -> np.nda
     return memory[:size].reshape(shape)
 
 
-@kernel
+@jitted
 def _pad(image, padded, top, left, first, last):
     """Channels first to last - 1 of an image C x H x W x N, with `top` rows and `left` columns of zeros before it."""
     _, height, width, batch = image.shape
@@ -121,7 +121,7 @@ def _weight_offsets(weight: Shape, turned: bool) -> np.ndarray:
     return np.ascontiguousarray(4 * offsets, np.int64).reshape(-1)
 
 
-@kernel
+@inner
 def _finish_line(sums, bias, floor, out):
     """out = max(sums + bias, floor); NaN comes through."""
     for m in range(out.size):
@@ -129,7 +129,7 @@ def _finish_line(sums, bias, floor, out):
         out[m] = floor if value < floor else value
 
 
-@kernel
+@jitted
 def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, out, strips, sums):
     """The results of some filters, `step` bytes apart from the address `filters` on, at some strips of positions."""
     count, _, out_w, batch = out.shape
@@ -200,7 +200,7 @@ def convolve(
     parallel(run, groups * len(blocks) * len(runs))
 
 
-@kernel
+@inner
 def _spread(gradient, row, first, last, columns, spread):
     """spread = the gradient at positions first to last - 1, filters x columns; 0 where there is none."""
     used = gradient.shape[2] * gradient.shape[3]
@@ -214,7 +214,7 @@ def _spread(gradient, row, first, last, columns, spread):
                 copy(source, spread[line + low - first : line + high - first])
 
 
-@kernel
+@jitted
 def _add_gradients(padded, tap_offsets, gradient, strips, vectors, spread, turned, sums):
     """Add to `sums`, rows of the im2col matrix x filters, what some strips of positions give.
 
@@ -234,15 +234,14 @@ def _add_gradients(padded, tap_offsets, gradient, strips, vectors, spread, turne
         scattered_rows_product(a, address(turned), (address(sums), 4 * room), (sums.shape[0], room, length), vectors)
 
 
-@kernel
+@jitted
 def _collect(sums, dw, first, last):
-    """dw[k, r] = the sum of sums[:, r, k], for filters first to last - 1."""
+    """dw[k, r] = the sum of sums[:, r, k], for filters first to last - 1; it is made in sums[0]."""
     for r in range(dw.shape[1]):
+        for part in range(1, sums.shape[0]):
+            add_to(sums[part, r, first:last], sums[0, r, first:last])
         for k in range(first, last):
-            total = sums[0, r, k]
-            for part in range(1, sums.shape[0]):
-                total += sums[part, r, k]
-            dw[k, r] = total
+            dw[k, r] = sums[0, r, k]
 
 
 def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups: int) -> None:

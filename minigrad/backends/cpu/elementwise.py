@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.memory import new, stored, view
 from minigrad.backends.cpu.threads import parallel, spans
 from minigrad.device import DeviceArray
@@ -141,25 +141,25 @@ def _pairwise(loop: Callable[..., None], dy: DeviceArray, x: DeviceArray) -> Dev
     return dx
 
 
-@kernel
+@jitted
 def _relu_grad(dy, y, dx):
     for i in range(dy.size):
         dx[i] = dy.dtype.type(0) if y[i] == 0 else dy[i]
 
 
-@kernel
+@jitted
 def _tanh_grad(dy, y, dx):
     for i in range(dy.size):
         dx[i] = dy[i] * (1 - y[i] * y[i])
 
 
-@kernel
+@jitted
 def _sigmoid_grad(dy, y, dx):
     for i in range(dy.size):
         dx[i] = dy[i] * y[i] * (1 - y[i])
 
 
-@kernel
+@jitted
 def _abs_grad(dy, x, dx):
     for i in range(dy.size):
         dx[i] = dy[i] if x[i] > 0 else (-dy[i] if x[i] < 0 else dy[i] * 0)

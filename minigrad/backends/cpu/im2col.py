@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.matrix import multiply
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, scratch, spans
@@ -25,7 +25,7 @@ FEW = 1024  # columns that are made all at once
 PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
 
 
-@kernel
+@jitted
 def _im2col(x, columns, first, last, batch, window):
     """Gather what the filters see at output positions first to last - 1 (counted row by row).
 
@@ -52,7 +52,7 @@ def _im2col(x, columns, first, last, batch, window):
                     position += stop - start
 
 
-@kernel
+@jitted
 def _col2im(columns, x, first, last, batch, window):
     """The transpose of im2col: add each entry of the columns to the pixel that it came from. x is C x H x (W N)."""
     channels, height, width = x.shape[0], x.shape[1], x.shape[2] // batch

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
 from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
-from minigrad.backends.cpu.vectors import FUSED, LANES, PANEL, ROWS, address, product, transpose_block
+from minigrad.backends.cpu.vectors import DOTS, FUSED, LANES, PANEL, ROWS, address, dots, product, transpose_block
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
@@ -55,41 +55,23 @@ def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool)
     return z
 
 
-@kernel
+@jitted
 def _dot_rows(weight, x, y, first, last):
     """y[o, n] = sum over d of weight[o, d] x[n, d], for rows first to last - 1 of the weight, each read once.
 
-    Four rows at a time: more of the memory's answers are then under way at once.
+    Where fewer than DOTS rows are left, those before them are multiplied once more, and not written.
     """
-    whole = first + (last - first) // 4 * 4
-    for o in range(first, whole, 4):
+    length = x.shape[1]
+    whole = length // LANES * LANES
+    for start in range(first, last, DOTS):
+        o = min(start, last - DOTS)
         for n in range(x.shape[0]):
-            y[o, n], y[o + 1, n], y[o + 2, n], y[o + 3, n] = _four_dots(
-                weight[o], weight[o + 1], weight[o + 2], weight[o + 3], x[n]
-            )
-    for o in range(whole, last):
-        for n in range(x.shape[0]):
-            y[o, n] = _dot(weight[o], x[n])
-
-
-@kernel
-def _dot(a, b):
-    total = a.dtype.type(0)
-    for d in range(a.size):
-        total += a[d] * b[d]
-    return total
-
-
-@kernel
-def _four_dots(a, b, c, d, x):
-    """The products of four vectors and x."""
-    of_a = of_b = of_c = of_d = x.dtype.type(0)
-    for m in range(x.size):
-        of_a += a[m] * x[m]
-        of_b += b[m] * x[m]
-        of_c += c[m] * x[m]
-        of_d += d[m] * x[m]
-    return of_a, of_b, of_c, of_d
+            totals = dots(address(weight) + 4 * o * length, 4 * length, address(x) + 4 * n * length, whole // LANES)
+            for row in range(start - o, DOTS):
+                total = totals[row]
+                for d in range(whole, length):
+                    total += weight[o + row, d] * x[n, d]
+                y[o + row, n] = total
 
 
 def _columns(x: DeviceArray) -> np.ndarray:
@@ -101,9 +83,11 @@ def _columns(x: DeviceArray) -> np.ndarray:
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
     y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
     matrix = stored(weight, False)
-    if x.shape[0] <= FEW and weight.size >= WORTH_THREADS:
+    outputs = matrix.shape[0]
+    large = weight.size >= WORTH_THREADS and outputs >= DOTS
+    if FUSED and x.dtype == np.float32 and x.shape[0] <= FEW and large:
         images = stored(x, False)
-        parts = spans(matrix.shape[0], PARTS)
+        parts = [(DOTS * start, min(DOTS * stop, outputs)) for start, stop in spans(-(-outputs // DOTS), PARTS)]
         parallel(lambda part: _dot_rows(matrix, images, y.data, *parts[part]), len(parts))
     else:
         multiply(matrix, _columns(x), y.data)
@@ -118,7 +102,7 @@ def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
     return dx
 
 
-@kernel
+@jitted
 def _pack_transposed(x, panels, first, last):
     """x^T, N x D, as panels D/PANEL x N x PANEL, for panels first to last - 1; columns beyond D are 0."""
     length, batch = x.shape
@@ -134,7 +118,7 @@ def _pack_transposed(x, panels, first, last):
                 panels[panel, n, lane + i] = x[d + i, n] if d + i < length else x.dtype.type(0)
 
 
-@kernel
+@inner
 def gradient_block(dy, panels, block, row, column):
     """block = rows from `row` and columns from `column` on of the gradient dy x^T; panels are x^T.
 
@@ -148,7 +132,7 @@ def gradient_block(dy, panels, block, row, column):
     product(a, b, (address(block), 4 * block.shape[1]), (count, columns, batch), PANEL // LANES, 0)
 
 
-@kernel
+@jitted
 def _write_gradient(dy, panels, block, dw, first, last):
     """Rows first to last - 1 of dw, block by block."""
     for row in range(first, last, BLOCK_ROWS):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.threads import parallel, quiet, spans
 from minigrad.backends.cpu.vectors import LANES, address, transpose_block
 from minigrad.device import Device, DeviceArray, DeviceInfo
@@ -178,12 +178,12 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     result.data = allocate(storage, x.dtype, x.device)
     source, target = rows(x), rows(result)
     parts = spans(source.shape[0], 16 if x.size > 1 << 16 else 1)
-    turn = transpose_floats if x.dtype == np.float32 else _transpose
+    turn = _transpose_floats if x.dtype == np.float32 else _transpose
     parallel(lambda part: turn(source, target, *parts[part]), len(parts))
     return result
 
 
-@kernel
+@inner
 def _transpose_by_numbers(source, target, start, stop, first, last):
     """target[j, i] = source[i, j] for rows start to stop - 1 and columns first to last - 1.
 
@@ -196,13 +196,13 @@ def _transpose_by_numbers(source, target, start, stop, first, last):
                     target[j, i] = source[i, j]
 
 
-@kernel
+@jitted
 def _transpose(source, target, start, stop):
     """target[j, i] = source[i, j] for rows start to stop - 1, of any dtype."""
     _transpose_by_numbers(source, target, start, stop, 0, source.shape[1])
 
 
-@kernel
+@inner
 def transpose_floats(source, target, start, stop):
     """The same for float32, by vectors; each row of both is contiguous."""
     rows, columns = start + (stop - start) // LANES * LANES, source.shape[1] // LANES * LANES
@@ -213,6 +213,12 @@ def transpose_floats(source, target, start, stop):
             transpose_block(address(source) + i * step + 4 * j, step, to, target_step)
     _transpose_by_numbers(source, target, start, rows, columns, source.shape[1])
     _transpose_by_numbers(source, target, rows, stop, 0, source.shape[1])
+
+
+@jitted
+def _transpose_floats(source, target, start, stop):
+    """The same for float32."""
+    transpose_floats(source, target, start, stop)
 
 
 def from_host(array: np.ndarray, device: Device) -> DeviceArray:

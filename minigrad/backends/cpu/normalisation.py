@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
 from minigrad.backends.cpu.vectors import bits_of, float_of
@@ -24,7 +24,7 @@ FIRST_GUESS = 1331219175
 LEAST_QUICK = 1e-30  # the guess holds for normal numbers
 
 
-@kernel
+@inner
 def _inverse_fourth_root(scale):
     """scale^-1/4 of a float32: a guess from the bits, and three of Newton's steps, from 3e-2 to rounding.
 
@@ -38,14 +38,14 @@ def _inverse_fourth_root(scale):
     return root
 
 
-@kernel
+@inner
 def _quick_power(scale):
     """scale^-3/4"""
     root = _inverse_fourth_root(scale)
     return root * root * root
 
 
-@kernel
+@inner
 def _quick_pair(dy, x, scale):
     """The two terms of the gradient at one pixel, see `_terms`, for beta = 3/4 and without a division."""
     root = _inverse_fourth_root(scale)
@@ -54,7 +54,7 @@ def _quick_pair(dy, x, scale):
     return direct, direct * x * square * square
 
 
-@kernel
+@inner
 def _scale_power(scale, beta, power):
     """power = scale^-beta; the usual 3/4 from two square roots, which vectorise where a general power does not."""
     if beta == 0.75:
@@ -69,28 +69,28 @@ def _scale_power(scale, beta, power):
 # Loops over pixels stand in functions of their own, on one-dimensional slices: so they vectorise.
 
 
-@kernel
+@inner
 def _add_square(values, alpha, total):
     """total += alpha * values^2"""
     for m in range(total.size):
         total[m] += alpha * values[m] * values[m]
 
 
-@kernel
+@inner
 def _multiply(values, factors, product):
     """product = values * factors"""
     for m in range(product.size):
         product[m] = values[m] * factors[m]
 
 
-@kernel
+@inner
 def _quick_multiply(values, scale, product):
     """product = values * scale^-3/4"""
     for m in range(product.size):
         product[m] = values[m] * _quick_power(scale[m])
 
 
-@kernel
+@inner
 def _scale(x, c, at, before, after, alpha, k, scale):
     """scale = k + alpha * sum of squares of channels c - before to c + after, for pixels from `at`."""
     scale[:] = k
@@ -98,7 +98,7 @@ def _scale(x, c, at, before, after, alpha, k, scale):
         _add_square(x[near, at : at + scale.size], alpha, scale)
 
 
-@kernel
+@jitted
 def _local_response_norm(x, y, before, after, alpha, beta, k, quick, first, last):
     """x is C x pixels. for LANES pixels at a time, for each channel: y = x * scale^-beta"""
     for at in range(first, last, LANES):
@@ -113,7 +113,7 @@ def _local_response_norm(x, y, before, after, alpha, beta, k, quick, first, last
                 _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
 
 
-@kernel
+@inner
 def _terms(dy, x, direct, shared, scale, power):
     """The two terms of one channel: dy s^-beta, and dy x s^-(beta + 1)."""
     for m in range(dy.size):
@@ -121,21 +121,21 @@ def _terms(dy, x, direct, shared, scale, power):
         shared[m] = dy[m] * power[m] * x[m] / scale[m]
 
 
-@kernel
+@inner
 def _quick_terms(dy, x, direct, shared, scale):
     """The same for beta = 3/4."""
     for m in range(dy.size):
         direct[m], shared[m] = _quick_pair(dy[m], x[m], scale[m])
 
 
-@kernel
+@inner
 def _subtract_product(values, factors, twice, total):
     """total -= twice * values * factors"""
     for m in range(total.size):
         total[m] -= twice * values[m] * factors[m]
 
 
-@kernel
+@jitted
 def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, first, last):
     """dx_i = dy_i s_i^-beta - 2 alpha beta x_i * sum of dy_j x_j s_j^-(beta + 1) over the windows j that hold i.
 
@@ -168,7 +168,7 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
 # registers between its terms.
 
 
-@kernel
+@inner
 def _squares_into(ring, x, c, at, lanes, alpha):
     """The row of map c in the ring: alpha * x^2."""
     row = ring[c % 5]
@@ -177,34 +177,34 @@ def _squares_into(ring, x, c, at, lanes, alpha):
         _add_square(x[c, at : at + lanes], alpha, row[:lanes])
 
 
-@kernel
+@inner
 def _of_ring(ring, m):
     """The sum of the five rows at pixel m."""
     return ring[0, m] + ring[1, m] + ring[2, m] + ring[3, m] + ring[4, m]
 
 
-@kernel
+@inner
 def _five_multiply(ring, x, y, k):
     """y = x * scale^-3/4, with scale = k + the sum of the ring."""
     for m in range(y.size):
         y[m] = x[m] * _quick_power(k + _of_ring(ring, m))
 
 
-@kernel
+@inner
 def _five_terms(ring, dy, x, direct, shared, k):
     """The two terms of the gradient, see `_terms`."""
     for m in range(dy.size):
         direct[m], shared[m] = _quick_pair(dy[m], x[m], k + _of_ring(ring, m))
 
 
-@kernel
+@inner
 def _five_subtract(ring, x, twice, total):
     """total -= twice * x * the sum of the ring"""
     for m in range(total.size):
         total[m] -= twice * x[m] * _of_ring(ring, m)
 
 
-@kernel
+@jitted
 def _five_maps_norm(x, y, alpha, k, first, last):
     """What `_local_response_norm` does."""
     ring = np.empty((5, LANES), np.float32)
@@ -218,7 +218,7 @@ def _five_maps_norm(x, y, alpha, k, first, last):
             _five_multiply(ring, x[c, at : at + lanes], y[c, at : at + lanes], k)
 
 
-@kernel
+@jitted
 def _five_maps_norm_grad(dy, x, dx, alpha, k, first, last):
     """What `_local_response_norm_grad` does; the shared terms have a ring of their own."""
     ring, shared = np.empty((5, LANES), np.float32), np.empty((5, LANES), np.float32)
@@ -240,7 +240,7 @@ def _five_maps_norm_grad(dy, x, dx, alpha, k, first, last):
                 _five_subtract(shared, x[c - 2, at : at + lanes], twice, dx[c - 2, at : at + lanes])
 
 
-@kernel
+@inner
 def _sum_along(row, batch, before, after, sums):
     """sums = for each pixel of a row, `row` added up from `before` pixels left of it to `after` right of it."""
     sums[:] = 0
@@ -253,14 +253,14 @@ def _sum_along(row, batch, before, after, sums):
                 add_to(row[shift:], sums[: row.size - shift])
 
 
-@kernel
+@inner
 def _sum_down(rows, i, before, after, total):
     """total += rows i - before to i + after"""
     for near in range(max(0, i - before), min(rows.shape[0], i + after + 1)):
         add_to(rows[near], total)
 
 
-@kernel
+@inner
 def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
     """sums = alpha times the sums of squares along each row of an image; `squares` is for one row."""
     for i in range(image.shape[0]):
@@ -269,7 +269,7 @@ def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
         _sum_along(squares, batch, before, after, sums[i])
 
 
-@kernel
+@jitted
 def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, first, last):
     """x and y are C x H x (W N). for each channel: add up squares along rows, then
     for each row: scale = k + those sums of the rows around; y = x * scale^-beta
@@ -288,7 +288,7 @@ def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick,
                 _multiply(x[c, i], power, y[c, i])
 
 
-@kernel
+@jitted
 def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta, k, quick, first, last):
     """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.threads import parallel, spans
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
@@ -14,7 +14,7 @@ from minigrad.device import DeviceArray
 PARTS = 32
 
 
-@kernel
+@inner
 def _take_larger(values, place, best, winner):
     """best = max(best, values), and winner = place where that changed it. A NaN wins and stays."""
     for m in range(best.size):
@@ -24,7 +24,7 @@ def _take_larger(values, place, best, winner):
         winner[m] = before + (place - before) * better  # a choice between bytes would not vectorise
 
 
-@kernel
+@jitted
 def _max_pool2d(x, y, winner, batch, window, first, last):
     """x, y and winner are C x H x (W N). for each channel and output row:
     start from less than any number, at the first place of each window that is in the image
@@ -50,7 +50,7 @@ def _max_pool2d(x, y, winner, batch, window, first, last):
                         _take_larger(gathered[row], place, y[c, i, row], winner[c, i, row])
 
 
-@kernel
+@inner
 def _where_won(gradient, winner, place, won):
     """won = gradient where winner is place, else 0."""
     zero = gradient.dtype.type(0)
@@ -58,7 +58,7 @@ def _where_won(gradient, winner, place, won):
         won[m] = gradient[m] if winner[m] == place else zero
 
 
-@kernel
+@jitted
 def _max_pool2d_grad(dy, winner, dx, batch, window, first, last):
     """for each channel, output row and place (u, v): dx += dy where that place won. One thread owns a channel of dx."""
     height, width = dx.shape[1], dx.shape[2] // batch
@@ -75,20 +75,16 @@ def _max_pool2d_grad(dy, winner, dx, batch, window, first, last):
                         add_row(won[low * batch : high * batch], image_row, low, high, v, batch, window)
 
 
-@kernel
-def _shares(length, kernel_size, stride, before, after, count, count_include_pad):
+def _shares(
+    length: int, kernel_size: int, stride: int, before: int, after: int, count: int, count_include_pad: bool
+) -> np.ndarray:
     """For each window along an axis: how many places its mean counts, inside the image or inside image and padding."""
-    shares = np.empty(count, np.int64)
-    for i in range(count):
-        start = i * stride - before
-        stop = min(start + kernel_size, length + after)
-        if not count_include_pad:
-            start, stop = max(start, 0), min(stop, length)
-        shares[i] = stop - start
-    return shares
+    start = np.arange(count) * stride - before
+    stop = np.minimum(start + kernel_size, length + after)
+    return stop - start if count_include_pad else np.minimum(stop, length) - np.maximum(start, 0)
 
 
-@kernel
+@jitted
 def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
     """for each channel, output row and place: y += x; then divide by the size rows[i] * columns[j] of the window."""
     height, width = x.shape[1], x.shape[2] // batch
@@ -110,7 +106,7 @@ def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
                     y[c, i, j * batch + n] *= share
 
 
-@kernel
+@jitted
 def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, first, last):
     """for each channel and output row: shares = dy / size of the window; dx += shares at each place (u, v).
     One thread owns a channel of dx.

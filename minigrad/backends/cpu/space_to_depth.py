@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.memory import transpose_floats
 from minigrad.backends.cpu.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import copy
@@ -28,7 +28,7 @@ def image_shape(image: tuple[int, ...], window: Window) -> tuple[int, ...]:
     return image[0] * window.stride_h * window.stride_w, *blocks, image[3]
 
 
-@kernel
+@jitted
 def _move(image, blocks, window, back, first, last):
     """blocks = image, or image = blocks if `back`, for channels of blocks first to last - 1, padding left out."""
     _, height, width, _ = image.shape
@@ -48,7 +48,7 @@ def _move(image, blocks, window, back, first, last):
                     blocks[channel, i, j] = 0
 
 
-@kernel
+@jitted
 def _turn(images, blocks, window, lines, first, last):
     """blocks from images in C order, N x C x H x W, for rows of the padded image first to last - 1, of all channels.
 

@@ -19,6 +19,7 @@ import numpy as np
 import threadpoolctl
 
 from minigrad.backends.cpu.pages import reserve
+from minigrad.compilation import rehearsing
 
 
 def _thread_count() -> int:
@@ -55,7 +56,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel(task: Callable[[int], Any], count: int) -> None:
-    """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here."""
+    """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here.
+
+    One of them in this thread tells what all call, where a program is only rehearsed.
+    """
+    if rehearsing():
+        count = min(count, 1)
     ticket = itertools.count()  # its next() is one step under the GIL
 
     @quiet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.matrix import (
     BLOCK_COLUMNS,
     BLOCK_ROWS,
@@ -47,7 +47,7 @@ def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: Dev
     return dx
 
 
-@kernel
+@inner
 def _random_words(block, seed, counter):
     """Words 4 * block to 4 * block + 3 of the stream (seed, counter): Philox4x32-10, as in minigrad.random."""
     low = np.uint64(0xFFFFFFFF)
@@ -62,7 +62,7 @@ def _random_words(block, seed, counter):
     return c0, c1, c2, c3
 
 
-@kernel
+@jitted
 def _dropout(x, y, images, features, threshold, scale, seed, counter, first, last):
     """x and y are flat storage; element i of image n has logical index n * features + i, and lies at i * images + n.
 
@@ -78,7 +78,7 @@ def _dropout(x, y, images, features, threshold, scale, seed, counter, first, las
                 y[at] = x[at] * scale if words[w] >= threshold else zero
 
 
-@kernel
+@jitted
 def _dropout_rows(x, y, threshold, scale, seed, counter, first, last):
     """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
     features, images = x.shape
@@ -107,23 +107,30 @@ def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> 
     return y
 
 
-@kernel
-def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, first, last):
+@inner
+def _step(w, g, v, updated, lr, momentum, weight_decay):
     """v <- momentum v - lr (g + weight_decay w); updated = w + v: one pass over memory (section 5 of the paper)"""
-    for i in range(first, last):
+    for i in range(w.size):
         step = momentum * v[i] - lr * (g[i] + weight_decay * w[i])
         v[i] = step
         updated[i] = w[i] + step
 
 
-@kernel
+@jitted
+def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, first, last):
+    """The step of weights first to last - 1."""
+    own = slice(first, last)
+    _step(w[own], g[own], v[own], updated[own], lr, momentum, weight_decay)
+
+
+@jitted
 def _sgd(w, g, updated, lr, weight_decay, first, last):
     """updated = w - lr (g + weight_decay w)"""
     for i in range(first, last):
         updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
-@kernel
+@jitted
 def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, first, last):
     """_sgd_momentum of rows first to last - 1 with the gradient dy x^T, made block by block and used in the cache."""
     for row in range(first, last, BLOCK_ROWS):
@@ -132,8 +139,8 @@ def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay,
             count = min(BLOCK_COLUMNS, w.shape[1] - column)
             span = slice(column, column + count)
             for i in range(row, min(row + BLOCK_ROWS, last)):
-                g = block[i - row]
-                _sgd_momentum(w[i, span], g, v[i, span], updated[i, span], lr, momentum, weight_decay, 0, count)
+                g = block[i - row, :count]
+                _step(w[i, span], g, v[i, span], updated[i, span], lr, momentum, weight_decay)
 
 
 def sgd_update(

@@ -20,16 +20,18 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner
 from minigrad.backends.cpu.cook_toom import Matrix, transpose
 
 __all__ = [
+    "DOTS",
     "FUSED",
     "LANES",
     "PANEL",
     "ROWS",
     "address",
     "bits_of",
+    "dots",
     "float_of",
     "panel_vectors",
     "product",
@@ -53,6 +55,7 @@ _features = dict(llvmlite.binding.get_host_cpu_features())
 FUSED = bool(_features.get("fma")) or platform.machine() in ("aarch64", "arm64")  # x y + z as one instruction
 LANES, ROWS, VECTORS = _shape_for(_features)
 PANEL = LANES * VECTORS
+DOTS = 4  # rows that are multiplied by a vector at a time
 WIDE = VECTORS + 1  # where the registers suffice, and fewer columns would be wasted
 
 _FLOAT, _INT64, _INT32 = ir.FloatType(), ir.IntType(64), ir.IntType(32)
@@ -294,7 +297,7 @@ _plain_block, _wide_block = _product_block(VECTORS), _product_block(WIDE)
 _listed_block, _wide_listed_block = _scattered_rows_block(VECTORS), _scattered_rows_block(WIDE)
 
 
-@kernel
+@inner
 def product(a, b, c, shape, vectors, accumulate):
     """c = a b, or c += a b, of `shape` (rows, columns, depth).
 
@@ -314,7 +317,7 @@ def product(a, b, c, shape, vectors, accumulate):
         b += depth * step
 
 
-@kernel
+@inner
 def scattered_depth_product(a, b, c, shape):
     """c = a b, of `shape` (rows, columns, depth); the sum runs over places that a and b list.
 
@@ -331,7 +334,7 @@ def scattered_depth_product(a, b, c, shape):
             _scattered_depth_block(a + row * a_step, a_step, a_offsets, b + 4 * column, b_offsets, place, c_step, depth)
 
 
-@kernel
+@inner
 def scattered_rows_product(a, b, c, shape, vectors):
     """c += a b, of `shape` (rows, columns, depth); a is (address, offsets): row r lies offsets[r] bytes behind.
 
@@ -347,6 +350,42 @@ def scattered_rows_product(a, b, c, shape, vectors):
             else:
                 _listed_block(a, a_offsets + 8 * row, b, step, place, c_step, depth)
         b += depth * step
+
+
+@intrinsic
+def dots(typingctx, a, a_step, x, vectors):
+    """The products of DOTS rows, a_step bytes apart from the address a on, and x, of so many vectors: DOTS numbers.
+
+    Lane i adds up numbers i, i + LANES, ... of a row; then halves of the lanes are added. So it is written down, since
+    the compiler may not choose an order. Several rows at a time, since more of the memory's answers are then under way
+    at once.
+    """
+
+    def generate(context, builder, signature, args):
+        a, a_step, x, vectors = args
+        rows = [builder.add(a, builder.mul(a_step, _int(row))) for row in range(DOTS)]
+        sums = [cgutils.alloca_once_value(builder, _everywhere(0)) for _ in rows]
+        with cgutils.for_range(builder, vectors) as loop:
+            at = builder.mul(loop.index, _int(_BYTES))
+            factor = _load(builder, builder.add(x, at))
+            for row, total in zip(rows, sums, strict=True):
+                values = _load(builder, builder.add(row, at))
+                builder.store(_multiply_add(builder, values, factor, builder.load(total)), total)
+        totals = [_sum_of_lanes(builder, builder.load(total)) for total in sums]
+        return context.make_tuple(builder, signature.return_type, totals)
+
+    return types.UniTuple(types.float32, DOTS)(*[types.int64] * 4), generate
+
+
+def _sum_of_lanes(builder: Any, vector: Any) -> Any:
+    """The sum of a vector's numbers, by halves."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        places = [ir.Constant(ir.VectorType(_INT32, width), list(range(at, at + width))) for at in (0, width)]
+        nothing = ir.Constant(vector.type, ir.Undefined)
+        vector = builder.fadd(*[builder.shuffle_vector(vector, nothing, each) for each in places])
+    return builder.extract_element(vector, ir.Constant(_INT32, 0))
 
 
 def panel_vectors(columns: int) -> int:

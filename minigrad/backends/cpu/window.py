@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner
 
 
-@kernel
+@inner
 def inside(window, i, u, v, start, stop, height, width):
     """The part (low, high) of output columns start to stop of row i whose pixel under place (u, v) is in the image."""
     y = i * window.stride_h + u - window.top
@@ -22,35 +22,35 @@ def inside(window, i, u, v, start, stop, height, width):
 # Loops over neighbouring pixels stand in functions of their own, on one-dimensional slices: so they vectorise.
 
 
-@kernel
+@inner
 def copy(values, target):
     """target = values."""
     for m in range(target.size):
         target[m] = values[m]
 
 
-@kernel
+@inner
 def add_to(values, total):
     """total += values."""
     for m in range(total.size):
         total[m] += values[m]
 
 
-@kernel
+@inner
 def _copy_every(values, step, target):
     """target = each step-th of the values."""
     for m in range(target.size):
         target[m] = values[m * step]
 
 
-@kernel
+@inner
 def _add_to_every(values, step, total):
     """Add values to each step-th of the total."""
     for m in range(values.size):
         total[m * step] += values[m]
 
 
-@kernel
+@inner
 def gather_row(image_row, values, low, high, v, batch, window):
     """values = the pixels of an image's row under place v of output columns low to high - 1, all images of each."""
     start = (low * window.stride_w + v - window.left) * batch
@@ -64,7 +64,7 @@ def gather_row(image_row, values, low, high, v, batch, window):
             copy(image_row[at : at + batch], values[j * batch : (j + 1) * batch])
 
 
-@kernel
+@inner
 def add_row(values, image_row, low, high, v, batch, window):
     """Add values to the pixels that gather_row would have taken."""
     start = (low * window.stride_w + v - window.left) * batch

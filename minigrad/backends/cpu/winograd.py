@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import kernel
+from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.cook_toom import (
     POINTS,
     SUBSETS,
@@ -43,6 +43,7 @@ from minigrad.backends.cpu.vectors import (
     transform_function,
     transpose_block,
 )
+from minigrad.backends.cpu.window import add_to
 from minigrad.backends.window import Pair
 
 COLUMNS = 64  # columns (images of tiles) worked on at a time
@@ -125,7 +126,7 @@ def _positions(sizes: list[TileSize] | None) -> list[tuple[TileSize, list[int]]]
     return list(starts.items())
 
 
-@kernel
+@inner
 def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_panel, lines, target, point_step):
     """Transform what tiles see, extent[0] x extent[1] pixels, into a matrix for each of points[0] x points[1].
 
@@ -158,7 +159,7 @@ def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_p
             _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, extent[1]), _WHOLE, _PLAIN)
 
 
-@kernel
+@inner
 def _transform_out(products, point_step, columns, out, groups, tile, bias, floor, lines):
     """Transform the products of some filters back, into their maps `out`.
 
@@ -194,7 +195,7 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
             )
 
 
-@kernel
+@jitted
 def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
     """One job of a convolution: transform in, multiply by each block of filters, transform out.
 
@@ -219,7 +220,7 @@ def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
         _transform_out(address(m), m_step, columns, out[first:last], groups, tile, bias[first:last], floor, lines)
 
 
-@kernel
+@jitted
 def _transform_filters(weight, turned, filters, first, last, numbers, points, patch, lines):
     """U = G w G^T for filters first to last - 1; `turned`: the filters that carry gradients back to the input."""
     _, _, taps_h, taps_w = weight.shape
@@ -242,7 +243,7 @@ def _transform_filters(weight, turned, filters, first, last, numbers, points, pa
             _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, taps_w), (LANES, lanes), _PLAIN)
 
 
-@kernel
+@jitted
 def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m, lines):
     """Add one job's share to the gradient of the transformed filters, points x (filters * channels).
 
@@ -276,19 +277,20 @@ def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m,
             product(a, address(turned) + p * v_step, c, (rows, room, columns), vectors, 1)
 
 
-@kernel
+@jitted
 def _transform_gradients(sums, room, dw, first, last, numbers, points, patch, lines):
-    """dw = G^T (sum of the parts) G for filters first to last - 1."""
+    """dw = G^T (sum of the parts) G for filters first to last - 1; the sum is made in the first part."""
     _, channels, taps_h, taps_w = dw.shape
+    own = slice(first * room, last * room)
+    for part in range(1, sums.shape[0]):
+        for p in range(sums.shape[1]):
+            add_to(sums[part, p, own], sums[0, p, own])
     for k in range(first, last):
         for c in range(0, channels, LANES):
             for p in range(sums.shape[1]):
                 at = k * room + c
                 for lane in range(LANES):
-                    total = sums[0, p, at + lane]
-                    for part in range(1, sums.shape[0]):
-                        total += sums[part, p, at + lane]
-                    patch[p * LANES + lane] = total
+                    patch[p * LANES + lane] = sums[0, p, at + lane]
             row = points[1] * _LINE
             source, inner = address(patch), address(lines)
             _transform(numbers[0], points[1], (source, _LINE, row), (inner, _LINE, row), (0, points[0]), _WHOLE, _PLAIN)

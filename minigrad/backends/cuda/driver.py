@@ -37,6 +37,7 @@ class Driver(Protocol):
     """What a driver does. Work on one device is done in the order in which it was asked for."""
 
     most_blocks: int  # how many blocks of a grid-stride kernel help
+    one_code: bool  # whether all devices run the same compiled code
 
     def devices(self) -> tuple[DeviceInfo, ...]:
         """The devices that there are."""
@@ -52,6 +53,9 @@ class Driver(Protocol):
 
     def copy(self, target: ArrayView, source: ArrayView) -> None:
         """Copy between arrays of one device or of two."""
+
+    def prepare(self, kernel: Kernel, variant: tuple[np.dtype[Any], ...], device: Device) -> None:
+        """Compile a kernel for a device, or load it from disk."""
 
     def launch(
         self,

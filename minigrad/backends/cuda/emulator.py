@@ -19,6 +19,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
+from minigrad.backends import cache
 from minigrad.backends.cpu.threads import THREADS, parallel
 from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
 from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
@@ -43,6 +44,8 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, 
 class EmulatedDriver:
     """As many GPUs as `MINIGRAD_CUDA_DEVICES` says, two unless told, in the host's memory."""
 
+    checked = False  # whether kernels are compiled with checks
+    one_code = True
     most_blocks = 65535  # a thread an element: neighbouring threads, which run one after another, share cache lines
 
     def __init__(self) -> None:
@@ -79,6 +82,11 @@ class EmulatedDriver:
     def synchronise(self, device: Device) -> None:
         """There is nothing to wait for."""
 
+    def prepare(self, kernel: Kernel, variant: Variant, device: Device) -> None:
+        """Compile a kernel, or load it from disk."""
+        with self._lock:
+            self._program(kernel, variant)
+
     def launch(
         self,
         kernel: Kernel,
@@ -100,10 +108,10 @@ class EmulatedDriver:
         """How many bytes of memory are free, and how many there are: the host's, which the devices share."""
         return free_host_memory(), host_memory()
 
-    def _program(self, kernel: Kernel, variant: Variant, checked: bool = False) -> Program:
+    def _program(self, kernel: Kernel, variant: Variant) -> Program:
         program = self._programs.get((kernel, variant))
         if program is None:
-            program = self._programs[kernel, variant] = Program(kernel, variant, checked)
+            program = self._programs[kernel, variant] = Program(kernel, variant, self.checked)
         return program
 
 
@@ -244,12 +252,12 @@ def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> N
 def _compile(kernel: Kernel, signature: tuple[Any, ...], checked: bool) -> bytes:
     """Object code, from the disk where it is there."""
     name = emulator_cache.digest(kernel.py_func, signature, checked)
-    code = emulator_cache.load(name) if name else None
+    code = cache.load(name) if name else None
     if code is None:
         lowered = lowering.lower(kernel.py_func, signature, checked)
         code = _object_code(kernel.name, emulator_ir.host_modules(kernel.name, lowered, checked), checked)
         if name:
-            emulator_cache.save(name, code)
+            cache.save(name, code)
     return code
 
 

@@ -1,19 +1,14 @@
-"""Compiled kernels on disk, so that a second process need not compile them again.
+"""The names under which compiled kernels are kept on disk.
 
-A file's name is a digest of everything that the code depends on: the kernel's bytecode, constants, the globals and
-device functions that it mentions, the types, the host's processor and the versions of the packages involved. When a
-file was last used is its time of modification; what has not been used for a month goes.
+A name is a digest of everything that the code depends on: the kernel's bytecode, constants, the globals and device
+functions that it mentions, the types, the host's processor and the versions of the packages involved.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -26,17 +21,9 @@ import numpy as np
 
 from minigrad.backends.cuda import lowering
 
-__all__ = ["digest", "load", "save"]
-
-KEPT = 30 * 24 * 3600  # seconds after its last use
+__all__ = ["digest"]
 
 _SIMPLE = (int, float, complex, str, bytes, bool, type(None), np.dtype, np.generic)
-
-
-def folder() -> Path:
-    """Where the files are: `$NUMBA_CACHE_DIR` or `$XDG_CACHE_HOME`, as Numba's own, or ~/.cache."""
-    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "minigrad" / "cuda"
 
 
 def digest(py_func: Callable[..., Any], signature: tuple[Any, ...], checked: bool) -> str | None:
@@ -55,39 +42,6 @@ def _compiler() -> bytes:
     """The source of what compiles kernels: when it changes, so may the code."""
     files = ("lowering.py", "emulator_ir.py", "emulator_runtime.py", "emulator.py")
     return b"".join((Path(__file__).parent / name).read_bytes() for name in files)
-
-
-def load(name: str) -> bytes | None:
-    """The object code of that name, if there is one."""
-    path = folder() / f"{name}.o"
-    try:
-        code = path.read_bytes()
-    except OSError:
-        return None
-    with suppress(OSError):  # a cache that may only be read
-        os.utime(path)
-    return code
-
-
-def save(name: str, code: bytes) -> None:
-    """Keep object code under that name; a cache that cannot be written is done without."""
-    with suppress(OSError):
-        folder().mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(code)
-        Path(temporary).replace(folder() / f"{name}.o")
-        _prune()
-
-
-@cache
-def _prune() -> None:
-    """Remove what has not been used for long, once a process; another process may be removing it too."""
-    oldest = time.time() - KEPT
-    for path in folder().iterdir():
-        with suppress(OSError):
-            if path.suffix in (".o", ".part") and path.stat().st_mtime < oldest:
-                path.unlink()
 
 
 def _function(py_func: Any, seen: set[int]) -> list[Any] | None:

@@ -50,6 +50,8 @@ class Finding(NamedTuple):
 class CheckedDriver(EmulatedDriver):
     """The emulated driver with checks: many times slower, one worker, for tests and for finding mistakes."""
 
+    checked = True
+
     def __init__(self) -> None:
         self._shadows: dict[int, np.ndarray] = {}  # by the address of the memory
         super().__init__()
@@ -93,7 +95,7 @@ class CheckedDriver(EmulatedDriver):
             if isinstance(argument, ArrayView)
         }
         with self._lock:
-            program = self._program(kernel, variant, checked=True)
+            program = self._program(kernel, variant)
             ways = (self.backwards,) if os.environ.get("MINIGRAD_CUDA_SCHEDULE") else (True, False)
             before = self._contents(views)
             results = []

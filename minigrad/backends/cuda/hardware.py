@@ -133,6 +133,7 @@ class HardwareDriver:
     """The GPUs of this machine; `MINIGRAD_CUDA_DEVICES` says how many logical ones share them, one each unless told."""
 
     most_blocks = 4096  # more than fill any GPU; the rest is done by grid-stride loops
+    one_code = False
 
     def __init__(self) -> None:
         if SIMULATED:
@@ -187,6 +188,12 @@ class HardwareDriver:
             else:
                 self._copy_staged(target, source)
 
+    def prepare(self, kernel: Kernel, variant: Variant, device: Device) -> None:
+        """Compile a kernel for the device's GPU."""
+        here = self._logical[device.index]
+        with _explained(), self._lock, here.active():
+            self._compile(kernel, variant, here)
+
     def launch(
         self,
         kernel: Kernel,
@@ -215,10 +222,7 @@ class HardwareDriver:
         key = (kernel, variant, grid, block, here.device.index)
         run = self._configured.get(key)
         if run is None:
-            compiled = self._compiled.get((kernel, variant, here.gpu))
-            if compiled is None:
-                compiled = cuda.jit(types.void(*kernel.signature(*variant)))(kernel.py_func)
-                self._compiled[kernel, variant, here.gpu] = compiled
+            compiled = self._compile(kernel, variant, here)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NumbaPerformanceWarning)  # small arrays make small grids
                 run = compiled[grid, block, here.stream]
@@ -227,6 +231,14 @@ class HardwareDriver:
                     self._configured.clear()
                 self._configured[key] = run
         return run
+
+    def _compile(self, kernel: Kernel, variant: Variant, here: _Logical) -> Any:
+        """The kernel compiled for a GPU, kept for the next launch."""
+        compiled = self._compiled.get((kernel, variant, here.gpu))
+        if compiled is None:
+            compiled = cuda.jit(types.void(*kernel.signature(*variant)))(kernel.py_func)
+            self._compiled[kernel, variant, here.gpu] = compiled
+        return compiled
 
     def _peer(self, here: _Logical, there: _Logical) -> bool:
         """Whether the second GPU can read the first one's memory; asked and enabled once."""

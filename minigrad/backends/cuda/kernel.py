@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from minigrad import compilation
 from minigrad.backends.cuda import driver as drivers
 from minigrad.backends.cuda.arrays import ArrayView
 from minigrad.backends.cuda.declaration import REGISTRY, Kernel
@@ -58,8 +59,14 @@ def launch(
     _check(kernel, variant, device, arguments)
     grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
     block = (block, 1, 1) if isinstance(block, int) else (*block, 1, 1)[:3]
-    if grid[0] and grid[1] and grid[2]:
-        (driver or drivers.current()).launch(kernel, variant, grid, block, device, arguments)
+    if not (grid[0] and grid[1] and grid[2]):
+        return
+    chosen = driver or drivers.current()
+    if compilation.rehearsing():
+        place = None if chosen.one_code else device
+        compilation.note((kernel, variant, place), lambda: chosen.prepare(kernel, variant, device))
+    else:
+        chosen.launch(kernel, variant, grid, block, device, arguments)
 
 
 def launch_1d(kernel: Kernel, count: int, device: Device, *arguments: ArrayView | int | float) -> None:

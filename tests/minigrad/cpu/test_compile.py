@@ -1,0 +1,108 @@
+"""Loops: compiled when they are called, kept on disk, and noted where a program is only rehearsed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import minigrad.functional as F
+from minigrad import compilation, nn, optim
+from minigrad.backends import cache
+from minigrad.backends.cpu import compile
+from minigrad.backends.cpu.compile import Jitted
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    return cache.folder()
+
+
+def twice(x, y):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        y[i] = 2 * x[i]
+
+
+def doubled(dtype: type = np.float32) -> tuple[Jitted, list[float]]:
+    """A loop as a new process would have it, and what it makes of 1 and 2."""
+    loop, x, y = Jitted(twice), np.array([1, 2], dtype), np.zeros(2, dtype)
+    loop(x, y)
+    return loop, y.tolist()
+
+
+def was_loaded(loop: Jitted) -> bool:
+    return sum(loop._dispatcher.stats.cache_hits.values()) == 1
+
+
+def test_a_loop_is_compiled_once_and_then_loaded(folder: Path) -> None:
+    first, result = doubled()
+    assert result == [2, 4] and not was_loaded(first) and len(list(folder.iterdir())) == 1
+    again, result = doubled()
+    assert result == [2, 4] and was_loaded(again)
+    other, result = doubled(np.float64)
+    assert result == [2, 4] and not was_loaded(other) and len(list(folder.iterdir())) == 2
+
+
+def test_damaged_code_is_compiled_anew(folder: Path) -> None:
+    doubled()
+    (file,) = folder.iterdir()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    loop, result = doubled()
+    assert result == [2, 4] and not was_loaded(loop)
+    assert was_loaded(doubled()[0])
+
+
+def test_code_of_another_source_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubled()
+    monkeypatch.setattr(compile, "_backend_source", lambda: b"a loop that it calls has changed")
+    assert not was_loaded(doubled()[0])
+
+
+def test_a_loop_works_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    assert doubled()[1] == [2, 4]
+
+
+def test_a_rehearsal_computes_nothing_and_notes_what_it_needs(folder: Path) -> None:
+    loop, y = Jitted(twice), np.zeros(2)
+    needed = compilation.needed_by(lambda: [loop(np.ones(2), y), loop(np.ones(3), y), loop(np.ones(2, int), y)])
+    assert y.tolist() == [0, 0] and len(needed) == 2 and not folder.exists()
+    for compile_one in needed:
+        compile_one()
+    assert len(loop._dispatcher.signatures) == 2
+    loop(np.ones(2), y)
+    assert y.tolist() == [2, 2] and len(loop._dispatcher.signatures) == 2
+
+
+def training_step(device: str) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2),
+        nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(16 * 36, 10),
+    ).to(device)  # fmt: skip
+    optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    images, labels = mg.randn(16, 3, 29, 29, device=device), mg.tensor(np.arange(16) % 10, device=device)
+    F.cross_entropy(net(images), labels).backward()
+    optimizer.step()
+
+
+def test_a_rehearsal_finds_all_that_a_training_step_compiles(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left to compile when the step comes, and the weights and random numbers are those of no rehearsal."""
+    mg.manual_seed(3)
+    needed = compilation.needed_by(lambda: training_step(device))
+    assert len(needed) > 10
+    for compile_one in needed:
+        compile_one()
+    monkeypatch.setattr(cache, "save", None)
+    training_step(device)
+
+
+def test_a_rehearsal_ends_with_its_program() -> None:
+    with pytest.raises(ZeroDivisionError):
+        compilation.needed_by(lambda: 1 / 0)
+    assert not compilation.rehearsing() and doubled()[1] == [2, 4]
