@@ -16,9 +16,9 @@ from tqdm.auto import tqdm
 from alexnet.data.folders import identity
 from alexnet.data.images import EXTENSIONS, decode, read_start
 from alexnet.data.splits import DataError, Split
-from alexnet.data.statistics import cache_folder
 from alexnet.data.unpacking import UNREADABLE
 from minigrad import checkpoint
+from minigrad.folders import cache_folder
 
 __all__ = ["ArchiveSplit", "Members", "list_members"]
 

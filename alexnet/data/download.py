@@ -12,8 +12,8 @@ from typing import NamedTuple
 from tqdm.auto import tqdm
 
 from alexnet.data.splits import DataError
-from alexnet.data.statistics import cache_folder
 from alexnet.locks import claimed
+from minigrad.folders import cache_folder
 
 __all__ = ["DOWNLOADS", "Remote", "fetch"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,11 +16,11 @@ from tqdm.auto import tqdm
 from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError
 from minigrad import checkpoint
+from minigrad.folders import cache_folder
 
 __all__ = [
     "Pictures",
     "Statistics",
-    "cache_folder",
     "Sums",
     "cached_statistics",
     "load_statistics",
@@ -179,15 +178,6 @@ def _components(sums: np.ndarray, products: np.ndarray, pixels: int) -> tuple[np
     variances, vectors = np.maximum(variances[::-1], 0.0), vectors[:, ::-1]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(3)]
     return np.sqrt(variances).astype(np.float32), (vectors * np.sign(largest)).astype(np.float32)
-
-
-def cache_folder() -> Path:
-    """Where derived data are kept: $XDG_CACHE_HOME/minigrad, else ~/.cache/minigrad (Windows: %LOCALAPPDATA%)."""
-    base = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "minigrad"
-    except RuntimeError:  # a user without a home, as in some containers
-        return Path(tempfile.gettempdir()) / "minigrad"
 
 
 def _load(path: Path, shape: tuple[int, int, int]) -> Statistics | None:

@@ -23,7 +23,6 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minigrad import compilation
-from minigrad.backends import cache as disk
 
 __all__ = ["Jitted", "inner", "jitted"]
 
@@ -79,14 +78,14 @@ class _Cache(NullCache):
     def load_overload(self, types: Any, context: Any) -> Any:
         """The compiled loop for these types; None if it is not there."""
         context.refresh()
-        code = disk.load(self._name(types, context.codegen()))
+        code = compilation.load_code(self._name(types, context.codegen()))
         if code is None:
             return None
         return CompileResult._rebuild(context, *pickle.loads(code))  # of this user's own making, and whole
 
     def save_overload(self, types: Any, result: Any) -> None:
         """Keep a compiled loop."""
-        disk.save(self._name(types, result.codegen), dumps(result._reduce()))
+        compilation.save_code(self._name(types, result.codegen), dumps(result._reduce()))
 
     def _name(self, types: Any, codegen: Any) -> str:
         """A digest of all that the code depends on: source, types, processor and versions."""

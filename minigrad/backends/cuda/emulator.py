@@ -19,7 +19,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from minigrad.backends import cache
+from minigrad import compilation
 from minigrad.backends.cpu.threads import THREADS, parallel
 from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
 from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
@@ -252,12 +252,12 @@ def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> N
 def _compile(kernel: Kernel, signature: tuple[Any, ...], checked: bool) -> bytes:
     """Object code, from the disk where it is there."""
     name = emulator_cache.digest(kernel.py_func, signature, checked)
-    code = cache.load(name) if name else None
+    code = compilation.load_code(name) if name else None
     if code is None:
         lowered = lowering.lower(kernel.py_func, signature, checked)
         code = _object_code(kernel.name, emulator_ir.host_modules(kernel.name, lowered, checked), checked)
         if name:
-            cache.save(name, code)
+            compilation.save_code(name, code)
     return code
 
 

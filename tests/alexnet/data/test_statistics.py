@@ -3,7 +3,7 @@ import pytest
 
 from alexnet.data import DataError, RescaledSplit, open_dataset
 from alexnet.data.splits import ArraySplit
-from alexnet.data.statistics import cache_folder, measure
+from alexnet.data.statistics import measure
 
 
 def same(a, b):
@@ -100,14 +100,6 @@ def test_a_cache_folder_that_cannot_be_written(random_split, tmp_path, monkeypat
     (tmp_path / "file").write_text("where a folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert same(random_split().statistics(), random_split().statistics())
-
-
-def test_where_the_cache_is(tmp_path, monkeypatch):
-    assert cache_folder() == tmp_path / "cache" / "minigrad"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
-    monkeypatch.setattr("os.name", "posix")
-    assert cache_folder() == tmp_path / ".cache" / "minigrad"
 
 
 def test_an_unreadable_picture_and_no_pictures(class_folders):

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import compilation, nn, optim
-from minigrad.backends import cache
 from minigrad.backends.cpu import compile
 from minigrad.backends.cpu.compile import Jitted
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    return cache.folder()
+    return compilation.code_folder()
 
 
 def twice(x, y):  # type: ignore[no-untyped-def]
@@ -57,7 +58,7 @@ def test_damaged_code_is_compiled_anew(folder: Path) -> None:
     assert was_loaded(doubled()[0])
 
 
-def test_code_of_another_source_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_of_another_source_is_not_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     doubled()
     monkeypatch.setattr(compile, "_backend_source", lambda: b"a loop that it calls has changed")
     assert not was_loaded(doubled()[0])
@@ -80,29 +81,33 @@ def test_a_rehearsal_computes_nothing_and_notes_what_it_needs(folder: Path) -> N
     assert y.tolist() == [2, 2] and len(loop._dispatcher.signatures) == 2
 
 
-def training_step(device: str) -> None:
+def training_step() -> None:
     net = nn.Sequential(
         nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2),
         nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(16 * 36, 10),
-    ).to(device)  # fmt: skip
+    )  # fmt: skip
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-    images, labels = mg.randn(16, 3, 29, 29, device=device), mg.tensor(np.arange(16) % 10, device=device)
+    images, labels = mg.randn(16, 3, 29, 29), mg.tensor(np.arange(16) % 10)
     F.cross_entropy(net(images), labels).backward()
     optimizer.step()
 
 
-def test_a_rehearsal_finds_all_that_a_training_step_compiles(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is left to compile when the step comes, and the weights and random numbers are those of no rehearsal."""
-    mg.manual_seed(3)
-    needed = compilation.needed_by(lambda: training_step(device))
-    assert len(needed) > 10
-    for compile_one in needed:
-        compile_one()
-    monkeypatch.setattr(cache, "save", None)
-    training_step(device)
+def test_a_rehearsal_finds_all_that_a_training_step_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted, called = set(), set()
+
+    def called_with(loop: Jitted, *arguments: Any) -> None:
+        called.add((loop, tuple(map(numba.typeof, arguments))))
+        loop._dispatcher(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compilation, "note", lambda name, compile: noted.add(name))
+        compilation.needed_by(training_step)
+    monkeypatch.setattr(Jitted, "__call__", called_with)
+    training_step()
+    assert called == noted and len(called) > 10
 
 
-def test_a_rehearsal_ends_with_its_program() -> None:
+def test_a_rehearsal_ends_with_its_program(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         compilation.needed_by(lambda: 1 / 0)
     assert not compilation.rehearsing() and doubled()[1] == [2, 4]

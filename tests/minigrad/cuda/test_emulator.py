@@ -30,6 +30,7 @@ import minigrad as mg
 from minigrad.backends.cuda import driver, hardware
 from minigrad.backends.cuda.declaration import Kernel
 from minigrad.backends.cuda.kernel import REGISTRY, device_function, launch, launch_1d
+from minigrad.compilation import needed_by
 
 if hardware.SIMULATED:
     pytest.skip("Numba's simulator replaces the compiler that the emulator uses", allow_module_level=True)
@@ -428,6 +429,22 @@ def test_compiled_code_is_kept_and_used_again(tmp_path: Any, monkeypatch: pytest
     monkeypatch.setattr(lowering, "lower", None)
     again = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     assert first.tobytes() == again.tobytes()
+
+
+def test_a_rehearsal_notes_kernels_and_launches_none() -> None:
+    kernel, out, x = Kernel(own_element.py_func, own_element.declaration), on_device(np.zeros(1)), on_device(np.ones(1))
+    own = emulator.EmulatedDriver()
+
+    def program() -> None:
+        for _ in range(2):
+            launch(kernel, 1, 32, FIRST, out, x, driver=own)
+
+    (prepare,) = needed_by(program)
+    assert driver.copy_to_host(out).tolist() == [0] and not own._programs
+    prepare()
+    assert len(own._programs) == 1
+    program()
+    assert driver.copy_to_host(out).tolist() == [2] and len(own._programs) == 1
 
 
 FACTOR = 2.0
