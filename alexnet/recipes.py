@@ -14,7 +14,7 @@ from alexnet.data import Augmentation
 from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.recipe_table import table
 
-__all__ = ["RECIPES", "Recipe", "build_network", "parameter_groups", "set_rates"]
+__all__ = ["RECIPES", "SMALL_WEIGHT_STD", "Recipe", "build_network", "parameter_groups", "set_rates"]
 
 # How the small recipes start. In nets this narrow N(0, 0.01) would let the signal fade from layer to layer; from conv2
 # to fc7 N(0, sqrt(2 / fan-in)) keeps its size. fc8 starts small: the loss then begins near that of chance, and the
