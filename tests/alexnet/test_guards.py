@@ -345,8 +345,8 @@ def backward(net: AlexNet) -> mg.Tensor:
     return images
 
 
-def lively() -> AlexNet:
-    net = AlexNet(5, devices=["cpu"], width=1 / 16, image_size=64, weight_std=None)
+def lively(**options: object) -> AlexNet:
+    net = AlexNet(5, devices=["cpu"], width=1 / 16, image_size=64, weight_std=None, **options)
     net.fc8.bias.array = mg.ones(5).array
     return net
 
@@ -395,10 +395,11 @@ def test_a_frozen_first_layer_hides_nothing() -> None:
 def test_a_net_that_a_gradient_goes_through_is_not_cut_off() -> None:
     """All active; one column off; and all examples right with certainty, so that there is no gradient anywhere."""
     for off in ((), (0,), (1,)):
-        net = lively()
-        switch_off(net, "conv4", *off)
-        images = backward(net)
-        assert not cut_off(net) and dead_layers(net, images) == [], off
+        for cross_columns in (True, False):
+            net = lively(cross_columns=cross_columns)
+            switch_off(net, "conv4", *off)
+            images = backward(net)
+            assert not cut_off(net) and dead_layers(net, images) == [], off
     net = lively()
     net.fc8.bias.array = mg.tensor(np.array([0, 0, 1e6, 0, 0], np.float32)).array
     F.cross_entropy(net(images), mg.tensor([2] * 6)).backward()
