@@ -96,9 +96,9 @@ class Journal:
         loss = {"train_loss": p.loss_sum / p.seen, "images_per_second": self.line.speed()} if p.seen else {}
         self.event("saved", **loss)
 
-    def flat(self, sentence: str) -> None:
-        """The net does not start to learn."""
-        self.event("flat", reason=sentence)
+    def flat(self, sentence: str, dead: bool) -> None:
+        """The net does not learn; if it is dead, it never will."""
+        self.event("flat", reason=sentence, **({"dead": True} if dead else {}))
         self.line.say(sentence)
 
     def other_data(self, before: Mapping[str, int], now: Mapping[str, int]) -> None:

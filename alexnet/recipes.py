@@ -14,11 +14,15 @@ from alexnet.data import Augmentation
 from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.recipe_table import table
 
-__all__ = ["RECIPES", "Recipe", "build_network", "parameter_groups", "set_rates"]
+__all__ = ["RECIPES", "SMALL_WEIGHT_STD", "Recipe", "build_network", "parameter_groups", "set_rates"]
 
-# In a net this small N(0, 0.01) would not start to learn. conv1 sees values of the size of 60 and starts small, so that
-# what it learns shows in its filters.
-SHAPES_WEIGHT_STD = {"conv1": 0.002} | dict.fromkeys(("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"))
+# How the small recipes start. In nets this narrow N(0, 0.01) would let the signal fade from layer to layer; from conv2
+# to fc7 N(0, sqrt(2 / fan-in)) keeps its size. fc8 starts small: the loss then begins near that of chance, and the
+# first gradients are small. Pixels are numbers of the size of 60, so that a step of conv1 moves its outputs 60^2 times
+# as far as one of a layer that reads numbers of the size of 1. At the others' rate, with an fc8 like the others, its
+# outputs grow ten- to fortyfold in three steps, and with some seeds all ReLUs of a later layer are then off for good.
+# conv1 therefore learns at a hundredth of the rate, and it starts small, so that what it learns shows in its filters.
+SMALL_WEIGHT_STD = {"conv1": 0.002, **dict.fromkeys(("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")), "fc8": 0.01}
 
 RECIPES = {
     recipe.name: recipe
@@ -27,26 +31,28 @@ RECIPES = {
             name="shapes",
             summary="a small AlexNet on pictures that the project draws: minutes on a laptop",
             network="alexnet",
-            network_options={"image_size": 64, "width": 0.25, "weight_std": SHAPES_WEIGHT_STD},
+            network_options={"image_size": 64, "width": 0.25, "weight_std": SMALL_WEIGHT_STD},
             data="shapes",
             rescale=72,
             augmentation=Augmentation(crop=64),
             batch_size=64,
             epochs=12,
             lr=0.004,
+            layer_lr={"conv1": 0.00004},
             drop_epochs=(11,),
         ),
         Recipe(
             name="small",
             summary="a small AlexNet for photographs, 112 x 112: minutes for a few classes",
             network="alexnet",
-            network_options={"image_size": 112, "width": 0.25, "weight_std": SHAPES_WEIGHT_STD},
+            network_options={"image_size": 112, "width": 0.25, "weight_std": SMALL_WEIGHT_STD},
             data="",
             rescale=128,
             augmentation=Augmentation(crop=112, colour_noise=0.1),
             batch_size=64,
             epochs=80,
             lr=0.002,
+            layer_lr={"conv1": 0.00002},
             drop_epochs=(60, 75),
         ),
         Recipe(

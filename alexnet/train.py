@@ -27,6 +27,7 @@ from alexnet.commands import (
     seed,
 )
 from alexnet.data import SOURCES, WORDS, open_dataset
+from alexnet.guards import chance_error
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
 from alexnet.status import describe
@@ -178,26 +179,39 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
 def _closing_table(trainer: Trainer) -> str:
     """Top-1 and top-5 errors of the last epoch and of the best, and what to try next."""
     epochs = trainer.folder.epochs()
-    path, resume = trainer.folder.path, trainer.folder.resume_command
     if not epochs:
-        return f"Stopped before the end of an epoch; go on with: {resume}"
+        return _next(trainer, 0, 0.0)
     best = min(epochs, key=lambda line: float(line["val_top1"]))
     lines = ["", "validation error      top-1     top-5"]
     for name, line in (("last", epochs[-1]), ("best", best)):
         lines.append(
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
-    lines += ["", f"{path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
-    if trainer.progress.epoch <= trainer.recipe.epochs:
-        lines.append(f"Stopped in epoch {trainer.progress.epoch}; go on with: {resume}")
-    elif trainer.recipe.name == "shapes":
-        lines.append(
+    lines += ["", f"{trainer.folder.path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
+    lines.append(_next(trainer, epochs[-1]["epoch"], epochs[-1]["val_top1"]))
+    return "\n".join(lines)
+
+
+def _next(trainer: Trainer, epoch: int, top1: float) -> str:
+    """What to do after a run whose last whole epoch, 0 if there is none, ended with this validation error."""
+    resume = trainer.folder.resume_command
+    told = [line for line in trainer.folder.lines() if line.get("event") == "flat"]
+    finished = trainer.progress.epoch > trainer.recipe.epochs
+    dead = bool(told) and "dead" in told[-1]
+    # where an epoch came after it was told, its error decides: above this, but for luck, is a net that sees nothing
+    chance = top1 > 0.95 * chance_error(trainer.data.val.labels)
+    if told and ((chance and (dead or finished)) or (dead and told[-1]["epoch"] > epoch)):
+        return f"The net does not learn, and more epochs will hardly help: {told[-1]['reason']}"
+    if not epoch:
+        return f"Stopped before the end of an epoch; go on with: {resume}"
+    if not finished:
+        return f"Stopped in epoch {trainer.progress.epoch}; go on with: {resume}"
+    if trainer.recipe.name == "shapes":
+        return (
             "Next, look at the pictures there, or try CIFAR-10: "
             "python -m alexnet.train --recipe cifar10-80sec --data cifar-10"
         )
-    else:
-        lines.append(f"Next, train longer: {resume} --epochs {epochs[-1]['epoch'] + 10}")
-    return "\n".join(lines)
+    return f"Next, train longer: {resume} --epochs {epoch + 10}"
 
 
 def train(args: argparse.Namespace) -> int:

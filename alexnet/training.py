@@ -16,7 +16,7 @@ import numpy.typing as npt
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
-from alexnet.guards import FlatStart, first_fault, gradient_fault, state_fault
+from alexnet.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.journal import Journal, Progress
 from alexnet.prediction import Errors, errors
 from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
@@ -216,6 +216,8 @@ class Trainer:
         last_step = None if steps is None else self.progress.step + steps
         self._saved = time.monotonic()
         try:
+            if self.progress.step == 0:
+                self._tell(fading_start(self.model))
             while self.progress.epoch <= epochs:
                 if not self._epoch(epochs, last_step, minutes, stop):
                     self._save()
@@ -303,10 +305,13 @@ class Trainer:
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
-        flat = self._flat.step(p.step, value)
-        if flat:
-            self.journal.flat(flat)
+        self._tell(self._flat.gradient(p.step, self.model, x) or self._flat.step(p.step, value))
         return value
+
+    def _tell(self, flat: str) -> None:
+        """Tell that the net does not learn, if that is so."""
+        if flat:
+            self.journal.flat(flat, self._flat.dead)
 
     def _evaluate(self, stop: Callable[[], object]) -> Score | None:
         """The error on the validation pictures; None if it was stopped."""

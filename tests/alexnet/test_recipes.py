@@ -12,6 +12,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet import recipes
 from alexnet.cuda_convnet import cifar10_80sec
+from alexnet.data import Loader, RescaledSplit, open_dataset
 from alexnet.model import LAYERS, AlexNet
 from alexnet.recipe_table import table
 from alexnet.recipes import RECIPES, Recipe, build_network, parameter_groups, set_rates
@@ -302,3 +303,27 @@ def test_the_command_lists_recipes_and_tells_what_is_wrong(capsys: pytest.Captur
         with pytest.raises(SystemExit):
             recipes.main(arguments)
         assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_small_recipes_start_calmly(seed: int) -> None:
+    """The loss begins near that of chance and stays there; no layer's outputs grow tenfold, nor do its units go off."""
+    recipe = RECIPES["shapes"]
+    mg.manual_seed(seed)
+    network = build_network(recipe, 10, 3, ["cpu"])
+    optimizer = optim.SGD(parameter_groups(recipe, network), lr=recipe.lr)
+    seen: dict[str, list[np.ndarray]] = {}
+    for path, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda m, x, y, path=path: seen.setdefault(path, []).append(y.numpy()))
+    split = RescaledSplit(open_dataset("shapes", seed, counts=(256, 1)).train, recipe.rescale)
+    losses = []
+    for images, labels in Loader(split, recipe.augmentation, split.statistics(), 32, seed).batches(1):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(network(mg.tensor(images)), mg.tensor(labels))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert len(losses) == 8 and max(losses) < 1.5 * np.log(10), losses
+    for path, outputs in seen.items():
+        assert outputs[-1].std() < 3 * outputs[0].std() and (outputs[-1] > 0).mean() > 0.2, path

@@ -1,0 +1,153 @@
+"""Whether every seed starts: python benchmarks/seeds.py --run shapes shapes --run small DIR --run small CALTECH 90
+
+Trains each recipe on its data with one seed after the other, as `python -m alexnet.train` does, but stops a run once
+its validation error is below half of that of chance, or below the percentage given as the third word. Each run that is
+over is a line in --out and is not made again: the same command goes on where it was stopped, and prints the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alexnet.commands import Parser, add_changes, nonempty_path, positive, run_command
+from alexnet.data import open_dataset
+from alexnet.recipes import RECIPES, Recipe
+from alexnet.runs import RunError, RunFolder
+from alexnet.training import DATA_WORKERS, Trainer
+
+FIRST_STEPS = 20  # whose losses are averaged
+
+
+class Threshold:
+    """Whether a run's validation error is below a number; asked after every step, it notes the first losses too.
+
+    Attributes:
+        trainer: of the run.
+        first_loss: the mean over the first steps, in nats.
+    """
+
+    def __init__(self, trainer: Trainer, below: float) -> None:
+        self.trainer, self.below, self.first_loss = trainer, below, 0.0
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        progress = self.trainer.progress
+        if progress.step <= FIRST_STEPS and progress.epoch == 1:
+            self.first_loss = progress.loss_sum / progress.seen
+        return progress.best_top1 < self.below
+
+
+def train(recipe: Recipe, source: str, below: float | None, seed: int) -> dict[str, Any]:
+    """Train with a seed until the threshold, or to the end; returns the line for the file."""
+    data = open_dataset(source, seed)
+    if below is None:
+        below = 50 * (1 - 1 / len(data.classes))
+    failed = ""
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = Trainer(recipe, data, ["cpu:0"], seed, RunFolder(Path(scratch)), DATA_WORKERS)
+        trainer.measure()
+        trainer.folder.create({"recipe": recipe.to_json()})
+        threshold = Threshold(trainer, below)
+        try:
+            trainer.run(recipe.epochs, stop=threshold)
+        except RunError as error:
+            failed = str(error)
+        events = [line["reason"] for line in trainer.folder.lines() if line.get("event") == "flat"]
+    best = trainer.progress
+    return {
+        "name": f"{recipe.name} on {data.name}",
+        "below": below,
+        "learned": best.best_top1 < below,
+        "epochs": best.best_epoch,
+        "error": best.best_top1 if best.best_epoch else 100.0,
+        "first_loss": threshold.first_loss,
+        "told": [*events, failed] if failed else events,
+    }
+
+
+def told(line: dict[str, Any]) -> str:
+    """What the run said of a start that failed, for a table."""
+    return "; ".join(line["told"]).replace("|", "/")
+
+
+def span(values: Sequence[float], digits: int) -> str:
+    """Median, smallest and largest."""
+    middle, low, high = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle} ({low} to {high})"
+
+
+def tables(groups: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """A line for each recipe on its data, then one for each seed."""
+    rows = [
+        "| recipe and data | counts below | seeds that learned | epochs | error, % | loss of the first steps |",
+        "|---|---|---|---|---|---|",
+    ]
+    for lines in groups:
+        good = [line for line in lines if line["learned"]]
+        rows.append(
+            f"| {lines[0]['name']} | {lines[0]['below']:g} % | {len(good)} of {len(lines)} | "
+            f"{span([line['epochs'] for line in good or lines], 0)} | {span([line['error'] for line in lines], 2)} | "
+            f"{span([line['first_loss'] for line in lines], 2)} |"
+        )
+    for lines in groups:
+        rows += ["", lines[0]["name"], "", "| seed | epochs | error, % | loss of the first steps | told |"]
+        rows.append("|---|---|---|---|---|")
+        for line in lines:
+            epochs = str(line["epochs"]) if line["learned"] else "not learned"
+            rows.append(
+                f"| {line['seed']} | {epochs} | {line['error']:.2f} | {line['first_loss']:.2f} | {told(line)} |"
+            )
+    return "\n".join(rows)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the runs that are missing, and print the tables."""
+    done = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
+    groups = []
+    for name, source, *limit in args.runs:
+        if name not in RECIPES or len(limit) > 1:
+            raise ValueError(f"--run takes a recipe ({', '.join(RECIPES)}), its data and a percentage; got {name} ...")
+        recipe = RECIPES[name].changed(args.changes)
+        below = float(limit[0]) if limit else None
+        lines = []
+        for seed in range(args.seeds):
+            key = {"recipe": recipe.to_json(), "source": source, "given": below, "seed": seed}
+            line = next((each for each in done if key.items() <= each.items()), None)
+            if line is None:
+                print(f"\n{name} on {source}, seed {seed}", flush=True)
+                line = key | train(recipe, source, below, seed)
+                with args.out.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+            lines.append(line)
+        groups.append(lines)
+    print(tables(groups))
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = Parser(prog="python benchmarks/seeds.py", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--run",
+        dest="runs",
+        action="append",
+        nargs="+",
+        required=True,
+        metavar=("RECIPE", "DATA"),
+        help="may be repeated",
+    )
+    add("--seeds", type=positive, default=20, help="how many, from 0 (default 20)")
+    add("--out", type=nonempty_path, default=Path("seeds.jsonl"), metavar="FILE", help="default seeds.jsonl")
+    add_changes(parser)
+    return run_command(parser, run, None, interrupted="stopped; the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
