@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alexnet.files import whole
 from minigrad import nn
 
 __all__ = [
@@ -34,13 +35,8 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG beside, then give it its name."""
     FigureCanvasAgg(figure)
-    beside = path.with_name(path.name + ".part")
-    try:
+    with whole(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
