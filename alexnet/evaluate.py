@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, nonempty, nonempty_path, run_command
+from alexnet.commands import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
 from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.files import whole
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
@@ -71,6 +71,7 @@ def report_folder(text: str) -> Path:
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
+    check_address_space()
     data = _data(args.runs, args.data)
     split = data.splits().get(args.split)
     if split is None:

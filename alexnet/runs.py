@@ -174,6 +174,7 @@ class RunFolder:
             self.log.write_bytes(b"")
             self.write_settings(settings)
         except OSError as error:
+            self.log.unlink(missing_ok=True)
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:

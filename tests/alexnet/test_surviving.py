@@ -289,6 +289,18 @@ def test_a_disk_that_can_only_be_read(disk: Path, pictures: Path, capsys: pytest
     assert "finished: 1 epochs" in capsys.readouterr().out
 
 
+def test_a_run_that_no_room_was_left_for_leaves_no_log_behind(
+    disk: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the next try would be refused."""
+    other = fill(disk, 0)
+    for _ in range(2):
+        assert cifar(pictures, "--steps", 1, "--out", disk / "run") == 2
+        assert f"cannot write to {disk / 'run'} (No space left on device)" in capsys.readouterr().err
+    other.unlink()
+    assert cifar(pictures, "--steps", 1, "--out", disk / "run") == 0
+
+
 def test_a_folder_that_cannot_be_made(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").write_text("")
     assert cifar(pictures, "--steps", 1, "--out", "file/run") == 2

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,25 @@ def test_no_figure_outlives_its_file(pictures: Path) -> None:
         gc.enable()
 
 
+# memory
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit on Windows")
+@pytest.mark.parametrize(("command", "arguments"), [(train, []), (evaluate, ["run"]), (predict, ["run", "a.png"])])
+def test_too_little_memory_for_the_compiler_is_said_before_it_ends_the_process(
+    command: object,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(commands.resource, "getrlimit", lambda what: (800_000 * 1024, -1))
+    assert command.main(arguments) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "held to 0.76 GiB of memory (ulimit -v), and compiling the kernels takes 1.25 GiB or more" in error
+    assert not list(tmp_path.iterdir())
+
+
 # wrong flags
 
 
@@ -343,6 +363,16 @@ def test_an_empty_name_is_no_name(
         command.main(arguments)
     assert stop.value.code == 2 and capsys.readouterr().err.endswith("a name is expected; got ''\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_flags_and_files_come_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, arguments in (
+        (predict, ["nowhere", "--checkpoint", "latest", "a.png"]),
+        (predict, ["--checkpoint", "latest", "nowhere", "a.png", "--devices", "cpu:0", "b.png"]),
+        (evaluate, ["nowhere", "--views", "10", "other"]),
+    ):
+        assert command.main(arguments) == 2
+        assert "nowhere holds no run" in capsys.readouterr().err
 
 
 def test_numbers_that_no_one_means(capsys: pytest.CaptureFixture[str]) -> None:

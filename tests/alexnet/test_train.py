@@ -19,6 +19,7 @@ from PIL import Image
 from training_runs import assert_same_run, cifar, log, run, state_of
 
 from alexnet import train
+from alexnet.data import open_dataset
 from alexnet.runs import RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
 from minigrad import checkpoint
@@ -188,6 +189,26 @@ def test_a_change_that_does_not_fit_is_one_sentence(
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_network_beyond_all_memory_is_refused_before_any_is_asked_for(
+    resumed: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "measure", lambda self: pytest.fail("it has begun"))
+    arguments: tuple[str, ...] = ("--set", "network_options.width=900", "--devices", "cpu:0,cpu:1", "--out", "run")
+    if resumed:  # a recipe.json that was changed, of a run without a checkpoint
+        recipe = train.RECIPES["shapes"].changed([("network_options.width", 900)])
+        Path("run").mkdir()
+        ids = list(open_dataset("shapes").classes)
+        settings = {"recipe": recipe.to_json(), "data": "shapes", "seed": 0, "devices": ["cpu:0", "cpu:1"]}
+        RunFolder(Path("run")).create({**settings, "ids": ids, "classes": ids, "channels": 3})
+        arguments = ("--resume", "--out", "run")
+    before = list(Path().rglob("*"))
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"takes [0-9,.]+ GiB for the [0-9,]+ weights on cpu:0, which has [0-9.]+ GiB; make", error)
+    assert [each for each in Path().rglob("*") if each.name != "lock"] == before
 
 
 def test_a_layer_is_frozen_from_its_epoch_on_and_resume_keeps_it_so(pictures: Path) -> None:
