@@ -191,7 +191,7 @@ def mistakes(worst: Sequence[Mistake]) -> Figure:
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     """How often each class (row) was taken for each (column), as a share of the row: integers (classes, classes)."""
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    figure = Figure(figsize=(8, 7), layout="compressed")  # for squares: "constrained" would cut labels off
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis")

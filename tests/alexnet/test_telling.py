@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -281,6 +282,35 @@ def test_curves_mark_where_the_rate_changes() -> None:
     for axes in drawn.axes:
         marks = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
         assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
+
+
+LONG = "a name of several words that is long"
+
+
+@pytest.mark.parametrize("classes", [("0", "1"), [str(digit) for digit in range(10)], [LONG] * 30, ["x"] * 100])
+def test_the_confusion_is_drawn_whole(classes: Sequence[str], tmp_path: Path) -> None:
+    nothing_cut(figures.confusion(np.eye(len(classes), dtype=int), classes), tmp_path)
+
+
+def test_the_other_figures_are_drawn_whole(tmp_path: Path) -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    labels = [(LONG, 0.9), ("b", 0.1)]
+    nothing_cut(figures.seen([figures.Seen(LONG, picture, labels, [(picture, LONG)] * 6)] * 2), tmp_path)
+    nothing_cut(figures.mistakes([figures.Mistake(picture, LONG, LONG, 0.9)] * 7), tmp_path)
+    columns = [(f"column{number}.conv1, cuda:{number}", np.ones((48, 3, 11, 11))) for number in range(2)]
+    nothing_cut(figures.filters(columns), tmp_path)
+    line = dict.fromkeys(("lr", "train_loss", "val_loss", "val_top1", "val_top5"), 123.0)
+    nothing_cut(figures.curves([{**line, "epoch": 1}, {**line, "epoch": 2}], f"recipe {LONG}, data {LONG}"), tmp_path)
+
+
+def nothing_cut(figure: Figure, folder: Path) -> None:
+    """All that is drawn lies within the picture, at the resolution that it is saved with."""
+    figure.set_dpi(120)
+    figures.save_figure(figure, folder / "figure.png")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    drawn = [axes.get_tightbbox(renderer) for axes in figure.axes]
+    assert min(min(box.x0, box.y0) for box in drawn) >= 0
+    assert max(box.x1 for box in drawn) <= figure.bbox.width and max(box.y1 for box in drawn) <= figure.bbox.height
 
 
 def test_no_figure_outlives_its_file(pictures: Path) -> None:
