@@ -19,7 +19,7 @@ from PIL import Image
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet import evaluate, predict, train
+from alexnet import evaluate, figures, predict, train
 from alexnet.data import RescaledSplit, Statistics, open_dataset
 from alexnet.data.preparation import prepare
 from alexnet.data.splits import ArraySplit
@@ -45,7 +45,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pictures" / "synset_words.txt").write_text("\n".join(f"{name} word {name}, other" for name in CLASSES))
     prepare(open_dataset(folder / "pictures"), folder / "store", 1, size=72)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         shapes = train.RECIPES["shapes"]
         options = {**shapes.network_options, "width": 1 / 16}
         patch.setitem(train.RECIPES, "shapes", replace(shapes, network_options=options, batch_size=12))
@@ -123,8 +122,9 @@ def test_evaluate_agrees_with_the_log(place: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     line = json.loads((place / "run0" / "log.jsonl").read_text().splitlines()[-1])
     wrong = round(line["val_top1"] * 18 / 100)
-    assert f"top-1 error {line['val_top1']:6.2f} % ({wrong} of 18)" in out and "store, val, 1 view\n" not in out
-    assert f"top-5 error {line['val_top5']:6.2f} % (" in out and "val, 1 view" in out
+    assert out.startswith("pictures, val, 1 view\n\n")
+    assert f"top-1 error {line['val_top1']:6.2f} % ({wrong} of 18)" in out
+    assert f"top-5 error {line['val_top5']:6.2f} % (" in out
 
 
 def test_an_ensemble_averages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,9 +151,27 @@ def test_the_report(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         open_dataset(place / "store").val.labels,
     )
     assert 18 - np.trace(counts) == found.top1
-    for name in ("confusion.png", "mistakes.png"):
-        with Image.open(tmp_path / "out" / name) as picture:
-            assert picture.width > 600
+    figures.save_figure(figures.confusion(counts, open_dataset(place / "store").classes), tmp_path / "confusion.png")
+    assert (tmp_path / "out" / "confusion.png").read_bytes() == (tmp_path / "confusion.png").read_bytes()
+
+
+def test_the_report_shows_the_surest_mistakes_first(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[figures.Mistake] = []
+    monkeypatch.setattr(figures, "mistakes", lambda worst: drawn.extend(worst) or Figure())
+    assert run(evaluate, place / "run0", "--report", tmp_path / "out") == 0
+    data = open_dataset(place / "store")
+    seen = probabilities_of(load_predictor(place / "run0", True, ["cpu:0"]), data.val, 1)[0]
+    wrong = np.flatnonzero(seen.argmax(axis=1) != data.val.labels)
+    order = sorted(wrong, key=lambda index: -seen[index].max())[: evaluate.MISTAKES]
+    assert len(drawn) == len(order) > 2
+    for mistake, index in zip(drawn, order, strict=True):
+        assert mistake.true == data.classes[data.val.labels[index]] and mistake.probability == seen[index].max()
+        assert mistake.said == data.classes[seen[index].argmax()]
+        np.testing.assert_array_equal(mistake.image, data.val.image(index))
+    with Image.open(tmp_path / "out" / "mistakes.png") as picture:
+        assert picture.format == "PNG"
 
 
 def test_a_picture_that_cannot_be_read_is_left_out_and_told(
@@ -245,9 +263,13 @@ def test_predict_names_labels_and_neighbours(place: Path, tmp_path: Path, capsys
     assert neighbours[0].split()[:2] == ["0.00", "n3/2.png"]  # it is a training picture itself
     distances = [float(line.split()[0]) for line in neighbours]
     assert distances == sorted(distances) and distances[1] > 0
-    for path in (figure, filters):
-        with Image.open(path) as picture:
-            assert picture.width > 600
+    model = load_predictor(place / "run0", True, ["cpu:0"]).model
+    figures.save_figure(figures.filters(figures.first_filters(model)), tmp_path / "expected.png")
+    assert filters.read_bytes() == (tmp_path / "expected.png").read_bytes()
+    with Image.open(figure) as picture:  # a row, with the six neighbours at the right
+        assert picture.width == pytest.approx(120 * (6 + 1.7 * 6), abs=2)
+        right = np.asarray(picture.convert("RGB"))[:, picture.width // 2 :]
+    assert (right.min(axis=2) < 250).mean() > 0.2  # they are drawn: it is not white
 
 
 def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +330,7 @@ def test_names_that_are_no_utf8(place: Path, tmp_path: Path) -> None:
         ("predict", out, image, "--figure", tmp_path / "figure.png"),
         ("prepare", pictures, tmp_path / f"store{odd}", "--workers", 1),
     ):
-        environment = {**os.environ, "PYTHONIOENCODING": "ascii", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
         words = [sys.executable, "-m", f"alexnet.{command}", *map(str, arguments)]
         done = subprocess.run(words, env=environment, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -432,7 +454,6 @@ def test_evaluating_keeps_no_pictures(place: Path, monkeypatch: pytest.MonkeyPat
 def test_a_network_that_sees_whole_pictures_has_one_view(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     arguments = ["--recipe", "cifar10-80sec", "--data", place / "pictures", "--epochs", 1, "--out", tmp_path / "run"]
     assert run(train, *arguments) == 0
     for runs in ([tmp_path / "run"], [place / "run0", tmp_path / "run"]):

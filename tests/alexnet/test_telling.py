@@ -284,6 +284,22 @@ def test_curves_mark_where_the_rate_changes() -> None:
         assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
 
 
+def test_figure_3_shows_every_filter_in_its_colours() -> None:
+    """Stretched to the full range, with 0 at middle grey; side by side in rows of 16, with a gap between them."""
+    weights = np.zeros((17, 3, 2, 2))
+    weights[0, 0] = 0.25  # red alone
+    weights[1, 1] = -8  # less green
+    weights[16, 2, 0, 1] = 1  # in the second row: one blue pixel
+    drawn = figures.filters([("conv1", weights), ("conv2", weights[:, :1])])
+    colour, grey = (axes.images[0].get_array() for axes in drawn.axes)
+    assert colour.shape == (5, 47, 3) and grey.shape == (5, 47)
+    half = [0.5, 0.5, 0.5]
+    assert colour[0, :4].tolist() == [[1, 0.5, 0.5], [1, 0.5, 0.5], [1, 1, 1], [0.5, 0, 0.5]]
+    assert colour[3:, :3].tolist() == [[half, [0.5, 0.5, 1], [1, 1, 1]], [half, half, [1, 1, 1]]]
+    assert (colour[2] == 1).all() and grey[0, :4].tolist() == [1, 1, 1, 0.5]
+    assert [axes.get_title() for axes in drawn.axes] == ["17 filters of conv1", "17 filters of conv2"]
+
+
 LONG = "a name of several words that is long"
 
 

@@ -71,8 +71,7 @@ def test_its_statistics_are_those_of_its_pictures(photographs, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 2], ids=["grey", "stereo"])
-def test_pictures_without_colour_are_prepared_too(tmp_path, channels, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_pictures_without_colour_are_prepared_too(tmp_path, channels):
     random = np.random.default_rng(0)
     train, val = (
         ArraySplit(random.integers(0, 256, (count, 20, 24, channels), np.uint8), np.arange(count) % 2)
