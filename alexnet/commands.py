@@ -18,11 +18,15 @@ from typing import Any
 
 import minigrad as mg
 
+if sys.platform != "win32":
+    import resource
+
 __all__ = [
     "Parser",
     "add_changes",
     "add_devices",
     "change",
+    "check_address_space",
     "command_line",
     "devices",
     "nonempty",
@@ -32,6 +36,9 @@ __all__ = [
     "run_command",
     "seed",
 ]
+
+
+LEAST_MEMORY = 1.25 * 2**30  # bytes of address space: Python and its libraries, and the compiler at work
 
 
 def command_line(*words: str | Path) -> str:
@@ -56,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parse the arguments, or end the process with status 2."""
-        args, unknown = self.parse_known_args(argv)
+        args, unknown = self.parse_known_intermixed_args(argv)  # files may come after flags
         if unknown:
             flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
             self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion(flags, self._option_string_actions)}")
@@ -146,6 +153,18 @@ def add_changes(parser: Parser) -> None:
         metavar="KEY=VALUE",
         help="change the recipe, such as lr=0.005, augmentation.crop=200 or 'drop_epochs=[20, 40]'; may be repeated",
     )
+
+
+def check_address_space() -> None:
+    """Raise ValueError where this process may use so little memory that LLVM would end it without a word of ours."""
+    if sys.platform == "win32":
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        raise ValueError(
+            f"this process is held to {limit / 2**30:.2f} GiB of memory (ulimit -v), and compiling the kernels takes "
+            f"{LEAST_MEMORY / 2**30:g} GiB or more; raise the limit"
+        )
 
 
 def run_command(

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, nonempty, nonempty_path, run_command
+from alexnet.commands import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
 from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
+from alexnet.files import whole
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
 from alexnet.runs import RunError, RunFolder
 
@@ -56,19 +57,21 @@ def parser() -> Parser:
 
 
 def report_folder(text: str) -> Path:
-    """A folder, which is made, so that no work is done in vain."""
+    """A folder that is there or can be made, so that no work is done in vain; it is made when there is a report."""
     path = nonempty_path(text)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text} cannot be made ({error.strerror}); choose another folder") from None
-    if not os.access(path, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text} is not yours to write to; choose another folder")
+        there = next((each for each in (path, *path.parents) if each.exists()), path)
+        possible = there.is_dir() and os.access(there, os.W_OK)
+    except OSError:  # as for a name that is too long
+        possible = False
+    if not possible:
+        raise argparse.ArgumentTypeError(f"{text} cannot be made, or not be written to; choose another folder")
     return path
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
+    check_address_space()
     data = _data(args.runs, args.data)
     split = data.splits().get(args.split)
     if split is None:
@@ -77,18 +80,23 @@ def run(args: argparse.Namespace) -> None:
         _fits(load_predictor(folder, args.checkpoint == "best", args.devices), data, folder, args.views)
     table: list[tuple[str, Errors]] = []
     total = np.zeros((len(split), len(data.classes)))
+    unreadable: dict[int, str] = {}
     for folder in args.runs:
         predictor = load_predictor(folder, args.checkpoint == "best", args.devices)
         _fits(predictor, data, folder, args.views)
-        probabilities = probabilities_of(predictor, split, args.views)
+        probabilities, reasons = probabilities_of(predictor, split, args.views)
+        unreadable |= reasons
+        read = np.delete(np.arange(len(split)), list(unreadable))
         total += probabilities
-        table.append((printable(str(folder)), errors(probabilities, split.labels)))
+        table.append((printable(str(folder)), errors(probabilities[read], split.labels[read])))
     if len(args.runs) > 1:
-        table.append((f"average of {len(args.runs)}", errors(total, split.labels)))
+        table.append((f"average of {len(args.runs)}", errors(total[read], split.labels[read])))
     text = _table(table, f"{data.name}, {args.split}, {args.views} view{'s' if args.views > 1 else ''}")
+    if unreadable:
+        text += f"\n\n{len(unreadable)} of {len(split):,} pictures left out: {next(iter(unreadable.values()))}"
     print(text)
     if args.report:
-        _report(args.report, text, data, split, total / len(args.runs))
+        _report(args.report, text, data, split, read, total[read] / len(args.runs))
         print(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
 
 
@@ -133,24 +141,26 @@ def _table(rows: Sequence[tuple[str, Errors]], title: str) -> str:
     return "\n".join(lines)
 
 
-def _report(folder: Path, text: str, data: DataSet, split: Split, probabilities: np.ndarray) -> None:
-    """The folder of --report."""
-    (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
-    said = probabilities.argmax(axis=1)
+def _report(folder: Path, text: str, data: DataSet, split: Split, read: np.ndarray, probabilities: np.ndarray) -> None:
+    """The folder of --report; `read` are the pictures of the split that the probabilities (n, classes) are of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(folder / "table.txt") as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+    said, labels = probabilities.argmax(axis=1), split.labels[read]
     confusion = np.zeros((len(data.classes), len(data.classes)), np.int64)
-    np.add.at(confusion, (split.labels, said), 1)
+    np.add.at(confusion, (labels, said), 1)
     ids = data.ids or data.classes
-    with (folder / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
+    with whole(folder / "confusion.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["true \\ said", *ids])
         writer.writerows([name, *row] for name, row in zip(ids, confusion.tolist(), strict=True))
     figures.save_figure(figures.confusion(confusion, data.classes), folder / "confusion.png")
-    sureness = np.where(said == split.labels, -1.0, probabilities.max(axis=1))
+    sureness = np.where(said == labels, -1.0, probabilities.max(axis=1))
     worst = [int(index) for index in np.argsort(-sureness, kind="stable")[:MISTAKES] if sureness[index] >= 0]
     mistakes = [
         figures.Mistake(
-            split.image(index),
-            data.classes[split.labels[index]],
+            split.image(int(read[index])),
+            data.classes[labels[index]],
             data.classes[said[index]],
             float(probabilities[index, said[index]]),
         )

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alexnet.files import whole
 from minigrad import nn
 
 __all__ = [
@@ -34,13 +35,8 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG beside, then give it its name."""
     FigureCanvasAgg(figure)
-    beside = path.with_name(path.name + ".part")
-    try:
+    with whole(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -195,7 +191,7 @@ def mistakes(worst: Sequence[Mistake]) -> Figure:
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     """How often each class (row) was taken for each (column), as a share of the row: integers (classes, classes)."""
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    figure = Figure(figsize=(8, 7), layout="compressed")  # for squares: "constrained" would cut labels off
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis")

@@ -7,6 +7,7 @@ higher levels of the neural network consider them to be similar."
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
+from alexnet.files import whole
 from alexnet.locks import claimed
 from alexnet.prediction import BATCH, WORKERS, Predictor
 from minigrad import checkpoint
@@ -101,20 +103,21 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
 def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
     """Compute the activations of all pictures, in a file beside that is then renamed."""
-    beside = path.with_name(path.name + ".part")
-    features: np.memmap | None = None
     starts = range(0, len(pictures), BATCH)
     batches = made_ahead(
         lambda start: (start, pictures.batch(np.arange(start, min(start + BATCH, len(pictures))))), starts, WORKERS
     )
-    with tqdm(total=len(pictures), desc="index", unit="image", leave=False, disable=None) as bar:
+    with (
+        whole(path) as beside,
+        beside.open("wb") as file,
+        tqdm(total=len(pictures), desc="index", unit="image", leave=False, disable=None) as bar,
+    ):
         for start, images in batches:
             hidden = predictor.hidden(images)
-            if features is None:
-                shape = (len(pictures), hidden.shape[1])
-                features = np.lib.format.open_memmap(beside, "w+", np.float32, shape)
-            features[start : start + len(hidden)] = hidden
+            if start == 0:
+                header = {"descr": hidden.dtype.str, "fortran_order": False, "shape": (len(pictures), hidden.shape[1])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(hidden).data)
             bar.update(len(images))
-    if features is not None:
-        features.flush()
-    beside.replace(path)
+        file.flush()
+        os.fsync(file.fileno())

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, nonempty_path, picture_file, run_command
+from alexnet.commands import Parser, add_devices, check_address_space, nonempty_path, picture_file, run_command
 from alexnet.data import printable, read_image, rescale
 from alexnet.data.store import open_store
 from alexnet.nearest import Index, Neighbour, open_index
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         raise RunError("there is no picture to look at; name image files, or only --filters FILE")
     if args.figure and len(args.images) > MOST_ROWS:
         raise RunError(f"a figure shows at most {MOST_ROWS} pictures, got {len(args.images)}; leave --figure out")
+    check_address_space()
     predictor = load_predictor(args.run, args.checkpoint == "best", args.devices)
     if args.filters:
         figures.save_figure(figures.filters(figures.first_filters(predictor.model)), args.filters)

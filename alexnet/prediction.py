@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tqdm.auto import tqdm
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import RescaledSplit, Split, Statistics, made_ahead, views
+from alexnet.data import DataError, RescaledSplit, Split, Statistics, made_ahead, views
+from alexnet.journal import REJECTED_SHARE
 from alexnet.recipe import Recipe, build_network
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn
@@ -173,16 +175,47 @@ def errors(scores: np.ndarray, labels: np.ndarray) -> Errors:
     return found
 
 
-def probabilities_of(predictor: Predictor, split: Split, count: int) -> np.ndarray:
-    """The averaged softmax outputs for all pictures of a split, with a bar: float32 (n, classes)."""
+def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np.ndarray, dict[int, str]]:
+    """The averaged softmax outputs for all pictures of a split, with a bar.
+
+    Args:
+        predictor: what looks at them.
+        split: the pictures.
+        count: of views, 1 or 10.
+
+    Returns:
+        float32 (n, classes), and by index the reason why a picture cannot be read; its row is 0.
+
+    Raises:
+        RunError: more than REJECTED_SHARE of the pictures cannot be read.
+    """
     pictures = RescaledSplit(split, predictor.rescale, keep=False)
-    starts = range(0, len(pictures), BATCH)
-    batches = made_ahead(
-        lambda start: (start, pictures.batch(np.arange(start, min(start + BATCH, len(pictures))))), starts, WORKERS
-    )
-    found = np.empty((len(pictures), len(predictor.classes)), np.float32)
+    batches = made_ahead(lambda start: _read(pictures, start), range(0, len(pictures), BATCH), WORKERS)
+    found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
+    unreadable: dict[int, str] = {}
     with tqdm(total=len(pictures), desc=f"{count} views", unit="image", leave=False, disable=None) as bar:
-        for start, images in batches:
-            found[start : start + len(images)] = predictor.probabilities(images, count)
-            bar.update(len(images))
-    return found
+        for indices, images, reasons in batches:
+            unreadable |= reasons
+            if len(unreadable) > REJECTED_SHARE * len(pictures):
+                raise RunError(
+                    f"{len(unreadable)} of {len(pictures):,} pictures could not be read, more than "
+                    f"{100 * REJECTED_SHARE:g} %; the last: {list(unreadable.values())[-1]}"
+                )
+            if len(images):
+                found[indices] = predictor.probabilities(images, count)
+            bar.update(len(images) + len(reasons))
+    return found, unreadable
+
+
+def _read(pictures: RescaledSplit, start: int) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Of the batch that begins at a picture: which can be read, uint8 (b, C, H, W), and why the others cannot."""
+    indices = np.arange(start, min(start + BATCH, len(pictures)))
+    with suppress(DataError):
+        return indices, pictures.batch(indices), {}
+    images, reasons = [], {}
+    for index in indices.tolist():
+        try:
+            images.append(pictures.batch(np.array([index])))
+        except DataError as error:
+            reasons[index] = str(error)
+    return np.setdiff1d(indices, list(reasons)), np.concatenate(images) if images else np.empty(0), reasons

@@ -20,7 +20,7 @@ sources:
       ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
       ILSVRC2010_test_ground_truth.txt
   a folder of class folders, with or without train/ and val/
-  whatever else alexnet.train takes as --data, if its pictures are in colour
+  whatever else alexnet.train takes as --data
 
 examples:
   python -m alexnet.prepare /data/ILSVRC2012 imagenet.store

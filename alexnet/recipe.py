@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any, get_type_hints
 
 import minigrad as mg
@@ -115,6 +116,8 @@ class Recipe:
         for name, epochs in (drops | {f"frozen_from.{layer}": (at,) for layer, at in self.frozen_from.items()}).items():
             if min(epochs, default=1) < 1:
                 raise ValueError(f"a recipe's {name} counts epochs from 1; got {min(epochs)}")
+            if any(after <= before for before, after in pairwise(epochs)):
+                raise ValueError(f"a recipe's {name} names each epoch once, in order; got {list(epochs)}")
 
     def _check_pictures(self) -> None:
         crop, size = self.augmentation.crop, self.image_size
@@ -160,10 +163,12 @@ class Recipe:
             changes: keys, with a dot for what is in a table ("augmentation.crop"), and values as in JSON.
 
         Raises:
-            ValueError: there is no such key, or the value does not fit.
+            ValueError: there is no such key, or the value does not fit, or it is the name.
         """
         values = self.to_json()
         for key, value in changes:
+            if key in ("name", "summary"):
+                raise ValueError(f"a recipe keeps its {key}; --out DIR is the place for a run's own name")
             *path, last = key.split(".")
             table = values
             for name in path:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alexnet.commands import command_line
+from alexnet.files import whole
 from alexnet.locks import LockedError, lock, locked_by
 from alexnet.recipe import Recipe
 from alexnet.typed import read
@@ -151,9 +152,11 @@ class RunFolder:
         try:
             yield
         except OSError as error:
+            there = self.latest.exists() or self.previous.exists()
+            kept = "its last checkpoint is untouched" if there else "it has no checkpoint yet"
             raise RunError(
-                f"cannot write into {self.path} ({error.strerror or error}); its last checkpoint is untouched: "
-                f"make room there, then go on with: {self.resume_command}"
+                f"cannot write into {self.path} ({error.strerror or error}); {kept}: make room there, then go on with: "
+                f"{self.resume_command}"
             ) from error
 
     def create(self, settings: Mapping[str, Any]) -> None:
@@ -171,17 +174,13 @@ class RunFolder:
             self.log.write_bytes(b"")
             self.write_settings(settings)
         except OSError as error:
+            self.log.unlink(missing_ok=True)
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write recipe.json, beside first."""
-        beside = self.settings.with_name(self.settings.name + ".part")
-        try:
+        with whole(self.settings) as beside:
             beside.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            beside.replace(self.settings)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
 
     def read_settings(self) -> dict[str, Any]:
         """What `create` wrote: all of SETTINGS, each of its type, and a recipe that `Recipe.from_json` takes.
@@ -292,7 +291,7 @@ class RunFolder:
                 continue
             if file is self.previous and self.latest.exists():
                 aside = self.latest.with_name(self.latest.name + ".refused")
-                self.latest.replace(aside)
+                checkpoint.rename(self.latest, aside)
                 wrong.append(f"going on from {file}; the other is kept as {aside}")
             return wrong
         if wrong:

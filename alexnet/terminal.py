@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from minigrad.display import in_jupyter
+
 __all__ = ["ProgressLine", "duration"]
 
 REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
@@ -25,11 +27,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _in_jupyter() -> bool:
-    """Whether what is printed goes below a cell of a notebook, which takes "\\r" as a terminal does."""
-    return type(sys.stdout).__module__.startswith("ipykernel.")
-
-
 class ProgressLine:
     """Shows step, loss, speed, the time that is left, and the share of time spent waiting for data.
 
@@ -42,7 +39,7 @@ class ProgressLine:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._terminal = sys.stderr.isatty()
-        self._live = self._terminal or _in_jupyter()
+        self._live = self._terminal or in_jupyter()  # where "\\r" is taken as a terminal takes it
         self._shown = clock()
         self._length = 0  # of what the line holds
         self._head, self._steps, self._done, self._after = "", 0, 0, 0

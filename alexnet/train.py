@@ -19,6 +19,7 @@ import minigrad as mg
 from alexnet.commands import (
     Parser,
     add_changes,
+    check_address_space,
     devices,
     nonempty,
     nonempty_path,
@@ -219,6 +220,7 @@ def train(args: argparse.Namespace) -> int:
     if args.status:
         print(describe(RunFolder(args.status)))
         return 0
+    check_address_space()
     folder, settings = _old_run(args) if args.resume else _new_run(args)
     stop = Stop()
     with ExitStack() as held:

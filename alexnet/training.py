@@ -106,6 +106,7 @@ class Trainer:
         self.device = mg.device(devices[0])
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
+        self._check_memory()
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
         self.workers = workers
         self._splits = [RescaledSplit(split, recipe.rescale) for split in (data.train, data.val)]
@@ -115,6 +116,17 @@ class Trainer:
         self._flat = FlatStart(data.train.labels)
         self._saved = 0.0  # when, on the monotonic clock
         self._saved_step = 0  # of the last checkpoint; 0 before the first
+
+    def _check_memory(self) -> None:
+        """Raise RunError for a network that a device has no room for, before the first weight is drawn."""
+        for device in dict.fromkeys(each.device for each in self.model.parameters()):
+            weights = sum(each.size for each in self.model.parameters() if each.device == device)
+            needed = 3 * 4 * weights  # with their gradients and velocities, in float32
+            if needed > device.memory > 0:
+                raise RunError(
+                    f"training takes {needed / 2**30:,.1f} GiB for the {weights:,} weights on {device}, which has "
+                    f"{device.memory / 2**30:,.1f} GiB; make the network narrower, or use more devices"
+                )
 
     def measure(self) -> None:
         """Measure the training pictures and read those of the validation: how a run begins that has no state yet.

@@ -80,6 +80,11 @@ class Device:
         return f"device('{self}')"
 
     @property
+    def memory(self) -> int:
+        """Its memory in bytes; 0 where the system does not tell."""
+        return next(info.memory for info in self.backend.devices() if info.device == self)
+
+    @property
     def backend(self) -> Any:
         """The module with the kernels for this kind of device, loaded when first asked for."""
         return _backend(self.type)

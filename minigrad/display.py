@@ -1,16 +1,22 @@
-"""What Jupyter shows: tables in HTML, for modules, tensors and runs."""
+"""What Jupyter shows: tables in HTML, for modules, tensors and runs; and whether what is printed is shown there."""
 
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-__all__ = ["array_table", "table"]
+__all__ = ["array_table", "in_jupyter", "table"]
 
 MOST = 8  # rows and columns of an array that are shown whole
 ENDS = 3  # of longer ones, so many at either end
+
+
+def in_jupyter() -> bool:
+    """Whether what is printed goes below a cell of a notebook."""
+    return type(sys.stdout).__module__.startswith("ipykernel.")
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], left: int = 0) -> str:

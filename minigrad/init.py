@@ -1,7 +1,8 @@
 """Initial weights. Each function fills a tensor in place with numbers from the generator that `mg.manual_seed` seeds.
 
 Names end in an underscore, as PyTorch's do, because they change their argument, a tensor of float32 or float64. They
-return it. TypeError is raised for other tensors and for arguments that are no numbers.
+return it. TypeError is raised for other tensors and for arguments that are no numbers, ValueError for a negative
+standard deviation and for a range that ends before it begins.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def _check_numbers(*values: Any) -> None:
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normals: the paper's weights are normal_(w, std=0.01) (section 5)."""
     _check_numbers(mean, std)
+    if not std >= 0:
+        raise ValueError(f"normal_ takes a standard deviation of 0 or more, got std={std}")
     name = default_generator.next()
     return _fill(tensor, lambda: stream(*name).standard_normal, std, mean)
 
@@ -66,6 +69,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers from [a, b)."""
     _check_numbers(a, b)
+    if not a <= b:
+        raise ValueError(f"uniform_ fills with numbers from a to b, got a={a} and b={b}; b is at least a")
     name = default_generator.next()
     return _fill(tensor, lambda: stream(*name).random, b - a, a)
 

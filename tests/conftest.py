@@ -1,13 +1,16 @@
-"""What all tests share: Hypothesis' profile and the devices to run on."""
+"""What all tests share: Hypothesis' profile, the devices to run on, and a cache folder of their own."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import hypothesis
 import pytest
 
 import minigrad as mg
+from alexnet.data.statistics import cache_folder
 
 pytest.register_assert_rewrite("checks", "parity")
 
@@ -43,6 +46,16 @@ def gpu() -> None:
     """Skips where the first CUDA device is no real GPU."""
     if ("cuda:0", "hardware") not in [(str(info.device), info.kind) for info in mg.devices()]:
         pytest.skip("there is no CUDA GPU here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is measured on data goes into a folder of the tests' own; compiled code, which takes minutes, does not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR") or str(cache_folder()))
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -91,7 +91,7 @@ def prepare(
     """Make a store of all parts of a data set, or finish one that was interrupted.
 
     Args:
-        data: the source; its pictures are RGB.
+        data: the source.
         store: the folder to make.
         workers: processes; 1 works in this one. The store is the same for any number.
         size: height and width of its pictures.
@@ -140,8 +140,6 @@ def prepare_claimed(
 
 
 def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, progress: bool) -> Result:
-    if data.channels != 3:
-        raise DataError(f"a store holds RGB pictures; those of {data.name} have {data.channels} channel(s)")
     if isinstance(data.train, StoreSplit):
         raise DataError(f"the source {data.name} is a store already; train on it as it is")
     folder = store.with_name(store.name + ".part")
@@ -149,7 +147,7 @@ def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, pr
     parts, rejected, continued, ids = {}, [], 0, data.ids or data.classes
     learned: set[int] = set()
     for name, split in data.splits().items():
-        writer = _Writer(folder, name, shard, size)
+        writer = _Writer(folder, name, shard, size, data.channels)
         continued += writer.done
         with _pool(split, size, workers) as pool:
             try:
@@ -165,7 +163,8 @@ def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, pr
             learned = {int(label) for record in writer.records for label in record["labels"]}
     _write_rejected(folder / REJECTED_FILE, rejected)
     checksum = digest(folder / STATISTICS_FILE)
-    _finish(folder, store, StoreInfo(data.name, size, 3, shard, data.classes, ids, parts, checksum, len(rejected)))
+    info = StoreInfo(data.name, size, data.channels, shard, data.classes, ids, parts, checksum, len(rejected))
+    _finish(folder, store, info)
     empty = [name for label, name in enumerate(ids) if label not in learned]
     return Result({name: part.count for name, part in parts.items()}, rejected, continued, empty)
 
@@ -213,7 +212,7 @@ def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
 
 
 class _Made(NamedTuple):
-    """What a worker made of a picture: pixels, uint8 (3, size, size), or the reason why not."""
+    """What a worker made of a picture: pixels, uint8 (C, size, size), or the reason why not."""
 
     number: int
     label: int
@@ -234,10 +233,10 @@ class _Writer:
         sums: over the pictures of all sealed shards.
     """
 
-    def __init__(self, folder: Path, part: str, shard: int, size: int) -> None:
-        self.folder, self.part, self.shard, self.size = folder, part, shard, size
+    def __init__(self, folder: Path, part: str, shard: int, size: int, channels: int) -> None:
+        self.folder, self.part, self.shard = folder, part, shard
         self.records: list[dict[str, np.ndarray]] = []
-        self.sums = Sums(3, size)
+        self.sums = Sums(channels, size)
         try:
             while self._record_path(len(self.records)).exists():
                 self.records.append(checkpoint.load(self._record_path(len(self.records))))
@@ -266,7 +265,7 @@ class _Writer:
                 path = self.folder / shard_name(self.part, number)
                 record = self._fill(path, made, bar)
                 stop, number = int(record["stop"]), number + 1
-                sealing.append((record, pool.submit(_seal, path, self.size)))
+                sealing.append((record, pool.submit(_seal, path, self.sums.total.shape)))
                 while sealing and (sealing[0][1].done() or len(sealing) > 2):
                     self._keep(*sealing.popleft())
             while sealing:
@@ -412,11 +411,11 @@ def _make(indices: range) -> list[_Made]:
     return result
 
 
-def _seal(path: Path, size: int) -> tuple[str, Sums]:
-    """Read a shard again, while it is still in memory: its checksum and its sums."""
-    sums = Sums(3, size)
+def _seal(path: Path, shape: tuple[int, int, int]) -> tuple[str, Sums]:
+    """Read a shard of pictures of a shape again, while it is still in memory: its checksum and its sums."""
+    sums = Sums(*shape[:2])
     rows = path.stat().st_size // sums.total.size
-    pictures = np.memmap(path, np.uint8, "r", shape=(rows, 3, size, size)) if rows else np.zeros(0, np.uint8)
+    pictures = np.memmap(path, np.uint8, "r", shape=(rows, *shape)) if rows else np.zeros(0, np.uint8)
     for start in range(0, rows, sums.step):
         sums.take(pictures[start : start + sums.step])
     return digest(path), sums

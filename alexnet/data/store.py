@@ -4,9 +4,9 @@ A store is a folder that `python -m alexnet.prepare` makes once and that is only
 
 - `store.json`: format, size, classes (identifiers and words, in the order of the labels), and for each part the number
   of its pictures and a SHA-256 for each of its files;
-- `PART-00000.bin`, ...: shards, uint8 (n, 3, size, size) in C order; all but a part's last hold `shard` pictures;
+- `PART-00000.bin`, ...: shards, uint8 (n, C, size, size) in C order; all but a part's last hold `shard` pictures;
 - `PART-labels.npy` (int64) and `PART-names.npy` (bytes): the index, a row a picture;
-- `statistics.npz`: mean image and colour components of the training part;
+- `statistics.npz`: mean image and, of RGB, colour components of the training part;
 - `rejected.csv`: what could not be used, and why.
 
 Opening maps and compares sizes; it reads no picture. `verify` reads everything.
@@ -69,7 +69,7 @@ class StoreInfo:
     Attributes:
         name: of the data set.
         size: height and width of the pictures.
-        channels: 3 for RGB.
+        channels: 3 for RGB, 1 for grey, 2 for a stereo pair.
         shard: pictures in a full shard.
         classes: words for each label.
         ids: identifiers for each label, sorted (wnids or names of folders).

@@ -14,17 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet import evaluate, predict, train
+from alexnet import evaluate, figures, predict, train
 from alexnet.data import RescaledSplit, Statistics, open_dataset
 from alexnet.data.preparation import prepare
 from alexnet.data.splits import ArraySplit
 from alexnet.nearest import open_index
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
-from minigrad import nn
+from minigrad import checkpoint, nn
 
 CLASSES = ("n1", "n2", "n3", "n4", "n5", "n6")
 
@@ -44,7 +45,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pictures" / "synset_words.txt").write_text("\n".join(f"{name} word {name}, other" for name in CLASSES))
     prepare(open_dataset(folder / "pictures"), folder / "store", 1, size=72)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         shapes = train.RECIPES["shapes"]
         options = {**shapes.network_options, "width": 1 / 16}
         patch.setitem(train.RECIPES, "shapes", replace(shapes, network_options=options, batch_size=12))
@@ -80,12 +80,12 @@ def test_a_perfect_model_makes_no_error_and_a_random_one_as_many_as_chance(views
     labels = np.arange(2000) % 20
     pixels = np.broadcast_to((12 * labels)[:, None, None, None], (2000, 8, 8, 3)).astype(np.uint8)
     split = ArraySplit(pixels, labels)
-    perfect = probabilities_of(predictor_of(Colour(12.0 * np.arange(20)), 20), split, views)
+    perfect = probabilities_of(predictor_of(Colour(12.0 * np.arange(20)), 20), split, views)[0]
     assert errors(perfect, split.labels) == Errors(0, 0, 2000)
 
     noise = ArraySplit(np.random.default_rng(0).integers(0, 256, (2000, 8, 8, 3), dtype=np.uint8), labels)
     random = nn.Sequential(nn.Flatten(), nn.Linear(3 * 36, 20))
-    found = errors(probabilities_of(predictor_of(random, 20), noise, views), noise.labels)
+    found = errors(probabilities_of(predictor_of(random, 20), noise, views)[0], noise.labels)
     for percent, chance in ((found.top1_percent, 95.0), (found.top5_percent, 75.0)):
         assert abs(percent - chance) < 5 * np.sqrt(chance * (100 - chance) / 2000)
 
@@ -122,8 +122,9 @@ def test_evaluate_agrees_with_the_log(place: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     line = json.loads((place / "run0" / "log.jsonl").read_text().splitlines()[-1])
     wrong = round(line["val_top1"] * 18 / 100)
-    assert f"top-1 error {line['val_top1']:6.2f} % ({wrong} of 18)" in out and "store, val, 1 view\n" not in out
-    assert f"top-5 error {line['val_top5']:6.2f} % (" in out and "val, 1 view" in out
+    assert out.startswith("pictures, val, 1 view\n\n")
+    assert f"top-1 error {line['val_top1']:6.2f} % ({wrong} of 18)" in out
+    assert f"top-5 error {line['val_top5']:6.2f} % (" in out
 
 
 def test_an_ensemble_averages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +132,7 @@ def test_an_ensemble_averages(place: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(evaluate, *runs, "--views", 10, "--checkpoint", "latest", "--data", place / "pictures") == 0
     out = capsys.readouterr().out
     val = open_dataset(place / "store").val
-    parts = [probabilities_of(load_predictor(each, False, ["cpu:0"]), val, 10) for each in runs]
+    parts = [probabilities_of(load_predictor(each, False, ["cpu:0"]), val, 10)[0] for each in runs]
     expected = errors(parts[0] + parts[1], val.labels)
     assert f"average of 2{'':{len(str(runs[0])) - 12}s}  top-1 error {expected.top1_percent:6.2f} %" in out
     assert out.count("top-1 error") == 3
@@ -146,13 +147,106 @@ def test_the_report(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     counts = np.array([row[1:] for row in rows], int)
     assert counts.sum(axis=1).tolist() == [3] * 6
     found = errors(
-        probabilities_of(load_predictor(place / "run0", True, ["cpu:0"]), open_dataset(place / "store").val, 1),
+        probabilities_of(load_predictor(place / "run0", True, ["cpu:0"]), open_dataset(place / "store").val, 1)[0],
         open_dataset(place / "store").val.labels,
     )
     assert 18 - np.trace(counts) == found.top1
-    for name in ("confusion.png", "mistakes.png"):
-        with Image.open(tmp_path / "out" / name) as picture:
-            assert picture.width > 600
+    figures.save_figure(figures.confusion(counts, open_dataset(place / "store").classes), tmp_path / "confusion.png")
+    assert (tmp_path / "out" / "confusion.png").read_bytes() == (tmp_path / "confusion.png").read_bytes()
+
+
+def test_the_report_shows_the_surest_mistakes_first(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[figures.Mistake] = []
+    monkeypatch.setattr(figures, "mistakes", lambda worst: drawn.extend(worst) or Figure())
+    assert run(evaluate, place / "run0", "--report", tmp_path / "out") == 0
+    data = open_dataset(place / "store")
+    seen = probabilities_of(load_predictor(place / "run0", True, ["cpu:0"]), data.val, 1)[0]
+    wrong = np.flatnonzero(seen.argmax(axis=1) != data.val.labels)
+    order = sorted(wrong, key=lambda index: -seen[index].max())[: evaluate.MISTAKES]
+    assert len(drawn) == len(order) > 2
+    for mistake, index in zip(drawn, order, strict=True):
+        assert mistake.true == data.classes[data.val.labels[index]] and mistake.probability == seen[index].max()
+        assert mistake.said == data.classes[seen[index].argmax()]
+        np.testing.assert_array_equal(mistake.image, data.val.image(index))
+    with Image.open(tmp_path / "out" / "mistakes.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_picture_that_cannot_be_read_is_left_out_and_told(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also by the average and by the report; a batch without one that can be read is none."""
+    shutil.copytree(place / "pictures", tmp_path / "pictures")
+    damaged = tmp_path / "pictures/val/n2/1.png"
+    damaged.write_bytes(b"no picture")
+    monkeypatch.setattr("alexnet.prediction.REJECTED_SHARE", 0.1)
+    monkeypatch.setattr("alexnet.prediction.BATCH", 1)
+    runs = [place / "run0", place / "run1"]
+    assert run(evaluate, *runs, "--data", tmp_path / "pictures", "--report", tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert f"1 of 18 pictures left out: {damaged} cannot be read as an image" in out and out.count("of 17)") == 6
+    assert (tmp_path / "out" / "table.txt").read_text() in out
+    val = open_dataset(place / "store").val
+    others = np.delete(np.arange(18), 4)
+    parts = [probabilities_of(load_predictor(each, True, ["cpu:0"]), val, 1)[0][others] for each in runs]
+    for name, part in (("run0", parts[0]), ("run1", parts[1]), ("average of 2", parts[0] + parts[1])):
+        expected = errors(part, val.labels[others])
+        line = next(line for line in out.splitlines() if name in line)
+        assert line.endswith(f"top-1 error {expected.top1_percent:6.2f} % ({expected.top1} of 17)")
+    with (tmp_path / "out" / "confusion.csv").open(newline="") as file:
+        counts = np.array([row[1:] for row in list(csv.reader(file))[1:]], int)
+    assert counts.sum(axis=1).tolist() == [3, 2, 3, 3, 3, 3] and 17 - np.trace(counts) == expected.top1
+
+
+def test_more_than_one_percent_that_cannot_be_read_are_too_many(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place / "pictures", tmp_path / "pictures")
+    damaged = tmp_path / "pictures/val/n2/1.png"
+    damaged.write_bytes(b"no picture")
+    assert run(evaluate, place / "run0", "--data", tmp_path / "pictures", "--report", tmp_path / "out") == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"1 of 18 pictures could not be read, more than 1 %; the last: {damaged} cannot be read" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "written", "file"),
+    [
+        (evaluate, ("--report", "out"), (Path, "write_text"), "out/table.txt"),
+        (evaluate, ("--report", "out"), (csv, "writer"), "out/confusion.csv"),
+        (evaluate, ("--report", "out"), (Figure, "savefig"), "out/confusion.png"),
+        (predict, ("pictures/val/n1/0.png", "--figure", "figure.png"), (Figure, "savefig"), "figure.png"),
+        (predict, ("--filters", "filters.png"), (Figure, "savefig"), "filters.png"),
+        (predict, ("pictures/val/n1/0.png", "--nearest", "store"), (os, "fsync"), "store.nearest-"),
+    ],
+)
+def test_the_file_that_a_full_disk_has_no_room_for_is_named(
+    place: Path,
+    tmp_path: Path,
+    command: object,
+    arguments: tuple[str, ...],
+    written: tuple[object, str],
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The system does not name it when it says so."""
+    for name in ("run0", "store", "pictures"):
+        shutil.copytree(place / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*written, full)
+    assert run(command, "run0", *arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f": error: {file}" in error.replace(os.sep, "/")
+    assert error.endswith(" cannot be read or written (No space left on device)")
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_predict_names_labels_and_neighbours(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,9 +263,13 @@ def test_predict_names_labels_and_neighbours(place: Path, tmp_path: Path, capsys
     assert neighbours[0].split()[:2] == ["0.00", "n3/2.png"]  # it is a training picture itself
     distances = [float(line.split()[0]) for line in neighbours]
     assert distances == sorted(distances) and distances[1] > 0
-    for path in (figure, filters):
-        with Image.open(path) as picture:
-            assert picture.width > 600
+    model = load_predictor(place / "run0", True, ["cpu:0"]).model
+    figures.save_figure(figures.filters(figures.first_filters(model)), tmp_path / "expected.png")
+    assert filters.read_bytes() == (tmp_path / "expected.png").read_bytes()
+    with Image.open(figure) as picture:  # a row, with the six neighbours at the right
+        assert picture.width == pytest.approx(120 * (6 + 1.7 * 6), abs=2)
+        right = np.asarray(picture.convert("RGB"))[:, picture.width // 2 :]
+    assert (right.min(axis=2) < 250).mean() > 0.2  # they are drawn: it is not white
 
 
 def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +298,16 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
     before = path.stat().st_mtime_ns
     open_index(predictor, place / "copy", data)
     assert path.stat().st_mtime_ns == before
+    rename = checkpoint.rename
+
+    def closed_first(source: Path, target: Path) -> None:
+        """Windows renames no file that is open or mapped."""
+        if sys.platform == "linux":
+            assert str(source) not in Path("/proc/self/maps").read_text()
+            assert str(source) not in [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+        rename(source, target)
+
+    monkeypatch.setattr(checkpoint, "rename", closed_first)
     open_index(load_predictor(place / "run0", True, ["cpu:0"]), place / "copy", data)
     assert len(list(place.glob("copy.nearest-*.npy"))) == 2
     path.write_bytes(path.read_bytes()[:-4])
@@ -222,7 +330,7 @@ def test_names_that_are_no_utf8(place: Path, tmp_path: Path) -> None:
         ("predict", out, image, "--figure", tmp_path / "figure.png"),
         ("prepare", pictures, tmp_path / f"store{odd}", "--workers", 1),
     ):
-        environment = {**os.environ, "PYTHONIOENCODING": "ascii", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
         words = [sys.executable, "-m", f"alexnet.{command}", *map(str, arguments)]
         done = subprocess.run(words, env=environment, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -346,7 +454,6 @@ def test_evaluating_keeps_no_pictures(place: Path, monkeypatch: pytest.MonkeyPat
 def test_a_network_that_sees_whole_pictures_has_one_view(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     arguments = ["--recipe", "cifar10-80sec", "--data", place / "pictures", "--epochs", 1, "--out", tmp_path / "run"]
     assert run(train, *arguments) == 0
     for runs in ([tmp_path / "run"], [place / "run0", tmp_path / "run"]):
@@ -372,7 +479,8 @@ def test_a_network_that_sees_whole_pictures_has_one_view(
     [
         (predict, ("--figure", "nowhere/f.png"), "nowhere/f.png cannot be written; name a file in a folder that is"),
         (predict, ("--filters", "f.jpg"), "pictures are written as PNG; name a file that ends in .png, not 'f.jpg'"),
-        (evaluate, ("--report", "file/out"), "file/out cannot be made (Not a directory); choose another folder"),
+        (evaluate, ("--report", "file/out"), "file/out cannot be made, or not be written to; choose another folder"),
+        (evaluate, ("--report", "o" * 300), "cannot be made, or not be written to; choose another folder"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_the_work(
@@ -388,6 +496,11 @@ def test_what_cannot_be_written_is_said_before_the_work(
     with pytest.raises(SystemExit):
         run(command, "run", *flag)
     assert words in capsys.readouterr().err
+
+
+def test_a_refused_report_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(evaluate, tmp_path / "nowhere", "--report", tmp_path / "a" / "report") == 2
+    assert "holds no run" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:

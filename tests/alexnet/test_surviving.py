@@ -184,6 +184,23 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(
     assert run("--resume", "--out", "run") == 0
 
 
+def test_a_full_disk_before_the_first_checkpoint(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "whole") == 0
+
+    def full(*arguments: object, **arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", full)
+        assert cifar(pictures, "--epochs", 1, "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "(No space left on device); it has no checkpoint yet: make room there" in error and "untouched" not in error
+    assert run("--resume", "--out", "run") == 0
+    assert_same_run(Path("whole"), Path("run"))
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 16 MiB."""
@@ -270,6 +287,18 @@ def test_a_disk_that_can_only_be_read(disk: Path, pictures: Path, capsys: pytest
         assert "Read-only file system" in error and "choose another --out" in error
     assert run("--status", disk / "run") == 0
     assert "finished: 1 epochs" in capsys.readouterr().out
+
+
+def test_a_run_that_no_room_was_left_for_leaves_no_log_behind(
+    disk: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the next try would be refused."""
+    other = fill(disk, 0)
+    for _ in range(2):
+        assert cifar(pictures, "--steps", 1, "--out", disk / "run") == 2
+        assert f"cannot write to {disk / 'run'} (No space left on device)" in capsys.readouterr().err
+    other.unlink()
+    assert cifar(pictures, "--steps", 1, "--out", disk / "run") == 0
 
 
 def test_a_folder_that_cannot_be_made(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +284,51 @@ def test_curves_mark_where_the_rate_changes() -> None:
         assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
 
 
+def test_figure_3_shows_every_filter_in_its_colours() -> None:
+    """Stretched to the full range, with 0 at middle grey; side by side in rows of 16, with a gap between them."""
+    weights = np.zeros((17, 3, 2, 2))
+    weights[0, 0] = 0.25  # red alone
+    weights[1, 1] = -8  # less green
+    weights[16, 2, 0, 1] = 1  # in the second row: one blue pixel
+    drawn = figures.filters([("conv1", weights), ("conv2", weights[:, :1])])
+    colour, grey = (axes.images[0].get_array() for axes in drawn.axes)
+    assert colour.shape == (5, 47, 3) and grey.shape == (5, 47)
+    half = [0.5, 0.5, 0.5]
+    assert colour[0, :4].tolist() == [[1, 0.5, 0.5], [1, 0.5, 0.5], [1, 1, 1], [0.5, 0, 0.5]]
+    assert colour[3:, :3].tolist() == [[half, [0.5, 0.5, 1], [1, 1, 1]], [half, half, [1, 1, 1]]]
+    assert (colour[2] == 1).all() and grey[0, :4].tolist() == [1, 1, 1, 0.5]
+    assert [axes.get_title() for axes in drawn.axes] == ["17 filters of conv1", "17 filters of conv2"]
+
+
+LONG = "a name of several words that is long"
+
+
+@pytest.mark.parametrize("classes", [("0", "1"), [str(digit) for digit in range(10)], [LONG] * 30, ["x"] * 100])
+def test_the_confusion_is_drawn_whole(classes: Sequence[str], tmp_path: Path) -> None:
+    nothing_cut(figures.confusion(np.eye(len(classes), dtype=int), classes), tmp_path)
+
+
+def test_the_other_figures_are_drawn_whole(tmp_path: Path) -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    labels = [(LONG, 0.9), ("b", 0.1)]
+    nothing_cut(figures.seen([figures.Seen(LONG, picture, labels, [(picture, LONG)] * 6)] * 2), tmp_path)
+    nothing_cut(figures.mistakes([figures.Mistake(picture, LONG, LONG, 0.9)] * 7), tmp_path)
+    columns = [(f"column{number}.conv1, cuda:{number}", np.ones((48, 3, 11, 11))) for number in range(2)]
+    nothing_cut(figures.filters(columns), tmp_path)
+    line = dict.fromkeys(("lr", "train_loss", "val_loss", "val_top1", "val_top5"), 123.0)
+    nothing_cut(figures.curves([{**line, "epoch": 1}, {**line, "epoch": 2}], f"recipe {LONG}, data {LONG}"), tmp_path)
+
+
+def nothing_cut(figure: Figure, folder: Path) -> None:
+    """All that is drawn lies within the picture, at the resolution that it is saved with."""
+    figure.set_dpi(120)
+    figures.save_figure(figure, folder / "figure.png")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    drawn = [axes.get_tightbbox(renderer) for axes in figure.axes]
+    assert min(min(box.x0, box.y0) for box in drawn) >= 0
+    assert max(box.x1 for box in drawn) <= figure.bbox.width and max(box.y1 for box in drawn) <= figure.bbox.height
+
+
 def test_no_figure_outlives_its_file(pictures: Path) -> None:
     gc.disable()  # it might come at the right moment by chance
     try:
@@ -289,6 +336,25 @@ def test_no_figure_outlives_its_file(pictures: Path) -> None:
         assert not [each for each in gc.get_objects() if isinstance(each, Figure)]
     finally:
         gc.enable()
+
+
+# memory
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit on Windows")
+@pytest.mark.parametrize(("command", "arguments"), [(train, []), (evaluate, ["run"]), (predict, ["run", "a.png"])])
+def test_too_little_memory_for_the_compiler_is_said_before_it_ends_the_process(
+    command: object,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(commands.resource, "getrlimit", lambda what: (800_000 * 1024, -1))
+    assert command.main(arguments) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "held to 0.76 GiB of memory (ulimit -v), and compiling the kernels takes 1.25 GiB or more" in error
+    assert not list(tmp_path.iterdir())
 
 
 # wrong flags
@@ -343,6 +409,16 @@ def test_an_empty_name_is_no_name(
         command.main(arguments)
     assert stop.value.code == 2 and capsys.readouterr().err.endswith("a name is expected; got ''\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_flags_and_files_come_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, arguments in (
+        (predict, ["nowhere", "--checkpoint", "latest", "a.png"]),
+        (predict, ["--checkpoint", "latest", "nowhere", "a.png", "--devices", "cpu:0", "b.png"]),
+        (evaluate, ["nowhere", "--views", "10", "other"]),
+    ):
+        assert command.main(arguments) == 2
+        assert "nowhere holds no run" in capsys.readouterr().err
 
 
 def test_numbers_that_no_one_means(capsys: pytest.CaptureFixture[str]) -> None:

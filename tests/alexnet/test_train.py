@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from training_runs import assert_same_run, cifar, log, run, state_of
 
-from alexnet import train
+from alexnet import figures, train
+from alexnet.data import open_dataset
+from alexnet.data.statistics import cache_folder
 from alexnet.runs import RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
 from minigrad import checkpoint
@@ -27,11 +28,14 @@ SIZE = 64  # side of the pictures of a small AlexNet
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs and caches go to a folder of the test's own."""
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+
+
+def test_what_tests_measure_is_kept_in_a_folder_of_their_own(pictures: Path, tmp_path: Path) -> None:
+    """Not in that of whoever runs them."""
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 0
+    assert tmp_path.parent in cache_folder().parents and list(cache_folder().glob("statistics-*.npz"))
 
 
 def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,9 +50,12 @@ def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.Ca
     assert set(lines[0]) == {
         *("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second"),
     }
+    title = f"recipe cifar10-80sec, data {pictures.name}"
+    figures.save_figure(figures.curves(lines, title), Path("curves.png"))
+    weights = state_of(folder)["model/conv1.weight"]
+    figures.save_figure(figures.filters([("conv1, cpu:0", weights)]), Path("filters.png"))
     for name in ("curves.png", "filters.png"):
-        with Image.open(folder / name) as picture:
-            assert picture.width > 400
+        assert (folder / name).read_bytes() == Path(name).read_bytes()
     settings = json.loads((folder / "recipe.json").read_text())
     assert settings["recipe"]["epochs"] == 2 and settings["recipe"]["batch_size"] == 5
     out = capsys.readouterr().out
@@ -190,6 +197,26 @@ def test_a_change_that_does_not_fit_is_one_sentence(
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_network_beyond_all_memory_is_refused_before_any_is_asked_for(
+    resumed: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "measure", lambda self: pytest.fail("it has begun"))
+    arguments: tuple[str, ...] = ("--set", "network_options.width=900", "--devices", "cpu:0,cpu:1", "--out", "run")
+    if resumed:  # a recipe.json that was changed, of a run without a checkpoint
+        recipe = train.RECIPES["shapes"].changed([("network_options.width", 900)])
+        Path("run").mkdir()
+        ids = list(open_dataset("shapes").classes)
+        settings = {"recipe": recipe.to_json(), "data": "shapes", "seed": 0, "devices": ["cpu:0", "cpu:1"]}
+        RunFolder(Path("run")).create({**settings, "ids": ids, "classes": ids, "channels": 3})
+        arguments = ("--resume", "--out", "run")
+    before = list(Path().rglob("*"))
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"takes [0-9,.]+ GiB for the [0-9,]+ weights on cpu:0, which has [0-9.]+ GiB; make", error)
+    assert [each for each in Path().rglob("*") if each.name != "lock"] == before
+
+
 def test_a_layer_is_frozen_from_its_epoch_on_and_resume_keeps_it_so(pictures: Path) -> None:
     changes = ("--set", "frozen_from.conv1=2", "--set", "lr=0.01")
     assert cifar(pictures, "--epochs", 1, *changes, "--out", "parts") == 0
@@ -311,7 +338,8 @@ def test_wrong_flags_end_with_status_2(arguments: tuple[str, ...], capsys: pytes
     with pytest.raises(SystemExit) as stop:
         run(*arguments)
     assert stop.value.code == 2
-    assert arguments[-1] in capsys.readouterr().err
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert all(word in error for word in arguments)
 
 
 def test_a_second_run_into_a_folder_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,6 +73,31 @@ def test_saving_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
     assert checkpoint.load(tmp_path / "file.npz")["x"] == 1
 
 
+def test_a_file_that_somebody_reads_is_renamed_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, which until then refuses."""
+    path, previous = tmp_path / "file.npz", tmp_path / "previous.npz"
+    checkpoint.save(path, {"x": np.array(1)})
+    replace, left = Path.replace, [2, 2]  # attempts that fail: of the file that is there, and of the new one
+
+    def opened(source: Path, target: Path) -> Path:
+        kind = source.name.endswith(".part")
+        left[kind] -= 1
+        if left[kind] >= 0:
+            raise PermissionError(13, "Access is denied", str(source))
+        return replace(source, target)
+
+    monkeypatch.setattr(checkpoint, "PAUSES", (0.0,) * 3)
+    monkeypatch.setattr(Path, "replace", opened)
+    checkpoint.save(path, {"x": np.array(2)}, previous)
+    assert checkpoint.load(path)["x"] == 2 and checkpoint.load(previous)["x"] == 1
+    left[:] = [4, 4]
+    with pytest.raises(PermissionError, match=r"Access is denied; is it open in another program\?.*file\.npz"):
+        checkpoint.save(path, {"x": np.array(3)})
+    assert checkpoint.load(path)["x"] == 2 and len(list(tmp_path.iterdir())) == 2
+
+
 def test_objects_are_refused(tmp_path: Path) -> None:
     with complains("x", error=TypeError):
         checkpoint.save(tmp_path / "file.npz", {"x": np.array([{}], dtype=object)})

@@ -25,6 +25,7 @@ from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
 from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
 from minigrad.backends.cuda.declaration import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
+from minigrad.display import in_jupyter
 
 __all__ = ["EmulatedDriver", "Program", "host", "reserve"]
 
@@ -64,7 +65,8 @@ class EmulatedDriver:
         """That many bytes of an emulated device's memory."""
         if not self._announced:
             self._announced = True
-            print(f"minigrad: no CUDA GPU is used; {len(self._pools)} are emulated on the CPU", file=sys.stderr)
+            stream = sys.stdout if in_jupyter() else sys.stderr  # which Jupyter shows as an alarm
+            print(f"minigrad: no CUDA GPU is used; {len(self._pools)} are emulated on the CPU", file=stream)
         return self._pools[device.index].take(size)
 
     def copy_from_host(self, target: ArrayView, source: np.ndarray) -> None:

@@ -14,9 +14,11 @@ from PIL import Image
 
 from alexnet import locks
 from alexnet import prepare as command
-from alexnet.data import Augmentation, DataError, Loader, RescaledSplit, open_dataset, rescale
+from alexnet.data import Augmentation, DataError, DataSet, Loader, RescaledSplit, open_dataset, rescale
 from alexnet.data import preparation as module
 from alexnet.data.preparation import prepare
+from alexnet.data.splits import ArraySplit
+from alexnet.data.store import verify
 
 
 @pytest.fixture
@@ -66,6 +68,26 @@ def test_its_statistics_are_those_of_its_pictures(photographs, tmp_path):
     for name, value in measured.arrays().items():
         assert np.array_equal(kept.arrays()[name], value)
     assert RescaledSplit(open_dataset(tmp_path / "store").train, 8).statistics().mean.shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("channels", [1, 2], ids=["grey", "stereo"])
+def test_pictures_without_colour_are_prepared_too(tmp_path, channels):
+    random = np.random.default_rng(0)
+    train, val = (
+        ArraySplit(random.integers(0, 256, (count, 20, 24, channels), np.uint8), np.arange(count) % 2)
+        for count in (7, 3)
+    )
+    source = DataSet("grey", ("a", "b"), channels, train, val)
+    prepare(source, tmp_path / "store", 1, size=16, shard=5)
+    store = open_dataset(tmp_path / "store")
+    assert store.channels == store.train.channels == channels
+    assert (tmp_path / "store" / "train-00000.bin").stat().st_size == 5 * channels * 256
+    pictures = RescaledSplit(store.train, 16)
+    for index in range(7):
+        assert np.array_equal(pictures.batch(np.array([index]))[0], rescale(train.image(index), 16))
+    kept, measured = pictures.statistics(), RescaledSplit(train, 16).statistics()
+    assert np.array_equal(kept.mean, measured.mean) and kept.component_std is None
+    verify(tmp_path / "store")
 
 
 def test_training_sees_the_same_from_files_and_from_the_store(photographs, tmp_path):
@@ -171,12 +193,10 @@ def test_the_last_pictures_may_all_be_rejected(photographs, tmp_path):
     assert not (tmp_path / "store" / "train-00002.bin").exists() and not result.empty
 
 
-def test_what_cannot_be_prepared(photographs, tmp_path, mnist_folder):
+def test_what_cannot_be_prepared(photographs, tmp_path):
     (tmp_path / "taken").mkdir()
     with pytest.raises(DataError, match=r"taken is there already, and stores are not changed; remove it or choose"):
         prepare(open_dataset(photographs), tmp_path / "taken", 1)
-    with pytest.raises(DataError, match=r"a store holds RGB pictures; those of mnist have 1 channel"):
-        prepare(open_dataset(mnist_folder), tmp_path / "store", 1)
     for path in (photographs / "val").rglob("*.JPEG"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"no picture of the part val can be used"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 import time
@@ -414,6 +415,20 @@ def test_numba_cuda_is_left_as_it_was() -> None:
     after = lowering.dispatcher.get_current_device, lowering.arrayobj.load_item, lowering.cgutils.do_boundscheck
     assert before == after
     assert not outer.overloads and not inner.overloads
+
+
+def test_jupyter_is_told_of_the_emulation_in_a_plain_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What goes to the error stream it shows on red."""
+
+    class Stream(io.StringIO):
+        __module__ = "ipykernel.iostream"
+
+    stream = Stream()
+    monkeypatch.setattr("sys.stdout", stream)
+    emulator.EmulatedDriver().take(FIRST, 4)
+    assert stream.getvalue().startswith("minigrad: no CUDA GPU is used") and capsys.readouterr().err == ""
 
 
 # The cache on disk
