@@ -1,4 +1,4 @@
-"""Print constraints for pip: the lowest version that setup.cfg allows of each package that minigrad and its tests need."""
+"""Constraints for pip: the lowest version that setup.cfg allows of each package that minigrad and its tests need."""
 
 import configparser
 import re

@@ -15,7 +15,8 @@
     relu[4, 256](x, y)                                   # 4 blocks of 256 threads
 
 Where numba-cuda has no packages (macOS, Python 3.15), Numba's simulator runs the kernels on tensors of the CPU, for
-small sizes: its threads are Python's. It must be switched on before Numba is imported, so import this module before numba.
+small sizes: its threads are Python's. It must be switched on before Numba is imported, so import this module before
+numba.
 """
 
 from __future__ import annotations
