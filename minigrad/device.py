@@ -34,7 +34,7 @@ BACKENDS = ("cpu", "cuda")
 REQUIRED = {
     "cuda": (
         "numba_cuda",
-        "the package numba-cuda is not installed (pip install numba-cuda; none for macOS and Python 3.15)",
+        "the package numba-cuda is not installed (pip install numba-cuda; there is none for macOS or Python 3.15)",
     )
 }
 
