@@ -17,6 +17,8 @@ from minigrad.profiling import profile
 from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, no_grad
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Device",
     "DeviceArray",

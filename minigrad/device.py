@@ -25,12 +25,18 @@ __all__ = [
     "check_same_device",
     "device",
     "devices",
+    "unusable",
 ]
 
 BACKENDS = ("cpu", "cuda")
 
 # The package that a kind of device needs, and what to say where it is not installed.
-REQUIRED = {"cuda": ("numba_cuda", "the package numba-cuda is not installed (pip install numba-cuda; none for macOS)")}
+REQUIRED = {
+    "cuda": (
+        "numba_cuda",
+        "the package numba-cuda is not installed (pip install numba-cuda; there is none for macOS or Python 3.15)",
+    )
+}
 
 
 class DeviceMismatchError(RuntimeError):
@@ -90,12 +96,36 @@ class Device:
         return _backend(self.type)
 
 
+def unusable(package: str, error: Exception) -> str:
+    """What to say where a package is installed and using it failed, in whatever way."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"the package {package} cannot be used here ({words[:300]}); install it anew, with versions of Numba and NumPy "
+        "that it knows"
+    )
+
+
+@cache
+def _load(device_type: str) -> tuple[Any, str]:
+    """The module with the kernels for a kind of device, or None and the reason; tried once in a process."""
+    package, absent = REQUIRED.get(device_type, ("", ""))
+    module = f"minigrad.backends.{device_type}"
+    if not package:
+        return importlib.import_module(module), ""
+    if importlib.util.find_spec(package) is None:
+        return None, absent
+    try:
+        return importlib.import_module(module), ""
+    except Exception as error:  # a package that is broken, or does not go with another, fails in any way
+        return None, unusable(package.replace("_", "-"), error)
+
+
 @cache
 def _backend(device_type: str) -> Any:
-    package, reason = REQUIRED.get(device_type, ("", ""))
-    if package and importlib.util.find_spec(package) is None:
-        raise RuntimeError(f"there are no {device_type} devices: {reason}")
-    return importlib.import_module(f"minigrad.backends.{device_type}")
+    module, reason = _load(device_type)
+    if module is None:
+        raise RuntimeError(reason)
+    return module
 
 
 @cache

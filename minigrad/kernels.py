@@ -14,8 +14,9 @@
     y = mg.zeros(1000, device=place().device)
     relu[4, 256](x, y)                                   # 4 blocks of 256 threads
 
-Where numba-cuda has no packages (macOS), Numba's simulator runs the kernels on tensors of the CPU, for small sizes: its
-threads are Python's. It must be switched on before Numba is imported, so import this module before numba.
+Where numba-cuda has no packages (macOS, Python 3.15), Numba's simulator runs the kernels on tensors of the CPU, for
+small sizes: its threads are Python's. It must be switched on before Numba is imported, so import this module before
+numba.
 """
 
 from __future__ import annotations
@@ -46,10 +47,16 @@ def place() -> DeviceInfo:
     """The device for tensors that kernels are to work on, and what carries it out.
 
     The kind is "hardware", "emulated" or "simulated".
+
+    Raises:
+        RuntimeError: numba-cuda is installed and cannot be used.
     """
+    found = devices()
     if not SIMULATED:
-        return next(info for info in devices() if info.device.type == "cuda")
-    first = devices()[0]
+        if "cuda" in found.missing:
+            raise RuntimeError(f"there is no place for kernels: {found.missing['cuda']}")
+        return next(info for info in found if info.device.type == "cuda")
+    first = found[0]
     return DeviceInfo(first.device, first.memory, "simulated")
 
 

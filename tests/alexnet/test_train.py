@@ -456,3 +456,18 @@ def test_the_module_runs_as_a_command() -> None:
     command = [sys.executable, "-m", "alexnet.train", "--data", "nowhere"]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     assert result.returncode == 2 and "nowhere" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_gpus_that_cannot_be_had_are_one_sentence_with_the_reason() -> None:
+    program = """if True:
+        import sys
+        sys.modules["minigrad.backends.cuda"] = None  # its import fails
+        from alexnet.train import main
+        sys.exit(main(["--devices", "cuda:0"]))
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    error = result.stderr.splitlines()[-1]
+    assert "--devices" in error and "there is no device 'cuda:0': the package numba-cuda " in error

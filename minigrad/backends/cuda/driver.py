@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.backends.cuda import hardware
 from minigrad.backends.cuda.arrays import ArrayView, Memory
 from minigrad.backends.cuda.declaration import Kernel
-from minigrad.device import Device, DeviceInfo
+from minigrad.device import Device, DeviceInfo, unusable
 
 __all__ = [
     "ArrayView",
@@ -91,7 +91,11 @@ def _chosen() -> Driver:
         return hardware.HardwareDriver()
     if hardware.SIMULATED:
         raise RuntimeError("under Numba's simulator (NUMBA_ENABLE_CUDASIM) there is only MINIGRAD_CUDA=hardware")
-    driver: Driver = importlib.import_module("minigrad.backends.cuda.emulator_check").chosen()
+    try:
+        emulator = importlib.import_module("minigrad.backends.cuda.emulator_check")
+    except Exception as error:  # it needs more of numba-cuda than the hardware does
+        raise RuntimeError(unusable("numba-cuda", error)) from error
+    driver: Driver = emulator.chosen()
     return driver
 
 

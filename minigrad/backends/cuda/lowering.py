@@ -8,7 +8,6 @@ numba-cuda that are known to work are accepted.
 from __future__ import annotations
 
 import dis
-import importlib.metadata
 import re
 import threading
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import PropertyMock, patch
 
+import numba_cuda
 from llvmlite import ir
 from numba import types
 from numba.cuda import cgutils, compiler, dispatcher, target  # type: ignore[attr-defined]
@@ -42,7 +42,7 @@ class Lowered(NamedTuple):
 
 def check_version() -> str:
     """The version of numba-cuda, if the emulator knows it."""
-    version = importlib.metadata.version("numba-cuda")
+    version = str(numba_cuda.__version__)
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     first, bound = (".".join(map(str, each)) for each in KNOWN_VERSIONS)
     if not KNOWN_VERSIONS[0] <= numbers < KNOWN_VERSIONS[1]:

@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -321,6 +322,63 @@ def test_without_the_package_the_cpu_works_alone_and_says_why() -> None:
     assert "numba-cuda is not installed" in done.stdout
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ValueError") and "numba-cuda" in last and "cuda" in last
+
+
+BROKEN = {
+    "AttributeError: module 'numpy' has no attribute": "import numpy; numpy.a_function_that_is_no_more",
+    "ValueError: numpy.dtype size changed, may": "raise ValueError('numpy.dtype size changed,\\n may')",
+    "RuntimeError: no": "raise RuntimeError('no')",
+    "'numba.cuda": "",
+}
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_a_package_that_cannot_be_imported_is_a_reason_and_the_cpu_works_alone(words: str, tmp_path: Path) -> None:
+    package = tmp_path / "numba_cuda" / "numba" / "cuda"
+    package.mkdir(parents=True)
+    (tmp_path / "numba_cuda" / "__init__.py").write_text("__version__ = '0.30.4'")
+    (package / "__init__.py").write_text(BROKEN[words])
+    program = """if True:
+        import minigrad as mg
+        from minigrad.kernels import place
+        print(mg.devices())
+        assert {info.device.type for info in mg.devices()} == {"cpu"}
+        assert ((mg.ones(2, requires_grad=True) + 1) * 2).sum().item() == 8
+        for use in (lambda: mg.zeros(2, device="cuda:0"), lambda: mg.ones(2).to("cuda"), place):
+            try:
+                use()
+            except (RuntimeError, ValueError) as error:
+                print(error)
+    """
+    done = in_a_process(program, PYTHONPATH=os.pathsep.join([str(tmp_path), str(Path.cwd())]))
+    reasons = done.stdout.splitlines()[2:]
+    assert len(reasons) == 4 and not done.stderr
+    assert reasons[0].startswith("cuda: the package numba-cuda cannot be used here (")
+    assert all(words in reason and "install it anew" in reason for reason in reasons)
+
+
+def test_the_emulator_that_cannot_be_imported_is_a_reason() -> None:
+    program = """if True:
+        import sys
+        sys.modules["minigrad.backends.cuda.emulator_check"] = None
+        import minigrad as mg
+        print(mg.devices())
+    """
+    done = in_a_process(program, MINIGRAD_CUDA="emulated")
+    assert "cuda: the package numba-cuda cannot be used here (" in done.stdout and not done.stderr
+
+
+def test_numba_cuda_works_with_a_numpy_that_has_no_row_stack() -> None:
+    program = """if True:
+        import numpy as np
+        if vars(np).pop("row_stack", None):
+            np.__all__.remove("row_stack")
+        import minigrad as mg
+        assert (mg.ones(2, device="cuda:0") + 1).numpy().tolist() == [2, 2]
+        assert not hasattr(np, "row_stack")
+    """
+    done = in_a_process(program)
+    assert done.returncode == 0, done.stderr
 
 
 def test_hardware_that_is_not_there_is_said_in_a_sentence() -> None:

@@ -403,7 +403,7 @@ def test_barrier_in_a_function_that_numba_inlines_is_fine() -> None:
 @pytest.mark.parametrize("version", ["0.29.9", "0.30.3", "0.31.0", "1.0"])
 def test_other_versions_of_numba_cuda_are_refused_in_a_sentence(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lowering.check_version()
-    monkeypatch.setattr(lowering.importlib.metadata, "version", lambda package: version)
+    monkeypatch.setattr(lowering.numba_cuda, "__version__", version)
     with complains(version, "'numba-cuda>=0.30.4,<0.31'", error=RuntimeError):
         lowering.check_version()
 

