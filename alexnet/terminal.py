@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from minigrad.compilation import code_folder, code_is_kept
 from minigrad.display import in_jupyter
 
 __all__ = ["ProgressLine", "duration"]
 
 REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
 PRINTED = 30.0  # seconds between two lines where none is
+SILENCE = 2.0  # seconds before it is told what takes so long
 WINDOW = 50  # steps that speed and waiting are measured over
 
 
@@ -42,6 +44,7 @@ class ProgressLine:
         self._live = self._terminal or in_jupyter()  # where "\\r" is taken as a terminal takes it
         self._shown = clock()
         self._length = 0  # of what the line holds
+        self._told = False  # that there is something to compile
         self._head, self._steps, self._done, self._after = "", 0, 0, 0
         self._window: deque[tuple[float, int, float]] = deque(maxlen=WINDOW + 1)  # when, images and waiting so far
         self._images, self._waited = 0, 0.0
@@ -57,6 +60,19 @@ class ProgressLine:
         """Take the rewritten line away."""
         if self._length:
             self._rewrite("")
+
+    def compile(self, done: int, total: int) -> None:
+        """So many of the loops and kernels that the run needs are compiled, before its first step."""
+        if self._live:
+            if self._due():
+                self._show(f"compiling for this machine: {done} of {total}{self._how_often()}")
+        elif not self._told and self._clock() - self._shown >= SILENCE:
+            self._told = True
+            self.say(f"compiling {total} loops and kernels for this machine{self._how_often()}")
+
+    @staticmethod
+    def _how_often() -> str:
+        return "" if code_is_kept() else f" (at every start: {code_folder()} cannot be written)"
 
     def start(self, head: str, steps: int, done: int, epochs_after: int) -> None:
         """An epoch begins.

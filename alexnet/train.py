@@ -27,6 +27,7 @@ from alexnet.commands import (
     run_command,
     seed,
 )
+from alexnet.compiling import leave
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.guards import chance_error
 from alexnet.recipes import RECIPES, Recipe
@@ -227,6 +228,7 @@ def train(args: argparse.Namespace) -> int:
         if args.resume:
             held.enter_context(folder.locked())
         trainer = _trainer(args, folder, settings)
+        trainer.compile()  # while the data is opened
         if args.resume:
             _continue(trainer, settings)
         else:
@@ -291,4 +293,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
+from alexnet.compiling import Compiling
 from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
 from alexnet.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.journal import Journal, Progress
@@ -22,6 +23,7 @@ from alexnet.prediction import Errors, errors
 from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
 from alexnet.runs import RunError, RunFolder
 from minigrad import nn, optim
+from minigrad.compilation import needed_by
 from minigrad.random import default_generator
 
 __all__ = ["Score", "Trainer", "evaluate"]
@@ -103,7 +105,7 @@ class Trainer:
         workers: int = DATA_WORKERS,
     ) -> None:
         self.recipe, self.data, self.folder, self.seed = recipe, data, folder, seed
-        self.device = mg.device(devices[0])
+        self.devices, self.device = devices, mg.device(devices[0])
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self._check_memory()
@@ -114,6 +116,7 @@ class Trainer:
         self.progress = Progress()
         self.journal = Journal(folder, data, recipe.name, self.progress)
         self._flat = FlatStart(data.train.labels)
+        self._compiling: Compiling | None = None
         self._saved = 0.0  # when, on the monotonic clock
         self._saved_step = 0  # of the last checkpoint; 0 before the first
 
@@ -127,6 +130,39 @@ class Trainer:
                     f"training takes {needed / 2**30:,.1f} GiB for the {weights:,} weights on {device}, which has "
                     f"{device.memory / 2**30:,.1f} GiB; make the network narrower, or use more devices"
                 )
+
+    def compile(self) -> None:
+        """Begin to compile what the run needs, in a thread of its own; `run` waits for it, and begins if nobody did."""
+        if self._compiling is None:
+            drawn = default_generator.state()
+            self._compiling = Compiling(needed_by(self._rehearse))
+            default_generator.set_state(drawn)
+
+    def _rehearse(self) -> None:
+        """A step and an evaluation of a network like the run's, of batches of each size that comes."""
+        network = build_network(self.recipe, len(self.data.classes), self.data.channels, self.devices)
+        for parameter in network.parameters():
+            nn.init.zeros_(parameter)  # without drawing any number
+        optimizer = optim.SGD(parameter_groups(self.recipe, network), lr=self.recipe.lr)
+        with np.errstate(all="ignore"):
+            for x, labels in self._blank_batches(len(self.data.train)):
+                loss = F.cross_entropy(network(x), labels)
+                loss.backward()
+                gradient_fault(network)
+                optimizer.step()
+            network.eval()
+            with mg.no_grad():
+                for x, labels in self._blank_batches(len(self.data.val)):
+                    logits = network(x)
+                    F.cross_entropy(logits, labels, reduction="sum")
+                    logits.numpy()
+
+    def _blank_batches(self, pictures: int) -> Iterator[tuple[mg.Tensor, mg.Tensor]]:
+        """A batch of each size that an epoch of so many pictures has: whole ones, and the rest."""
+        batch, side = self.recipe.batch_size, self.recipe.augmentation.crop
+        for count in {min(batch, pictures), pictures % batch} - {0}:
+            images = np.zeros((count, self.data.channels, side, side), np.float32)
+            yield mg.tensor(images, self.device), mg.tensor(np.zeros(count, np.int64), self.device)
 
     def measure(self) -> None:
         """Measure the training pictures and read those of the validation: how a run begins that has no state yet.
@@ -228,6 +264,8 @@ class Trainer:
         last_step = None if steps is None else self.progress.step + steps
         self._saved = time.monotonic()
         try:
+            if not self._compiled(stop):
+                return
             if self.progress.step == 0:
                 self._tell(fading_start(self.model))
             while self.progress.epoch <= epochs:
@@ -240,6 +278,12 @@ class Trainer:
             raise
         finally:
             self.journal.line.clear()
+
+    def _compiled(self, stop: Callable[[], object]) -> bool:
+        """Wait for the compiler; False if it was told to stop before the end."""
+        self.compile()
+        assert self._compiling is not None
+        return self._compiling.wait(self.journal.line.compile, stop)
 
     def _save(self) -> None:
         """A checkpoint within an epoch."""
