@@ -107,7 +107,7 @@ def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
     batches = made_ahead(
         lambda start: (start, pictures.batch(np.arange(start, min(start + BATCH, len(pictures))))), starts, WORKERS
     )
-    with tqdm(total=len(pictures), desc="index", unit="image", leave=False, disable=None) as bar:
+    with tqdm(total=len(pictures), desc="index", unit=" images", leave=False, disable=None) as bar:
         for start, images in batches:
             hidden = predictor.hidden(images)
             if features is None:

@@ -181,7 +181,7 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> np.ndarr
         lambda start: (start, pictures.batch(np.arange(start, min(start + BATCH, len(pictures))))), starts, WORKERS
     )
     found = np.empty((len(pictures), len(predictor.classes)), np.float32)
-    with tqdm(total=len(pictures), desc=f"{count} views", unit="image", leave=False, disable=None) as bar:
+    with tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar:
         for start, images in batches:
             found[start : start + len(images)] = predictor.probabilities(images, count)
             bar.update(len(images))
