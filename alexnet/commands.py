@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
+from alexnet.layout import folded
+from alexnet.terminal import drain, say
 
 if sys.platform != "win32":
     import resource
@@ -35,7 +38,11 @@ __all__ = [
     "positive",
     "run_command",
     "seed",
+    "suggestion",
 ]
+
+BROKEN_PIPE = 128 + 13  # SIGPIPE: whoever read what a command printed has gone, as `head` does
+RATES = {"learning_rate": "lr"}  # what is called otherwise elsewhere
 
 
 LEAST_MEMORY = 1.25 * 2**30  # bytes of address space: Python and its libraries, and the compiler at work
@@ -48,10 +55,20 @@ def command_line(*words: str | Path) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one."""
+    """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    Attributes:
+        keys: of a recipe, which `--set` changes.
+    """
+
+    def __init__(self, description: str, **options: Any) -> None:
+        super().__init__(
+            description=folded(description, shutil.get_terminal_size().columns - 2, ""),  # as argparse folds the rest
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
+        self.keys: tuple[str, ...] = ()
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
@@ -65,15 +82,34 @@ class Parser(argparse.ArgumentParser):
         """Parse the arguments, or end the process with status 2."""
         args, unknown = self.parse_known_intermixed_args(argv)  # files may come after flags
         if unknown:
-            flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion(flags, self._option_string_actions)}")
+            following = [*unknown[1:], ""]
+            meant = [self._meant(*pair) for pair in zip(unknown, following, strict=True) if pair[0].startswith("-")]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_did_you_mean(meant)}")
         return args
+
+    def _meant(self, word: str, following: str) -> str:
+        """The flag that a word may stand for, or the `--set` of a recipe's key; "" if nothing is like it."""
+        flag, equals, value = word.partition("=")
+        flags = {each.lstrip("-"): each for each in self._option_string_actions}
+        dashed, name = flag.lstrip("-").replace("_", "-"), flag.lstrip("-").replace("-", "_")
+        if dashed in flags:
+            return flags[dashed]
+        name = RATES.get(name, name)
+        key = next((key for key in self.keys if name in (key, key.rpartition(".")[2])), "")
+        if key:
+            value = value if equals or following.startswith("--") else following
+            return command_line("--set", f"{key}={value or 'VALUE'}")
+        return "".join(flags[each] for each in get_close_matches(dashed, flags, n=1))
 
 
 def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     """The known words that are most like some others, as the end of a sentence; "" if none are."""
-    found = [match for word in words for match in get_close_matches(word, known, n=1)]
-    return f"; did you mean {' and '.join(dict.fromkeys(found))}?" if found else ""
+    return _did_you_mean(match for word in words for match in get_close_matches(word, known, n=1))
+
+
+def _did_you_mean(words: Iterable[str]) -> str:
+    found = dict.fromkeys(word for word in words if word)
+    return f"; did you mean {' and '.join(found)}?" if found else ""
 
 
 def nonempty(text: str) -> str:
@@ -142,8 +178,9 @@ def change(text: str) -> tuple[str, Any]:
     return key, value
 
 
-def add_changes(parser: Parser) -> None:
-    """The flag that changes a recipe."""
+def add_changes(parser: Parser, keys: Iterable[str]) -> None:
+    """The flag that changes a recipe, which has these keys."""
+    parser.keys = tuple(keys)
     parser.add_argument(
         "--set",
         dest="changes",
@@ -184,22 +221,33 @@ def run_command(
         interrupted: what to say after Control-C.
         memory: advice when memory ran out.
     """
-    args = parser.parse(argv)
+    try:
+        args = parser.parse(argv)
+        return _carried_out(parser.prog, lambda: run(args), interrupted, memory)
+    finally:
+        drain()
+
+
+def _carried_out(prog: str, run: Callable[[], int | None], interrupted: str, memory: str) -> int:
+    """The exit status of a command; errors are told on stderr."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may not know a letter: then it is spelled out
         sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")  # what is only odd about a picture; what cannot be read is an error
     try:
-        return run(args) or 0
+        status = run() or 0
+        print(end="", flush=True)  # here, where an error is told
+        return status
     except KeyboardInterrupt:
-        print(f"\n{interrupted}", file=sys.stderr)
+        say(f"\n{interrupted}", sys.stderr)
         return 130
+    except BrokenPipeError:
+        return BROKEN_PIPE
     except MemoryError as error:
-        print(f"{parser.prog}: error: out of memory ({error}){memory}", file=sys.stderr)
-        return 2
+        text = f"out of memory ({error}){memory}"
     except OSError as error:
-        about = f"{error.filename} cannot be read or written ({error.strerror})" if error.filename else error
-        print(f"{parser.prog}: error: {about}", file=sys.stderr)
-        return 2
+        text = f"{error.filename} cannot be read or written ({error.strerror})" if error.filename else str(error)
     except (ValueError, mg.DeviceMismatchError) as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return 2
+        text = str(error)
+    with suppress(OSError):
+        print(f"{prog}: error: {text}", file=sys.stderr)
+    return 2

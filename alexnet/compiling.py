@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from alexnet.terminal import drain
+
 __all__ = ["Compiling", "leave"]
 
 THREAD = "compiling"
@@ -63,7 +65,6 @@ class Compiling:
 def leave(status: int) -> NoReturn:
     """End the process, as sys.exit does; at once also where a thread is in the midst of compiling."""
     if any(thread.name == THREAD for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        drain()
         os._exit(status)
     sys.exit(status)

@@ -21,9 +21,10 @@ from alexnet.runs import RunError, RunFolder
 EPILOG = """\
 examples:
   python -m alexnet.evaluate runs/paper --views 10
-      the ten views of section 4.1 on the validation pictures of the run's own data
-  python -m alexnet.evaluate runs/paper runs/paper-2 --data imagenet.store --views 10 --report out
-      each run, and their average, as in the paper's tables; with the confusion of classes and the worst mistakes
+      the ten views of section 4.1 on the validation pictures of the run's data
+  python -m alexnet.evaluate runs/paper runs/paper-2 --views 10 --report out
+      each run, and their average, as in the paper's tables; with the confusion
+      of classes and the worst mistakes
 """
 MISTAKES = 20  # pictures
 

@@ -48,13 +48,13 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for axes, name, label, colour, marker in (
         (loss, "train_loss", "training", BLUE, "o"),
         (loss, "val_loss", "validation", ORANGE, "s"),
-        (error, "val_top1", "validation, top-1", ORANGE, "s"),
-        (error, "val_top5", "validation, top-5", GREEN, "^"),
+        (error, "val_top1", "top-1 error", ORANGE, "s"),
+        (error, "val_top5", "top-5 error", GREEN, "^"),
     ):
         values = [line[name] for line in epochs]
         axes.plot(number, values, color=colour, marker=marker, markersize=4, label=label)
     changes = [b["epoch"] for a, b in pairwise(epochs) if b["lr"] != a["lr"]]
-    for axes, label in ((loss, "loss (nats)"), (error, "error (%)")):
+    for axes, label in ((loss, "loss (nats)"), (error, "validation error (%)")):
         for change in changes:
             axes.axvline(change - 0.5, color="0.6", linestyle=":", linewidth=1)
         axes.set_xlabel("epoch (dotted: the rate changes)" if changes else "epoch")

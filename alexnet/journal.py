@@ -10,8 +10,9 @@ from typing import Any
 
 from alexnet import figures
 from alexnet.data import DataSet, Rejected
+from alexnet.layout import side_by_side
 from alexnet.runs import RunError, RunFolder
-from alexnet.terminal import ProgressLine
+from alexnet.terminal import ProgressLine, line_width
 from minigrad import nn
 
 __all__ = ["Journal", "Progress"]
@@ -152,14 +153,20 @@ class Journal:
             replaced: training pictures that could not be read.
         """
         self.folder.append(line)
-        text = (
-            f"epoch {line['epoch']:3d}/{epochs}  rate {line['lr']:g}  training loss {line['train_loss']:.3f}  "
-            f"validation loss {line['val_loss']:.3f}  top-1 {line['val_top1']:.2f} %  top-5 {line['val_top5']:.2f} %  "
-            f"{line['images_per_second']:.0f} images/s, {100 * waited:.1f} % of the time waiting for data"
-        )
         counts = (replaced, "replaced in training"), (self._left_out, "left out of the validation")
         unread = [f"{count} {what}" for count, what in counts if count]
-        self.line.say(f"{text}; unreadable pictures: {', '.join(unread)}" if unread else text)
+        parts = [
+            f"epoch {line['epoch']:3d}/{epochs}",
+            f"top-1 error {line['val_top1']:5.2f} %",
+            f"top-5 error {line['val_top5']:5.2f} %",
+            f"validation loss {line['val_loss']:.3f}",
+            f"training loss {line['train_loss']:.3f}",
+            f"rate {line['lr']:g}",
+            f"{line['images_per_second']:,.0f} images/s",
+            f"{100 * waited:.1f} % waiting for data",
+            *([f"unreadable pictures: {', '.join(unread)}"] if unread else []),
+        ]
+        self.line.say(side_by_side(parts, line_width()))
 
     def draw(self, model: nn.Module) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""

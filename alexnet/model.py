@@ -5,6 +5,7 @@ Run `python -m alexnet.model` to print the table.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from math import inf, prod
 
 import minigrad as mg
 from alexnet.commands import Parser, run_command
+from alexnet.layout import table
+from alexnet.terminal import line_width
 from minigrad import nn
 
 __all__ = ["AlexNet", "Column", "LayerRow", "initial_std", "layer_table"]
@@ -343,27 +346,17 @@ def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow
     return LayerRow(name.replace("_", " "), output, len(layers), kernels, parameters, multiply_adds, places)
 
 
-def format_table(rows: Sequence[LayerRow]) -> str:
-    """The table as text, with totals."""
-    head = ("layer", "output", "kernels", "parameters", "multiply-adds", "device")
-    lines: list[tuple[str, ...]] = [head]
+def format_table(rows: Sequence[LayerRow], width: float = inf) -> str:
+    """The table as text, with totals, in lines of at most so many characters."""
+    lines: list[tuple[str, ...]] = [("layer", "output", "kernels", "parameters", "multiply-adds", "device")]
     for row in rows:
-        shape = " x ".join(map(str, row.output))
-        output = f"{row.columns} x ({shape})" if row.columns > 1 else shape
+        output = " x ".join(map(str, row.output))
+        output = f"{row.columns} x ({output})" if row.columns > 1 else output
         numbers = (f"{n:,}" if n else "" for n in (row.parameters, row.multiply_adds))
         lines.append((row.name, output, row.kernels, *numbers, row.devices))
     totals = (f"{sum(row.parameters for row in rows):,}", f"{sum(row.multiply_adds for row in rows):,}")
     lines.append(("total", "", "", *totals, ""))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    text = [
-        "  ".join(
-            cell.rjust(width) if 3 <= column <= 4 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    rule = "-" * max(map(len, text))
-    return "\n".join([text[0], rule, *text[1:-1], rule, text[-1]])
+    return table(lines, width, right=(3, 4), ruled=True)
 
 
 def parser() -> Parser:
@@ -377,7 +370,11 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table of Figure 2."""
-    return run_command(parser(), lambda args: print(format_table(layer_table(AlexNet(columns=args.columns)))), argv)
+
+    def run(args: argparse.Namespace) -> None:
+        print(format_table(layer_table(AlexNet(columns=args.columns)), line_width()))
+
+    return run_command(parser(), run, argv)
 
 
 if __name__ == "__main__":

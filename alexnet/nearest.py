@@ -110,7 +110,7 @@ def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
     with (
         whole(path) as beside,
         beside.open("wb") as file,
-        tqdm(total=len(pictures), desc="index", unit="image", leave=False, disable=None) as bar,
+        tqdm(total=len(pictures), desc="index", unit=" images", leave=False, disable=None) as bar,
     ):
         for start, images in batches:
             hidden = predictor.hidden(images)

@@ -22,8 +22,9 @@ EPILOG = """\
 examples:
   python -m alexnet.predict runs/paper dog.jpg cat.jpg --figure figure.png
       the five best labels of each, as text and as the paper's Figure 4 (left)
-  python -m alexnet.predict runs/paper dog.jpg --nearest imagenet.store --figure figure.png
-      and the training pictures that are closest in the last hidden layer (Figure 4, right)
+  python -m alexnet.predict runs/paper dog.jpg --nearest imagenet.store
+      and the training pictures that are closest in the last hidden layer
+      (Figure 4, right)
   python -m alexnet.predict runs/paper --filters filters.png
       the filters of the first layer, column by column (Figure 3)
 """

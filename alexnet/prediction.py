@@ -193,7 +193,7 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np
     batches = made_ahead(lambda start: _read(pictures, start), range(0, len(pictures), BATCH), WORKERS)
     found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
     unreadable: dict[int, str] = {}
-    with tqdm(total=len(pictures), desc=f"{count} views", unit="image", leave=False, disable=None) as bar:
+    with tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar:
         for indices, images, reasons in batches:
             unreadable |= reasons
             if len(unreadable) > REJECTED_SHARE * len(pictures):

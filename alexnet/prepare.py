@@ -10,15 +10,17 @@ from pathlib import Path
 
 from alexnet.commands import Parser, command_line, nonempty, nonempty_path, positive, run_command, seed
 from alexnet.data import WORDS, cores, open_dataset
-from alexnet.data.preparation import Result, prepare_claimed, preparing
+from alexnet.data.preparation import SIZE, Result, prepare_claimed, preparing
 from alexnet.data.store import open_store, verify
+from alexnet.terminal import amount
 
 EPILOG = """\
 sources:
-  a folder with ILSVRC's archives as they are distributed, or some of them extracted:
-      ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz
-      ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar, the devkit and
-      ILSVRC2010_test_ground_truth.txt
+  a folder with ILSVRC's archives as they are distributed, or what is in them:
+      ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar,
+      ILSVRC2012_devkit_t12.tar.gz
+      ILSVRC2010_images_train.tar, ..._val.tar, ..._test.tar, patch_images.tar,
+      the devkit and ILSVRC2010_test_ground_truth.txt
   a folder of class folders, with or without train/ and val/
   whatever else alexnet.train takes as --data
 
@@ -28,6 +30,7 @@ examples:
   python -m alexnet.prepare --verify imagenet.store
       compares every file with its checksum
 """
+MANY = 100_000  # training pictures; of fewer, a network of 61 million weights learns little
 
 
 def parser() -> Parser:
@@ -64,7 +67,8 @@ def _tell(store: Path, result: Result) -> None:
     if result.empty:
         names = ", ".join(result.empty[:5]) + (", ..." if len(result.empty) > 5 else "")
         print(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", file=sys.stderr)
-    command = command_line("python", "-m", "alexnet.train", "--recipe", "paper", "--data", store)
+    recipe = "paper" if result.counts["train"] >= MANY else "small"
+    command = command_line("python", "-m", "alexnet.train", "--recipe", recipe, "--data", store)
     print(f"Next, train on it: {command}")
 
 
@@ -89,7 +93,9 @@ def run(args: argparse.Namespace) -> None:
     with preparing(args.store):  # before a long listing
         data = open_dataset(args.source, args.seed)
         counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
-        print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes, by {args.workers} workers", flush=True)
+        size = amount(sum(map(len, data.splits().values())) * data.channels * SIZE**2)
+        print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes", flush=True)
+        print(f"by {args.workers} workers, into {args.store}, which will take {size}", flush=True)
         result = prepare_claimed(data, args.store, args.workers, progress=True)
     if result.continued:
         print(f"{result.continued:,} of the pictures had been done before")

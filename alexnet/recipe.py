@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, get_type_hints
 
@@ -15,7 +15,7 @@ from alexnet.data import Augmentation
 from alexnet.typed import no_such, read_dataclass, read_table
 from minigrad import nn, optim
 
-__all__ = ["Recipe", "build_network", "parameter_groups", "set_rates"]
+__all__ = ["KEYS", "Recipe", "build_network", "parameter_groups", "set_rates"]
 
 # Of each network: its layers, and its options with their types. Classes and channels come from the data.
 NOT_OPTIONS = ("num_classes", "in_channels", "devices", "return")
@@ -204,6 +204,14 @@ class Recipe:
         """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""
         own = {**self.layer_lr, **self.layer_drop_epochs, **self.frozen_from}
         return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
+
+
+# What `Recipe.changed` changes, with the keys of its tables, but for those that are layers.
+KEYS = (
+    *(each.name for each in fields(Recipe) if each.name not in ("name", "summary", "augmentation", "network_options")),
+    *(f"augmentation.{each.name}" for each in fields(Augmentation)),
+    *(f"network_options.{name}" for name in NETWORKS["alexnet"][1]),
+)
 
 
 def build_network(recipe: Recipe, num_classes: int, in_channels: int, devices: Sequence[str | mg.Device]) -> nn.Module:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
 
-from alexnet import cuda_convnet, model
+from alexnet import cuda_convnet, layout, model
 from alexnet.recipe import Recipe, build_network
 from minigrad import nn
 from minigrad.random import default_generator
@@ -13,8 +13,8 @@ from minigrad.random import default_generator
 __all__ = ["table"]
 
 
-def table(recipe: Recipe) -> str:
-    """The whole recipe as text."""
+def table(recipe: Recipe, width: float = math.inf) -> str:
+    """The whole recipe as text, in lines of at most so many characters."""
     facts = [
         ("network", _network(recipe)),
         ("options", _options(recipe)),
@@ -22,11 +22,12 @@ def table(recipe: Recipe) -> str:
         ("colour noise", _noise(recipe)),
         ("training", _training(recipe)),
     ]
+    head = ("layer", "what it does", "initial weights", "and biases", "weight decay")
     parts = [
-        f"{recipe.name}: {recipe.summary}",
-        _aligned(fact for fact in facts if fact[1]),
-        _aligned([("layer", "what it does", "initial weights", "and biases", "weight decay"), *_layers(recipe)]),
-        "learning rates of weights and biases\n" + _aligned(_schedule(recipe)),
+        layout.folded(f"{recipe.name}: {recipe.summary}", width),
+        layout.table((fact for fact in facts if fact[1]), width),
+        layout.table([head, *_layers(recipe)], width),
+        "learning rates of weights and biases\n" + layout.table(_schedule(recipe), width),
     ]
     return "\n\n".join(parts)
 
@@ -151,13 +152,3 @@ def _schedule(recipe: Recipe) -> list[tuple[str, ...]]:
 def _rates(recipe: Recipe, epoch: int, layer: str) -> str:
     weight, bias = (recipe.rate(epoch, layer=layer, bias=each) for each in (False, True))
     return f"{weight:g}, {bias:g}" if weight or bias else "frozen"
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows of as many cells, in columns."""
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = zip(*columns, strict=True)
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )

@@ -6,15 +6,28 @@ Run `python -m alexnet.recipes` to list them, and `python -m alexnet.recipes NAM
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
+from alexnet import layout
 from alexnet.commands import Parser, add_changes, run_command
 from alexnet.data import Augmentation
-from alexnet.recipe import Recipe, build_network, parameter_groups, set_rates
+from alexnet.recipe import KEYS, Recipe, build_network, parameter_groups, set_rates
 from alexnet.recipe_table import table
+from alexnet.terminal import line_width
 
-__all__ = ["RECIPES", "SMALL_WEIGHT_STD", "Recipe", "build_network", "parameter_groups", "set_rates"]
+__all__ = [
+    "KEYS",
+    "RECIPES",
+    "SMALL_WEIGHT_STD",
+    "Recipe",
+    "build_network",
+    "parameter_groups",
+    "set_rates",
+    "summaries",
+]
 
 # How the small recipes start. In nets this narrow N(0, 0.01) would let the signal fade from layer to layer; from conv2
 # to fc7 N(0, sqrt(2 / fan-in)) keeps its size. fc8 starts small: the loss then begins near that of chance, and the
@@ -109,16 +122,24 @@ RECIPES = {
 }
 
 
+def _rows() -> list[tuple[str, str]]:
+    return [(name, recipe.summary) for name, recipe in RECIPES.items()]
+
+
+def summaries() -> str:
+    """The recipes, a line each or a few, as help texts end."""
+    return "recipes:\n" + textwrap.indent(layout.table(_rows(), shutil.get_terminal_size().columns - 4), "  ")
+
+
 def parser() -> Parser:
     """The command line."""
-    names = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
     result = Parser(
         prog="python -m alexnet.recipes",
         description="List the recipes, or show one as a table: network, rates of each layer, schedule, augmentation.",
-        epilog=f"recipes:\n{names}",
+        epilog=summaries(),
     )
     result.add_argument("name", nargs="?", choices=RECIPES, metavar="NAME", help="of a recipe (default: list them all)")
-    add_changes(result)
+    add_changes(result, KEYS)
     return result
 
 
@@ -127,9 +148,9 @@ def run(args: argparse.Namespace) -> None:
     if args.name is None:
         if args.changes:
             raise ValueError("--set changes one recipe; name it")
-        print("\n".join(f"{name:15s}{recipe.summary}" for name, recipe in RECIPES.items()))
+        print(layout.table(_rows(), line_width()))
     else:
-        print(table(RECIPES[args.name].changed(args.changes)))
+        print(table(RECIPES[args.name].changed(args.changes), line_width()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,14 +19,16 @@ from alexnet.commands import command_line
 from alexnet.files import whole
 from alexnet.locks import LockedError, lock, locked_by
 from alexnet.recipe import Recipe
+from alexnet.terminal import amount
 from alexnet.typed import read
 from minigrad import checkpoint, display
 
-__all__ = ["RunError", "RunFolder", "free_folder", "latest_folder"]
+__all__ = ["RunError", "RunFolder", "free_folder", "latest_folder", "room", "room_in_words"]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
 LAST_EPOCHS = 5  # that Jupyter shows
+KEPT = 3  # checkpoints: the latest, the one before, and the best
 SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "recipe": Mapping[str, Any],
     "data": str,
@@ -72,6 +75,16 @@ def latest_folder(name: str) -> Path:
     return _default_folder(name, last)
 
 
+def room(checkpoint: int) -> int:
+    """The bytes of all checkpoints of a run, of one of them: those that are kept, and one that is being written."""
+    return (KEPT + 1) * checkpoint
+
+
+def room_in_words(checkpoint: int) -> str:
+    """The same as text."""
+    return f"{amount(room(checkpoint))} ({KEPT} checkpoints of {amount(checkpoint)}, and one more while it is written)"
+
+
 def _row(line: Mapping[str, Any], mark: str) -> tuple[str, ...]:
     """An epoch's line of the log as cells of the table that Jupyter shows."""
     losses = (f"{line[name]:.3f}" for name in ("train_loss", "val_loss"))
@@ -84,9 +97,15 @@ class RunFolder:
 
     Args:
         path: the folder.
+
+    Attributes:
+        log, latest, previous, best, settings: its files.
     """
 
     def __init__(self, path: Path) -> None:
+        self._use(path)
+
+    def _use(self, path: Path) -> None:
         self.path = path
         self.log = path / "log.jsonl"
         self.latest = path / "checkpoint.npz"
@@ -120,6 +139,36 @@ class RunFolder:
     def resume_command(self) -> str:
         """What goes on with the run, to be pasted into a shell."""
         return command_line("python", "-m", "alexnet.train", "--resume", "--out", self.path)
+
+    def make_free(self, name: str) -> None:
+        """Make the folder, as the next free of runs/name, runs/name-2, ...: every process that does so gets its own.
+
+        Raises:
+            RunError: it cannot be made.
+        """
+        try:
+            DEFAULT_PARENT.mkdir(exist_ok=True)
+            while True:
+                self._use(free_folder(name))
+                with suppress(FileExistsError):  # another process was quicker
+                    self.path.mkdir()
+                    return
+        except OSError as error:
+            raise RunError(f"cannot write to {self.path} ({error.strerror}); choose a folder with --out") from error
+
+    def check_room(self, checkpoint: int) -> None:
+        """See that the disk has room for the checkpoints of a new run, each of so many bytes.
+
+        Raises:
+            RunError: it has not.
+        """
+        there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        free = shutil.disk_usage(there).free
+        if free < room(checkpoint):
+            raise RunError(
+                f"{self.path} would take {room_in_words(checkpoint)}, and the disk has {amount(free)} free; make room, "
+                "or choose a folder on another disk with --out"
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -168,7 +217,7 @@ class RunFolder:
         if self.settings.exists():
             raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
         for file in (self.log, self.latest, self.previous, self.best):
-            if file.exists():
+            if file.exists() and file.stat().st_size:  # an empty log is left by a run that was killed right here
                 raise RunError(f"{file} is there already and would be overwritten; choose another --out")
         try:
             self.log.write_bytes(b"")

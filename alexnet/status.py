@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alexnet.layout import side_by_side
 from alexnet.recipe import Recipe
 from alexnet.runs import RunError, RunFolder
-from alexnet.terminal import duration
+from alexnet.terminal import duration, line_width
 
 __all__ = ["describe"]
 
@@ -64,7 +65,7 @@ def _left(lines: Sequence[Line], done: Sequence[Line], epochs: int, steps: int, 
         return "time left: not known before the first epoch or checkpoint"
     first = done[-1]["step"] - steps * done[-1]["epoch"] if done else 0  # not 0 where the data have changed
     left = (steps * epochs + first - lines[-1]["step"]) * batch / speed - written
-    return f"about {duration(left)} left, at {speed:,.0f} images/s"
+    return f"about {duration(left)} left, at {speed:,.0f} images per second"
 
 
 def _errors(done: Sequence[Line]) -> list[str]:
@@ -72,11 +73,17 @@ def _errors(done: Sequence[Line]) -> list[str]:
     if not done:
         return ["no epoch is finished yet"]
     best = min(done, key=lambda line: float(line["val_top1"]))
-    return [
-        f"{name} epoch {line['epoch']:3d}: top-1 {line['val_top1']:.2f} %  top-5 {line['val_top5']:.2f} %  "
-        f"validation loss {line['val_loss']:.3f}  training loss {line['train_loss']:.3f}  rate {line['lr']:g}"
-        for name, line in (("last", done[-1]), ("best", best))
-    ]
+    lines = []
+    for name, line in (("last", done[-1]), ("best", best)):
+        parts = [
+            f"{name} epoch {line['epoch']:3d}: top-1 error {line['val_top1']:.2f} %",
+            f"top-5 error {line['val_top5']:.2f} %",
+            f"validation loss {line['val_loss']:.3f}",
+            f"training loss {line['train_loss']:.3f}",
+            f"rate {line['lr']:g}",
+        ]
+        lines.append(side_by_side(parts, line_width()))
+    return lines
 
 
 def _happened(lines: Sequence[Line]) -> list[str]:

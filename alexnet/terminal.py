@@ -1,18 +1,25 @@
-"""What a run says while it trains: one line, rewritten, on a terminal and in Jupyter; a line now and then elsewhere."""
+"""What commands print, and what a run says while it trains: one line, rewritten, on a terminal and in Jupyter; a line
+now and then elsewhere.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
 
+from alexnet.layout import as_many_as_fit, folded
 from minigrad.compilation import code_folder, code_is_kept
 from minigrad.display import in_jupyter
 
-__all__ = ["ProgressLine", "duration"]
+__all__ = ["ProgressLine", "amount", "drain", "duration", "line_width", "say"]
 
 REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
 PRINTED = 30.0  # seconds between two lines where none is
@@ -29,10 +36,49 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-class ProgressLine:
-    """Shows step, loss, speed, the time that is left, and the share of time spent waiting for data.
+def amount(size: int) -> str:
+    """Bytes as 0 MB, 488 MB or 2.0 GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{size / 1e6:.0f} MB"
 
-    Whatever happens to the terminal, training goes on: what cannot be written is not written.
+
+def line_width() -> float:
+    """How many characters a printed line may have: one less than a terminal is wide, any number elsewhere."""
+    printed = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns - 1 if printed else math.inf
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print lines, folded where a terminal is too narrow for them. It is no error if nobody can read them any more.
+
+    Args:
+        text: without the last line break.
+        stream: where to; stdout if not given.
+    """
+    width = line_width()
+    try:
+        print("\n".join(folded(line, width) for line in text.split("\n")), file=stream, flush=True)
+    except BrokenPipeError:
+        drain()
+    except OSError:
+        pass
+
+
+def drain() -> None:
+    """Write out what was printed; what cannot be is dropped, so that Python does not complain of it at the end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+class ProgressLine:
+    """Shows step, loss, the time that is left, speed, and the share of time spent waiting for data.
+
+    On a terminal, what comes last is left out where it has no room. Whatever happens to the terminal, training goes on:
+    what cannot be written is not written.
 
     Args:
         clock: seconds, as `time.monotonic`.
@@ -53,8 +99,7 @@ class ProgressLine:
     def say(self, text: str) -> None:
         """Print a line of its own."""
         self.clear()
-        with suppress(OSError):
-            print(text, flush=True)
+        say(text)
 
     def clear(self) -> None:
         """Take the rewritten line away."""
@@ -65,14 +110,14 @@ class ProgressLine:
         """So many of the loops and kernels that the run needs are compiled, before its first step."""
         if self._live:
             if self._due():
-                self._show(f"compiling for this machine: {done} of {total}{self._how_often()}")
+                self._show([f"compiling for this machine: {done} of {total}", self._how_often()])
         elif not self._told and self._clock() - self._shown >= SILENCE:
             self._told = True
-            self.say(f"compiling {total} loops and kernels for this machine{self._how_often()}")
+            self.say(f"compiling {total} loops and kernels for this machine, {self._how_often()}")
 
     @staticmethod
     def _how_often() -> str:
-        return "" if code_is_kept() else f" (at every start: {code_folder()} cannot be written)"
+        return "once" if code_is_kept() else f"at every start, as {code_folder()} cannot be written"
 
     def start(self, head: str, steps: int, done: int, epochs_after: int) -> None:
         """An epoch begins.
@@ -102,40 +147,44 @@ class ProgressLine:
         if done == batches:
             self._evaluation = self._clock() - self._evaluating
         if self._due():
-            self._show(f"{self._head}  evaluation {done}/{batches}")
+            self._show([self._head, f"evaluation {done}/{batches}"])
 
     def speed(self) -> float:
-        """Images a second over the last steps; 0 if there were too few to tell."""
+        """Images per second over the last steps; 0 if there were too few to tell."""
         if len(self._window) < 2:
             return 0.0
         (begin, before, _), (end, after, _) = self._window[0], self._window[-1]
         return (after - before) / max(end - begin, 1e-9)
 
-    def _describe(self, loss: float) -> str:
-        text = f"{self._head}  step {self._done}/{self._steps}  loss {loss:.3f}"
+    def _describe(self, loss: float) -> list[str]:
+        """The parts of the line, the most important first."""
+        parts = [self._head, f"step {self._done}/{self._steps}", f"loss {loss:.3f}"]
         if len(self._window) < 2:
-            return text
+            return parts
         (begin, _, waited_before), (end, _, waited) = self._window[0], self._window[-1]
         seconds = max(end - begin, 1e-9)
         epoch = (self._steps - self._done) * seconds / (len(self._window) - 1)
         whole = self._steps * seconds / (len(self._window) - 1) + self._evaluation
         run = epoch + self._evaluation + self._after * whole
-        return (
-            f"{text}  {self.speed():,.0f} images/s  {duration(epoch)} left in the epoch, {duration(run)} in the run"
-            f"  {100 * (waited - waited_before) / seconds:.0f} % waiting for data"
-        )
+        return [
+            *parts,
+            f"{duration(run)} left",
+            f"{self.speed():,.0f} images/s",
+            f"{duration(epoch)} left in the epoch",
+            f"{100 * (waited - waited_before) / seconds:.0f} % waiting for data",
+        ]
 
     def _due(self) -> bool:
         return self._clock() - self._shown >= (REDRAWN if self._live else PRINTED)
 
-    def _show(self, text: str) -> None:
+    def _show(self, parts: Sequence[str]) -> None:
         self._shown = self._clock()
-        if not self._live:
-            self.say(text)
-        elif self._terminal:
-            self._rewrite(text[: shutil.get_terminal_size().columns - 1])
-        else:
+        width = shutil.get_terminal_size().columns - 1 if self._terminal else math.inf
+        text = as_many_as_fit(parts, width)
+        if self._live:
             self._rewrite(text)
+        else:
+            self.say(text)
 
     def _rewrite(self, text: str) -> None:
         stream = sys.stderr if self._terminal else sys.stdout

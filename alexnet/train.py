@@ -30,41 +30,44 @@ from alexnet.commands import (
 from alexnet.compiling import leave
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.guards import chance_error
-from alexnet.recipes import RECIPES, Recipe
-from alexnet.runs import RunError, RunFolder, free_folder, latest_folder
+from alexnet.recipes import KEYS, RECIPES, Recipe, summaries
+from alexnet.runs import RunError, RunFolder, free_folder, latest_folder, room, room_in_words
 from alexnet.status import describe
+from alexnet.terminal import say
 from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
 examples:
   python -m alexnet.train
-      a few minutes on a laptop: ten classes of shapes, drawn as they are needed
+      a few minutes on a laptop: ten classes of shapes, drawn when needed
   python -m alexnet.train --recipe cifar10-80sec --data cifar-10
       the smallest net of cuda-convnet on CIFAR-10, which is downloaded
-  python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 --steps 20
-      the whole AlexNet in two columns on the store or the class folders in DIR, for a few steps
-  python -m alexnet.train --recipe original --data DIR --set lr=0.005 --set network_options.dropout=0.3
-      as the authors' own program, but for two values; python -m alexnet.recipes original shows them all
+  python -m alexnet.train --recipe paper --data DIR --devices cpu:0,cpu:1 \\
+      --steps 20
+      the whole AlexNet in two columns on the store or class folders in DIR,
+      for a few steps
+  python -m alexnet.train --recipe original --data DIR --set lr=0.005
+      as the authors' own program, but for one value; all of them are shown by
+      python -m alexnet.recipes original
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
   python -m alexnet.train --status runs/shapes
       how far a run is, also while it trains
 
-recipes:
 """
+LARGE = 10**9  # bytes of checkpoints that are told of before a run starts
 REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
 
 
 def parser() -> Parser:
     """The command line."""
-    recipes = "".join(f"  {name:15s}{recipe.summary}\n" for name, recipe in RECIPES.items())
     result = Parser(
         prog="python -m alexnet.train",
         description="Train a network of the AlexNet paper. Without flags: a small one, on drawn shapes.",
-        epilog=EPILOG + recipes,
+        epilog=EPILOG + summaries(),
     )
     add = result.add_argument
-    add("--recipe", choices=RECIPES, help="what to train, and how; see below (default shapes)")
+    add("--recipe", choices=RECIPES, metavar="NAME", help="what to train, and how; see below (default shapes)")
     add(
         "--data",
         type=nonempty,
@@ -80,12 +83,14 @@ def parser() -> Parser:
     add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
     add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
     add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
-    add_changes(result)
+    add_changes(result, KEYS)
     add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
     add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")
     add("--seed", type=seed, help="of weights, order, augmentation and dropout (default 0)")
     add("--out", type=nonempty_path, metavar="DIR", help="the run's folder (default: the next free runs/RECIPE)")
-    add("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
+    resume = result.add_mutually_exclusive_group().add_argument
+    resume("--resume", action="store_true", help="go on with the run in --out (default: the latest runs/RECIPE)")
+    resume("--resume-or-start", action="store_true", help="go on with the run in --out; start it if there is none")
     add("--status", type=nonempty_path, metavar="RUN", help="tell how a run stands, and write nothing")
     return result
 
@@ -149,11 +154,16 @@ def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     folder = RunFolder(args.out or free_folder(recipe.name))
     settings = {
         "recipe": recipe.to_json(),
-        "data": source if source in WORDS else str(Path(source).expanduser().resolve()),
+        "data": _place(source),
         "seed": args.seed or 0,
         "devices": args.devices or ["cpu:0"],
     }
     return folder, settings
+
+
+def _place(source: str) -> str:
+    """A data set's word, or its path from anywhere."""
+    return source if source in WORDS else str(Path(source).expanduser().resolve())
 
 
 def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
@@ -173,7 +183,7 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         if recipe.changed([change]) != recipe:
             raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
     settings["recipe"]["epochs"] = args.epochs or recipe.epochs
-    settings["data"] = args.data or settings["data"]
+    settings["data"] = _place(args.data) if args.data else settings["data"]
     settings["devices"] = [str(mg.device(name)) for name in args.devices or settings["devices"]]
     return folder, settings
 
@@ -219,25 +229,35 @@ def _next(trainer: Trainer, epoch: int, top1: float) -> str:
 def train(args: argparse.Namespace) -> int:
     """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
     if args.status:
-        print(describe(RunFolder(args.status)))
+        say(describe(RunFolder(args.status)))
         return 0
+    if args.resume_or_start and not args.out:
+        raise RunError("--resume-or-start looks for a run in one folder; name it with --out DIR")
     check_address_space()
-    folder, settings = _old_run(args) if args.resume else _new_run(args)
+    resume = args.resume or (args.resume_or_start and RunFolder(args.out).settings.exists())
+    folder, settings = _old_run(args) if resume else _new_run(args)
+    if args.resume_or_start and resume and _complete(folder, settings["recipe"]["epochs"]):
+        say(f"{folder.path} has had its {settings['recipe']['epochs']} epochs; there is nothing to do")
+        return 0
     stop = Stop()
     with ExitStack() as held:
-        if args.resume:
+        if resume:
             held.enter_context(folder.locked())
         trainer = _trainer(args, folder, settings)
         trainer.compile()  # while the data is opened
-        if args.resume:
+        if resume:
+            _tell_folder(trainer, settings["devices"])
             _continue(trainer, settings)
         else:
+            folder.check_room(trainer.checkpoint_size())
             trainer.measure()  # what is wrong with the pictures is found before there is a folder
+            if not args.out:
+                folder.make_free(trainer.recipe.name)
             held.enter_context(folder.locked())
             folder.create(settings)
+            _tell_folder(trainer, settings["devices"])
         with stop.listening():
             trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
-    say = trainer.journal.line.say
     if stop.signal:
         where = f"epoch {trainer.progress.epoch}, after step {trainer.progress.step}"
         say(f"stopped in {where}; go on with: {folder.resume_command}")
@@ -246,14 +266,21 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _complete(folder: RunFolder, epochs: int) -> bool:
+    """Whether the latest checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
+    try:
+        return int(folder.load(best=False)["progress/epoch"]) > epochs
+    except (KeyError, TypeError, ValueError):  # there is none yet, or a damaged one
+        return False
+
+
 def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any]) -> Trainer:
     """Open the data, which completes the settings, and build the network."""
     recipe = Recipe.from_json(settings["recipe"])
     data = open_dataset(settings["data"], settings["seed"])
-    print(
+    say(
         f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
-        f"{len(data.classes)} classes ({data.name}), on {', '.join(settings['devices'])}, into {folder.path}",
-        flush=True,
+        f"{len(data.classes)} classes ({data.name})"
     )
     ids = list(data.ids or data.classes)
     if settings.setdefault("ids", ids) != ids:
@@ -263,10 +290,17 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
+def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
+    """On which devices a run is trained, into which folder, which is there, and how large that becomes, if it does."""
+    size = trainer.checkpoint_size()
+    large = f", which will take {room_in_words(size)}" if room(size) >= LARGE else ""
+    say(f"on {', '.join(devices)}, into {trainer.folder.path}{large}")
+
+
 def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
     for sentence in trainer.folder.restore(trainer.load_state):
-        print(sentence, file=sys.stderr)
+        say(sentence, sys.stderr)
     if trainer.statistics is None:  # it was stopped before its first checkpoint
         trainer.measure()
     before = settings["pictures"] | trainer.folder.read_settings().get("pictures", {})
@@ -274,7 +308,7 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
         trainer.folder.write_settings(settings)
     progress = trainer.progress
     if progress.epoch > trainer.recipe.epochs:
-        print(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
+        say(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
     else:
         trainer.journal.event("resumed")
         if before != settings["pictures"]:

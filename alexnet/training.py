@@ -195,6 +195,11 @@ class Trainer:
         state["run"] = np.array(self._identity())
         return state
 
+    def checkpoint_size(self) -> int:
+        """The bytes of a checkpoint, nearly: weights and velocities."""
+        weights = sum(parameter.size * parameter.dtype.itemsize for parameter in self.model.parameters())
+        return weights * (2 if self.recipe.momentum else 1)
+
     def _identity(self) -> str:
         """What a checkpoint must share with a run that goes on from it, as text: all of the recipe but its length."""
         recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}

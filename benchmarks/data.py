@@ -20,7 +20,7 @@ SIZE = 256
 
 
 def rate(turns: int, turn: Callable[[int], int]) -> str:
-    """Pictures a second over some turns after one that does not count: median, and from the slowest to the fastest."""
+    """Pictures per second in some turns after one that does not count: median, and from the slowest to the fastest."""
     rates = []
     for number in range(turns + 1):
         start = time.perf_counter()

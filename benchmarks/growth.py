@@ -1,6 +1,6 @@
 """How the cost of the paper's training step grows: python benchmarks/growth.py
 
-Images a second and peak memory by batch and number of threads, and how long a process takes to its first step: with
+Images per second and peak memory by batch and number of threads, and how long a process takes to its first step: with
 nothing compiled before, and with everything.
 """
 

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 import minigrad as mg
-from alexnet.data.statistics import cache_folder
+from minigrad.folders import cache_folder
 
 pytest.register_assert_rewrite("checks", "parity")
 

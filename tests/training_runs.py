@@ -1,8 +1,10 @@
-"""The training command as tests run it, and the comparison of two runs."""
+"""The training command as tests run it, in this process or in its own, and the comparison of two runs."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,12 @@ def run(*arguments: object) -> int:
 def cifar(pictures: Path, *more: object) -> int:
     """The command with the small network of CIFAR-10."""
     return run("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, *more)
+
+
+def environment() -> dict[str, str]:
+    """Of a process that finds the modules of this one, and whose output is buffered, as it is if nobody forbids it."""
+    path = os.pathsep.join(path for path in sys.path if path)
+    return {**{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}, "PYTHONPATH": path}
 
 
 def log(folder: Path) -> list[dict[str, object]]:

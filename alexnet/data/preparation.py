@@ -259,7 +259,7 @@ class _Writer:
         sealing: deque[tuple[dict[str, np.ndarray], Future[tuple[str, Sums]]]] = deque()
         stop, number = self.done, len(self.records)
         with tqdm(
-            total=total, initial=stop, desc=self.part, unit="image", leave=False, disable=None if progress else True
+            total=total, initial=stop, desc=self.part, unit=" images", leave=False, disable=None if progress else True
         ) as bar:
             while stop < total:
                 path = self.folder / shard_name(self.part, number)

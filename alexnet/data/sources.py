@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from alexnet.commands import suggestion
 from alexnet.data.caltech import is_caltech, open_caltech
 from alexnet.data.cifar import ARCHIVE_SUFFIXES, is_cifar, open_cifar
 from alexnet.data.download import DOWNLOADS, fetch
@@ -64,7 +65,8 @@ def open_dataset(source: str | Path, seed: int = 0, *, counts: tuple[int, int] =
         return open_cifar(path)
     if path.is_file():
         raise DataError(f"{path} is a file of no known kind; give a folder, CIFAR's tar archive, or a word: {_words()}")
-    raise DataError(f"there is no folder or file {path}; give the path of a data set, or a word: {_words()}")
+    meant = suggestion([path.name.lower()], WORDS) or f"; give the path of a data set, or a word: {_words()}"
+    raise DataError(f"there is no folder or file {path}{meant}")
 
 
 def _words() -> str:

@@ -15,7 +15,7 @@ from alexnet.cuda_convnet import cifar10_80sec
 from alexnet.data import Loader, RescaledSplit, open_dataset
 from alexnet.model import LAYERS, AlexNet
 from alexnet.recipe_table import table
-from alexnet.recipes import RECIPES, Recipe, build_network, parameter_groups, set_rates
+from alexnet.recipes import KEYS, RECIPES, Recipe, build_network, parameter_groups, set_rates
 from minigrad import nn, optim
 from minigrad.random import default_generator
 
@@ -255,6 +255,13 @@ def test_a_recipe_is_changed_by_key() -> None:
 def test_a_change_that_does_not_fit_complains(key: str, value: Any, words: tuple[str, ...]) -> None:
     with complains(*words, error=ValueError):
         RECIPES["paper"].changed([(key, value)])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_keys_are_what_a_recipe_is_changed_by(key: str) -> None:
+    """Each is asked for a value of its own kind; of one that there is not, it is said that there is none."""
+    with complains(f"{key}", " is ", error=ValueError):
+        RECIPES["paper"].changed([(key, {"not": {"its": "kind"}})])
 
 
 # the table

@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from training_runs import assert_same_run, cifar, log, run, state_of
+from training_runs import assert_same_run, cifar, environment, log, run, state_of
 
 from alexnet.data import RescaledSplit
 from alexnet.data.keyed import SHUFFLE, permutation
@@ -282,7 +283,7 @@ def test_a_disk_that_can_only_be_read(disk: Path, pictures: Path, capsys: pytest
     assert cifar(pictures, "--epochs", 1, "--out", disk / "run") == 0
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     for arguments in (("--resume", "--epochs", 2, "--out", disk / "run"), ("--steps", 1, "--out", disk / "other")):
-        assert run(*(() if "--resume" in arguments else ("--data", pictures)), *arguments) == 2
+        assert (run if "--resume" in arguments else partial(cifar, pictures))(*arguments) == 2
         assert "cannot write to" in (error := capsys.readouterr().err.splitlines()[-1])
         assert "Read-only file system" in error and "choose another --out" in error
     assert run("--status", disk / "run") == 0
@@ -459,9 +460,8 @@ def command(*arguments: object, program: str = "") -> subprocess.Popen[str]:
     """The training command as a process of its own; `program` runs before it."""
     start = f"import sys\nfrom alexnet import train, training\n{program}\nsys.exit(train.main())"
     words = [sys.executable, "-c", start, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     )  # closed by communicate
 
 
@@ -547,19 +547,70 @@ def test_two_runs_into_one_folder_and_the_lock_of_a_killed_one(
 
 
 @posix
-def test_a_terminal_that_goes_away_does_not_stop_the_run(pictures: Path) -> None:
-    """Whoever read what it prints is gone after the first line."""
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_terminal_that_goes_away_does_not_stop_the_run(lines: int, pictures: Path) -> None:
+    """Whoever read what it prints is gone before or after the first line, as `head` is."""
     assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
     process = command(
         *("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, "--epochs", 2, "--out", "run")
     )
     assert process.stdout is not None and process.stderr is not None
-    process.stdout.readline()
+    for _ in range(lines):
+        process.stdout.readline()
     process.stdout.close()
     process.stderr.close()
-    process.wait(60)
+    assert process.wait(60) == 0
     assert_same_run(Path("whole"), Path("run"))
     assert not [line for line in log(Path("run")) if "event" in line]
+
+
+@posix
+def test_two_default_runs_that_start_together(pictures: Path) -> None:
+    flags = ("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, "--steps", 1)
+    for process in [command(*flags) for _ in range(2)]:
+        out, error = process.communicate(timeout=60)
+        assert process.returncode == 0, error
+        assert Path(out.splitlines()[1].rpartition("into ")[2]).is_dir()
+    for name in ("cifar10-80sec", "cifar10-80sec-2"):
+        assert [line["event"] for line in log(Path("runs", name))] == ["saved"]
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
+
+
+@posix
+def test_one_command_line_starts_resumes_and_then_does_nothing(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is killed when it has just begun, before its first checkpoint, and after two."""
+    assert cifar(pictures, "--epochs", 8, "--out", "whole") == 0
+    flags = ("--recipe", "cifar10-80sec", "--data", pictures, "--batch-size", 5, "--epochs", 8)
+    line = (*flags, "--checkpoint-minutes", 1e-9, "--out", "parts", "--resume-or-start")
+    for file in ("parts/lock", "parts/recipe.json", "parts/previous.npz"):
+        process = command(*line)
+        wait_for(Path(file), process)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert run(*line) == 0
+    assert_same_run(Path("whole"), Path("parts"))
+    before = contents(Path("parts"))
+    shutil.rmtree(pictures)
+    capsys.readouterr()
+    assert run(*line) == 0
+    assert capsys.readouterr().out == "parts has had its 8 epochs; there is nothing to do\n"
+    assert contents(Path("parts")) == before
+
+
+@pytest.mark.parametrize("left", [["log.jsonl"], ["log.jsonl", "recipe.json"], ["lock"]])
+def test_what_a_start_that_was_killed_has_left_is_started_or_gone_on_with(left: list[str], pictures: Path) -> None:
+    assert cifar(pictures, "--epochs", 1, "--out", "whole") == 0
+    Path("parts").mkdir()
+    for name in left:
+        Path("parts", name).write_bytes(Path("whole", name).read_bytes() if name == "recipe.json" else b"")
+    assert cifar(pictures, "--epochs", 1, "--out", "parts", "--resume-or-start") == 0
+    assert_same_run(Path("whole"), Path("parts"))
 
 
 @posix

@@ -7,8 +7,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,12 @@ import numpy as np
 import pytest
 from training_runs import assert_same_run, cifar, log, run, state_of
 
-from alexnet import figures, train
+from alexnet import figures, runs, train
 from alexnet.data import open_dataset
-from alexnet.data.statistics import cache_folder
 from alexnet.runs import RunFolder, free_folder, latest_folder
 from alexnet.training import Trainer
 from minigrad import checkpoint
+from minigrad.folders import cache_folder
 
 SIZE = 64  # side of the pictures of a small AlexNet
 
@@ -300,13 +303,77 @@ def test_broken_data_is_one_sentence_and_status_2(
     assert cifar(broken(pictures, where), "--out", "run") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("python -m alexnet.train: error: ") and all(word in error for word in words)
-    assert not Path("run").exists()
+    assert cifar(pictures.parent / "cifar" if Path("cifar").exists() else pictures) == 2
+    assert "into run" not in capsys.readouterr().out and not Path("run").exists() and not Path("runs").exists()
+
+
+def test_the_folder_that_is_told_of_is_there(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, bool]] = []
+    say = train.say
+    monkeypatch.setattr(
+        train, "say", lambda text: (told.append((text, Path("runs/cifar10-80sec/recipe.json").exists())), say(text))
+    )
+    assert cifar(pictures, "--steps", 1) == 0
+    assert told[0] == ("cifar10-80sec: 24 training and 8 validation pictures of 2 classes (pictures)", False)
+    assert told[1] == (f"on cpu:0, into {Path('runs/cifar10-80sec')}", True)
+
+
+def test_runs_that_start_together_get_a_folder_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them find the same one free at first."""
+    together, first = threading.Barrier(4), threading.local()
+
+    def free(name: str) -> Path:
+        path = free_folder(name)
+        if not hasattr(first, "done"):
+            first.done = True
+            together.wait(60)
+        return path
+
+    monkeypatch.setattr(runs, "free_folder", free)
+    folders = [RunFolder(Path("none")) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda folder: folder.make_free("shapes"), folders))
+    names = {"shapes", "shapes-2", "shapes-3", "shapes-4"}
+    assert {folder.path.name for folder in folders} == names == {path.name for path in Path("runs").iterdir()}
+    assert {folder.log.parent for folder in folders} == {folder.path for folder in folders}
+
+
+def test_where_the_next_folder_cannot_be_made(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("runs").write_text("")
+    assert cifar(pictures, "--steps", 1) == 2
+    assert "cannot write to runs" in capsys.readouterr().err
+
+
+def test_a_large_run_says_how_large_it_will_be(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cifar(pictures, "--steps", 1, "--out", "small") == 0
+    assert "into small\n" in capsys.readouterr().out
+    monkeypatch.setattr(train, "LARGE", 10**6)
+    assert cifar(pictures, "--steps", 1, "--out", "run") == 0
+    size = Path("run/checkpoint.npz").stat().st_size
+    words = re.search(r"into run, which will take (\d+) MB \(3 checkpoints of (\d+) MB, and", capsys.readouterr().out)
+    assert words and abs(int(words[2]) - size / 1e6) < 1 and abs(int(words[1]) - 4 * size / 1e6) < 1
+
+
+def test_a_disk_without_room_for_a_run_is_told_of_before_it_starts(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage = shutil.disk_usage(Path())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_900_000))
+    assert cifar(pictures, "--steps", 1, "--out", "deep/in/run") == 2
+    error = capsys.readouterr().err
+    assert "run would take 5 MB (3 checkpoints of 1 MB, and one more while" in error and "has 2 MB free" in error
+    assert not Path("deep").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--data", "nowhere"), ("nowhere",)),
+        (("--resume-or-start",), ("--resume-or-start", "--out DIR")),
         (("--recipe", "paper"), ("paper", "--data")),
         (("--resume", "--out", "nowhere"), ("nowhere", "no run")),
         (("--resume",), ("runs/shapes", "--out")),
@@ -332,6 +399,7 @@ def test_what_cannot_be_done_is_one_sentence_and_status_2(
         ("--devices", "gpu"),
         ("--devices", "cpu:7"),
         ("--learning-rate", "1"),
+        ("--resume", "--resume-or-start"),
     ],
 )
 def test_wrong_flags_end_with_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

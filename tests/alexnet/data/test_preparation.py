@@ -205,6 +205,15 @@ def test_what_cannot_be_prepared(photographs, tmp_path):
         prepare(open_dataset(photographs), tmp_path / "store", 1, size=17)
 
 
+@pytest.mark.parametrize(("many", "recipe"), [(command.MANY, "small"), (12, "paper")])
+def test_the_recipe_that_is_recommended_fits_the_number_of_pictures(
+    photographs, tmp_path, capsys, monkeypatch, many, recipe
+):
+    monkeypatch.setattr(command, "MANY", many)
+    assert command.main([str(photographs), str(tmp_path / "store"), "--workers", "1"]) == 0
+    assert f"Next, train on it: python -m alexnet.train --recipe {recipe} --data" in capsys.readouterr().out
+
+
 def test_the_command(photographs, tmp_path, capsys):
     store = tmp_path / "store"
     for path in (photographs / "train" / "n02").iterdir():

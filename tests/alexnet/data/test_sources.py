@@ -17,3 +17,18 @@ def test_a_file_of_no_known_kind(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"")
     with pytest.raises(DataError, match=r"data.zip is a file of no known kind; give a folder, CIFAR's tar archive"):
         open_dataset(str(tmp_path / "data.zip"))
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("cifar10", "cifar-10"),
+        ("CIFAR10", "cifar-10"),
+        ("mnst", "mnist"),
+        ("shape", "shapes"),
+        ("cifar100", "cifar-100"),
+    ],
+)
+def test_a_word_that_is_nearly_one_suggests_it(tmp_path, name, word):
+    with pytest.raises(DataError, match=rf"there is no folder or file .*{name}; did you mean {word}\?$"):
+        open_dataset(tmp_path / name)
