@@ -19,7 +19,7 @@ from typing import Any
 
 from alexnet.commands import Parser, add_changes, nonempty_path, positive, run_command
 from alexnet.data import open_dataset
-from alexnet.recipes import RECIPES, Recipe
+from alexnet.recipes import KEYS, RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder
 from alexnet.training import DATA_WORKERS, Trainer, evaluate
 
@@ -165,7 +165,7 @@ def main() -> int:
     )
     add("--seeds", type=positive, default=20, help="how many, from 0 (default 20)")
     add("--out", type=nonempty_path, default=Path("seeds.jsonl"), metavar="FILE", help="default seeds.jsonl")
-    add_changes(parser)
+    add_changes(parser, KEYS)
     return run_command(parser, run, None, interrupted="stopped; the same command goes on")
 
 
