@@ -18,6 +18,7 @@ from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.files import whole
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
 from alexnet.runs import RunError, RunFolder
+from alexnet.terminal import say
 
 EPILOG = """\
 examples:
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> None:
     print(text)
     if args.report:
         _report(args.report, text, data, split, read, total[read] / len(args.runs))
-        print(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
+        say(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
 
 
 def _data(folders: Sequence[Path], source: str | None) -> DataSet:
