@@ -158,7 +158,7 @@ def _report(folder: Path, text: str, data: DataSet, split: Split, read: np.ndarr
     ids = data.ids or data.classes
     with whole(folder / "confusion.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["true \\ said", *ids])
+        writer.writerow(["true \\ predicted", *ids])
         writer.writerows([name, *row] for name, row in zip(ids, confusion.tolist(), strict=True))
     figures.save_figure(figures.confusion(confusion, data.classes), folder / "confusion.png")
     sureness = np.where(said == labels, -1.0, probabilities.max(axis=1))
