@@ -157,12 +157,14 @@ class RunFolder:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose a folder with --out") from error
 
     def check_room(self, checkpoint: int) -> None:
-        """See that the disk has room for the checkpoints of a new run, each of so many bytes.
+        """See that a new run can have its folder, and the disk has room for its checkpoints, each of so many bytes.
 
         Raises:
-            RunError: it has not.
+            RunError: it cannot, or has not.
         """
         there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise RunError(f"{there} is a file, and a run is a folder; choose another --out")
         free = shutil.disk_usage(there).free
         if free < room(checkpoint):
             raise RunError(

@@ -370,6 +370,14 @@ def test_a_disk_without_room_for_a_run_is_told_of_before_it_starts(
     assert not Path("deep").exists()
 
 
+@pytest.mark.parametrize("out", ["file", "file/run"])
+def test_a_file_is_no_folder_of_a_run(out: str, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("kept")
+    assert cifar(pictures, "--steps", 1, "--out", out) == 2
+    assert "file is a file, and a run is a folder; choose another --out" in capsys.readouterr().err
+    assert Path("file").read_text() == "kept"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
