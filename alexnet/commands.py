@@ -151,7 +151,11 @@ def picture_file(text: str) -> Path:
     file = nonempty_path(text)
     if file.suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"pictures are written as PNG; name a file that ends in .png, not {text!r}")
-    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+    try:
+        possible = not file.is_dir() and file.parent.is_dir() and os.access(file.parent, os.W_OK)
+    except OSError:  # as for a name that is too long
+        possible = False
+    if not possible:
         raise argparse.ArgumentTypeError(f"{text} cannot be written; name a file in a folder that is there and yours")
     return file
 
@@ -173,7 +177,7 @@ def change(text: str) -> tuple[str, Any]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"KEY=VALUE, such as lr=0.005; got {text!r}")
     for read in (json.loads, float):  # the second for numbers that JSON does not know, as .5
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             return key, read(value)
     return key, value
 

@@ -7,6 +7,7 @@ import csv
 import os
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -119,10 +120,13 @@ def _data(folders: Sequence[Path], source: str | None) -> DataSet:
 
 
 def _fits(predictor: Predictor, data: DataSet, folder: Path, views: int) -> None:
-    if predictor.ids != (data.ids or data.classes):
+    known, there = predictor.ids, data.ids or data.classes
+    if known != there:
+        pairs = zip_longest(known, there, fillvalue="no more")
+        first, other = next((one, other) for one, other in pairs if one != other)
         raise RunError(
-            f"{folder} knows {len(predictor.ids)} classes ({predictor.ids[0]}, ...), {data.name} has "
-            f"{len(data.classes)} ({(data.ids or data.classes)[0]}, ...); evaluate on data with the same classes"
+            f"{folder} knows {len(known)} classes, {data.name} has {len(there)}, and where they begin to differ it has "
+            f"{other} instead of {first}; evaluate on data with the same classes"
         )
     if predictor.channels != data.channels:
         raise RunError(f"{folder} takes pictures of {predictor.channels} channels, {data.name} has {data.channels}")

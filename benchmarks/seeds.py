@@ -1,8 +1,9 @@
 """Whether every seed starts: python benchmarks/seeds.py --run shapes shapes --run small DIR --run small CALTECH 90
 
 Trains each recipe on its data with one seed after the other, as `python -m alexnet.train` does, but stops a run once
-its validation error is below half of that of chance, or below the percentage given as the third word. Each run that is
-over is a line in --out and is not made again: the same command goes on where it was stopped, and prints the tables.
+its validation error is below half of that of chance, or below the percentage given as the third word; it looks after
+every epoch, and within long ones. Each run that is over is a line in --out and is not made again: the same command goes
+on where it was stopped, and prints the tables.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from typing import Any
 
 from alexnet.commands import Parser, add_changes, nonempty_path, positive, run_command
 from alexnet.data import open_dataset
-from alexnet.recipes import RECIPES, Recipe
+from alexnet.recipes import KEYS, RECIPES, Recipe
 from alexnet.runs import RunError, RunFolder
-from alexnet.training import DATA_WORKERS, Trainer
+from alexnet.training import DATA_WORKERS, Trainer, evaluate
 
 FIRST_STEPS = 20  # whose losses are averaged
+EVERY = 250  # steps of a long epoch, after which the validation error is looked at too
 
 
 class Threshold:
@@ -31,17 +33,35 @@ class Threshold:
     Attributes:
         trainer: of the run.
         first_loss: the mean over the first steps, in nats.
+        error: the lowest validation error so far, in percent.
+        epochs: how many it took, to a hundredth.
     """
 
     def __init__(self, trainer: Trainer, below: float) -> None:
         self.trainer, self.below, self.first_loss = trainer, below, 0.0
+        self.error, self.epochs = 100.0, 0.0
+        self._step = 0  # of the last look: this is asked again within evaluations
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        progress = self.trainer.progress
+        progress, trainer = self.trainer.progress, self.trainer
+        if progress.step == self._step:
+            return self.error < self.below
+        self._step = progress.step
         if progress.step <= FIRST_STEPS and progress.epoch == 1:
             self.first_loss = progress.loss_sum / progress.seen
-        return progress.best_top1 < self.below
+        self.look(progress.best_top1, progress.best_epoch)
+        steps = len(trainer.train_loader)
+        if progress.step_in_epoch % EVERY == 0 and progress.step_in_epoch < steps:
+            score = evaluate(trainer.model, trainer.val_loader, trainer.device)
+            assert score is not None  # nobody stops it
+            self.look(score.top1, round(progress.step / steps, 2))
+        return self.error < self.below
+
+    def look(self, error: float, epochs: float) -> None:
+        """Take a validation error that was reached after so many epochs."""
+        if error < self.error:
+            self.error, self.epochs = error, epochs
 
 
 def train(recipe: Recipe, source: str, below: float | None, seed: int) -> dict[str, Any]:
@@ -60,13 +80,13 @@ def train(recipe: Recipe, source: str, below: float | None, seed: int) -> dict[s
         except RunError as error:
             failed = str(error)
         events = [line["reason"] for line in trainer.folder.lines() if line.get("event") == "flat"]
-    best = trainer.progress
+    threshold.look(trainer.progress.best_top1, trainer.progress.best_epoch)
     return {
         "name": f"{recipe.name} on {data.name}",
         "below": below,
-        "learned": best.best_top1 < below,
-        "epochs": best.best_epoch,
-        "error": best.best_top1 if best.best_epoch else 100.0,
+        "learned": threshold.error < below,
+        "epochs": threshold.epochs,
+        "error": threshold.error,
         "first_loss": threshold.first_loss,
         "told": [*events, failed] if failed else events,
     }
@@ -93,14 +113,14 @@ def tables(groups: Sequence[Sequence[dict[str, Any]]]) -> str:
         good = [line for line in lines if line["learned"]]
         rows.append(
             f"| {lines[0]['name']} | {lines[0]['below']:g} % | {len(good)} of {len(lines)} | "
-            f"{span([line['epochs'] for line in good or lines], 0)} | {span([line['error'] for line in lines], 2)} | "
+            f"{span([line['epochs'] for line in good or lines], 2)} | {span([line['error'] for line in lines], 2)} | "
             f"{span([line['first_loss'] for line in lines], 2)} |"
         )
     for lines in groups:
         rows += ["", lines[0]["name"], "", "| seed | epochs | error, % | loss of the first steps | told |"]
         rows.append("|---|---|---|---|---|")
         for line in lines:
-            epochs = str(line["epochs"]) if line["learned"] else "not learned"
+            epochs = f"{line['epochs']:g}" if line["learned"] else "not learned"
             rows.append(
                 f"| {line['seed']} | {epochs} | {line['error']:.2f} | {line['first_loss']:.2f} | {told(line)} |"
             )
@@ -145,7 +165,7 @@ def main() -> int:
     )
     add("--seeds", type=positive, default=20, help="how many, from 0 (default 20)")
     add("--out", type=nonempty_path, default=Path("seeds.jsonl"), metavar="FILE", help="default seeds.jsonl")
-    add_changes(parser)
+    add_changes(parser, KEYS)
     return run_command(parser, run, None, interrupted="stopped; the same command goes on")
 
 

@@ -15,7 +15,7 @@ PROGRAMS = {
     "train_step.py --net paper --batch 1 --turns 1 --inference": "| direct, at ",
     "layers.py --batch 1 --steps 1 --figure {folder}/layers.png": "| conv3 | gradient of the input |",
     "growth.py --batches 1 --threads 1": "| nothing compiled before |",
-    "seeds.py --run shapes shapes 100 --seeds 1 --out {folder}/seeds.jsonl": "| 100 % | 1 of 1 | 1 (1 to 1) |",
+    "seeds.py --run shapes shapes 100 --seeds 1 --out {folder}/seeds.jsonl": "| 100 % | 1 of 1 | 1.00 (1.00 to 1.00) |",
     "memory.py --steps 120 -- --batch-size 8": "step 101: ",
     "emulator.py": "of the product's rate",
 }

@@ -356,7 +356,16 @@ def test_a_network_beyond_all_memory_is_compared_and_not_built(
     [
         (evaluate, ("nowhere",), "nowhere holds no run"),
         (evaluate, ("run0", "--split", "test"), "has no part test; it has train, val"),
-        (evaluate, ("run0", "--data", "shapes"), "knows 6 classes"),
+        (
+            evaluate,
+            ("run0", "--data", "shapes"),
+            "run0 knows 6 classes, shapes has 10, and where they begin to differ",
+        ),
+        (
+            evaluate,
+            ("run0", "--data", "renamed"),
+            "where they begin to differ it has n7 instead of n6",
+        ),
         (evaluate, ("empty",), "has no best.npz"),
         (evaluate, ("broken",), "best.npz"),
         (evaluate, ("deep",), "recipe.json is not the recipe of a run (maximum recursion depth"),
@@ -382,6 +391,10 @@ def test_what_cannot_be_done_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(place)
+    if not Path("renamed").exists():
+        shutil.copytree("pictures", "renamed")
+        for part in ("train", "val"):
+            Path("renamed", part, "n6").rename(Path("renamed", part, "n7"))
     for name in ("empty", "broken", "deep"):
         Path(name).mkdir(exist_ok=True)
         shutil.copy("run0/recipe.json", name)
@@ -478,6 +491,11 @@ def test_a_network_that_sees_whole_pictures_has_one_view(
     ("command", "flag", "words"),
     [
         (predict, ("--figure", "nowhere/f.png"), "nowhere/f.png cannot be written; name a file in a folder that is"),
+        (
+            predict,
+            ("--figure", f"{'f' * 300}.png"),
+            "cannot be written; name a file in a folder that is there",
+        ),
         (predict, ("--filters", "f.jpg"), "pictures are written as PNG; name a file that ends in .png, not 'f.jpg'"),
         (evaluate, ("--report", "file/out"), "file/out cannot be made, or not be written to; choose another folder"),
         (evaluate, ("--report", "o" * 300), "cannot be made, or not be written to; choose another folder"),

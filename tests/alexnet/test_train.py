@@ -188,6 +188,7 @@ def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytes
     [
         ("lrr=1", ("lrr", "did you mean lr?")),
         ("lr=fast", ("lr is a number", "fast")),
+        ("lr=" + 10_000 * "[", ("lr is a number", "[[")),
         ("network_options.dropout=0.3", ("network_options.dropout",)),
     ],
 )

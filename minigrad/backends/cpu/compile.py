@@ -12,19 +12,21 @@ import hashlib
 import inspect
 import pickle
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from minigrad import compilation
 
-__all__ = ["Jitted", "inner", "jitted"]
+__all__ = ["Jitted", "Shared", "inner", "jitted"]
 
 # Whose source and constants are compiled into the loops.
 SOURCES = ("backends/cpu/*.py", "backends/window.py", "random.py")
@@ -53,8 +55,7 @@ class Jitted:
 
     def __init__(self, function: Callable[..., None]) -> None:
         update_wrapper(self, function)
-        self._dispatcher = _dispatcher(function)
-        self._dispatcher._cache = _Cache(function)
+        self._dispatcher = _with_cache(_dispatcher(function))
 
     def __call__(self, *arguments: Any) -> None:
         """Run it; or note that it is needed, where this thread rehearses a program."""
@@ -63,6 +64,40 @@ class Jitted:
             compilation.note((self, types), lambda: self._dispatcher.compile(types))
         else:
             self._dispatcher(*arguments)
+
+
+class Shared:
+    """A function that loops call by its address: compiled once, where it would be long in each of them.
+
+    Args:
+        function: the function, which returns nothing.
+        types: of its arguments, numbers.
+    """
+
+    def __init__(self, function: Callable[..., None], types: Sequence[Any]) -> None:
+        self._compiled = _with_cache(CFunc(function, (tuple(types), numba.types.void), {}, {"error_model": "numpy"}))
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> int:
+        """Where it is, to be handed to a loop; 0 where this thread rehearses a program, which notes it."""
+        if self._compiled.address is None:
+            if compilation.rehearsing():
+                compilation.note(self, self._compile)
+                return 0
+            self._compile()
+        return int(self._compiled.address)
+
+    def _compile(self) -> None:
+        with self._lock:
+            if self._compiled.address is None:
+                self._compiled.compile()
+
+
+def _with_cache(compiler: Any) -> Any:
+    """A dispatcher or the like of Numba, which asks ours for compiled code."""
+    compiler._cache = _Cache(compiler.__wrapped__)
+    return compiler
 
 
 class _Cache(NullCache):

@@ -31,6 +31,7 @@ __all__ = [
     "ROWS",
     "address",
     "bits_of",
+    "call",
     "dots",
     "float_of",
     "panel_vectors",
@@ -517,7 +518,7 @@ def transform_function(matrices: Sequence[Matrix], outputs: Sequence[bool]) -> A
     and lanes from lanes[0] on are taken as 0, their memory not touched; lanes from lanes[1] on are not stored. Where
     outputs[number] is set, `finish` is (bias, floor), and max(result + bias, floor) is stored; NaN comes through.
 
-    All matrices are in one function, and called for by number, so that they are compiled but once.
+    All matrices are in one function, and called for by number, so that it can be compiled once for all loops.
     """
 
     @intrinsic
@@ -549,6 +550,20 @@ def transform_function(matrices: Sequence[Matrix], outputs: Sequence[bool]) -> A
         return types.void(*arguments), generate
 
     return transform
+
+
+@intrinsic
+def call(typingctx, function, arguments):
+    """Call the function at an address, see compile.Shared; its arguments are the numbers of a tuple."""
+
+    def generate(context, builder, signature, args):
+        function, arguments = args
+        values = cgutils.unpack_tuple(builder, arguments)
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(function, kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), generate
 
 
 @intrinsic

@@ -19,8 +19,9 @@ from itertools import product as pairs_of
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 
-from minigrad.backends.cpu.compile import inner, jitted
+from minigrad.backends.cpu.compile import Shared, inner, jitted
 from minigrad.backends.cpu.cook_toom import (
     POINTS,
     SUBSETS,
@@ -38,6 +39,7 @@ from minigrad.backends.cpu.vectors import (
     PANEL,
     ROWS,
     address,
+    call,
     panel_vectors,
     product,
     transform_function,
@@ -63,9 +65,25 @@ _DATA, _OUTPUT, _GRADIENT = 0, 1, 2
 _FILTER = 3 * len(_SIZES)
 _matrices = [m for s in _SIZES for m in (data_matrix(s), output_matrix(s), transpose(output_matrix(s)))]
 _matrices += [m for taps in _TAPS for m in (filter_matrix(taps), transpose(filter_matrix(taps)))]
-_transform = transform_function(
+_transform_function = transform_function(
     _matrices, [number < _FILTER and number % 3 == _OUTPUT for number in range(len(_matrices))]
 )
+
+
+def _transform_lines(number, lines, source, line, element, target, to_line, to_element, low, high, load, store, b, f):
+    source, target = (source, line, element), (target, to_line, to_element)
+    _transform_function(number, lines, source, target, (low, high), (load, store), (b, f))
+
+
+# Half of what there is to compile here: every loop below calls it by its address.
+TRANSFORM = Shared(_transform_lines, [types.int64] * 12 + [types.float32] * 2)
+
+
+@inner
+def _apply(transform, number, lines, source, target, bounds, lanes, finish):
+    """See vectors.transform_function; `transform` is the address of TRANSFORM."""
+    call(transform, (number, lines, *source, *target, *bounds, *lanes, *finish))
+
 
 _WHOLE = LANES, LANES
 _LINE = 4 * LANES  # bytes of a vector
@@ -127,7 +145,9 @@ def _positions(sizes: list[TileSize] | None) -> list[tuple[TileSize, list[int]]]
 
 
 @inner
-def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_panel, lines, target, point_step):
+def _transform_in(
+    transform, image, groups, top, left, extent, points, numbers, rows, per_panel, lines, target, point_step
+):
     """Transform what tiles see, extent[0] x extent[1] pixels, into a matrix for each of points[0] x points[1].
 
     The matrix has a row a channel (and room for `rows`), a column an image, in panels of per_panel * LANES columns.
@@ -145,7 +165,8 @@ def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_p
             low_w, high_w = max(0, -x), min(extent[1], width - x)
             inner = address(lines) + group * points[0] * row
             source = address(image) + 4 * (((c * height + y) * width + x + low_w) * batch + n)
-            _transform(
+            _apply(
+                transform,
                 numbers[0],
                 high_w - low_w,
                 (source, line_w, line_h),
@@ -156,11 +177,11 @@ def _transform_in(image, groups, top, left, extent, points, numbers, rows, per_p
             )
             place = target + (((group // per_panel) * rows + c) * per_panel + group % per_panel) * _LINE
             to = place, points[1] * point_step, point_step
-            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, extent[1]), _WHOLE, _PLAIN)
+            _apply(transform, numbers[1], points[0], (inner, row, _LINE), to, (0, extent[1]), _WHOLE, _PLAIN)
 
 
 @inner
-def _transform_out(products, point_step, columns, out, groups, tile, bias, floor, lines):
+def _transform_out(transform, products, point_step, columns, out, groups, tile, bias, floor, lines):
     """Transform the products of some filters back, into their maps `out`.
 
     for each filter, for each LANES images of a tile: transform columns of points, then rows; add bias, apply the floor
@@ -173,7 +194,8 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
         for group in range(groups.shape[0]):
             y, x, n = groups[group]
             source = products + 4 * k * columns + group * _LINE, point_step, tile.points_w * point_step
-            _transform(
+            _apply(
+                transform,
                 number_h,
                 tile.points_w,
                 source,
@@ -184,7 +206,8 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
             )
             place = address(out) + 4 * (((k * height + y) * width + x) * batch + n)
             to = place, 4 * width * batch, 4 * batch
-            _transform(
+            _apply(
+                transform,
                 number_w,
                 tile.outputs_h,
                 (inner, row, _LINE),
@@ -196,7 +219,7 @@ def _transform_out(products, point_step, columns, out, groups, tile, bias, floor
 
 
 @jitted
-def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
+def _convolve(transform, image, filters, bias, floor, out, job, top, left, v, m, lines):
     """One job of a convolution: transform in, multiply by each block of filters, transform out.
 
     filters is points x (filters * channels and some more).
@@ -208,7 +231,19 @@ def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
     extent = tile.points_h, tile.points_w
     v_step, m_step, u_step = 4 * v.shape[1], 4 * m.shape[1], 4 * filters.shape[1]
     _transform_in(
-        image, groups, top, left, extent, extent, numbers, channels, PANEL // LANES, lines, address(v), v_step
+        transform,
+        image,
+        groups,
+        top,
+        left,
+        extent,
+        extent,
+        numbers,
+        channels,
+        PANEL // LANES,
+        lines,
+        address(v),
+        v_step,
     )
     for first in range(0, count, FILTERS):
         last = min(first + FILTERS, count)
@@ -217,11 +252,13 @@ def _convolve(image, filters, bias, floor, out, job, top, left, v, m, lines):
             a = address(filters) + points[p] * u_step + 4 * first * channels, 4 * channels
             c = address(m) + p * m_step, 4 * columns
             product(a, address(v) + p * v_step, c, (rows, columns, channels), PANEL // LANES, 0)
-        _transform_out(address(m), m_step, columns, out[first:last], groups, tile, bias[first:last], floor, lines)
+        _transform_out(
+            transform, address(m), m_step, columns, out[first:last], groups, tile, bias[first:last], floor, lines
+        )
 
 
 @jitted
-def _transform_filters(weight, turned, filters, first, last, numbers, points, patch, lines):
+def _transform_filters(transform, weight, turned, filters, first, last, numbers, points, patch, lines):
     """U = G w G^T for filters first to last - 1; `turned`: the filters that carry gradients back to the input."""
     _, _, taps_h, taps_w = weight.shape
     channels = weight.shape[0] if turned else weight.shape[1]
@@ -238,13 +275,15 @@ def _transform_filters(weight, turned, filters, first, last, numbers, points, pa
                             value = weight[k, c + lane, u, v]
                         patch[(u * taps_w + v) * LANES + lane] = value
             source, inner = address(patch), address(lines)
-            _transform(numbers[0], taps_w, (source, _LINE, row), (inner, _LINE, row), (0, taps_h), _WHOLE, _PLAIN)
+            _apply(
+                transform, numbers[0], taps_w, (source, _LINE, row), (inner, _LINE, row), (0, taps_h), _WHOLE, _PLAIN
+            )
             to = address(filters) + 4 * (k * channels + c), points[1] * step, step
-            _transform(numbers[1], points[0], (inner, row, _LINE), to, (0, taps_w), (LANES, lanes), _PLAIN)
+            _apply(transform, numbers[1], points[0], (inner, row, _LINE), to, (0, taps_w), (LANES, lanes), _PLAIN)
 
 
 @jitted
-def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m, lines):
+def _add_gradients(transform, image, gradient, sums, job, top, left, vectors, v, turned, m, lines):
     """Add one job's share to the gradient of the transformed filters, points x (filters * channels).
 
     transform the data and transpose them; for each block of filters: transform their gradients, multiply, add
@@ -256,7 +295,9 @@ def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m,
     v_step, m_step, sums_step = 4 * v.shape[1], 4 * m.shape[1], 4 * sums.shape[1]
     extent = tile.points_h, tile.points_w
     numbers = 3 * tile.size_h + _DATA, 3 * tile.size_w + _DATA
-    _transform_in(image, groups, top, left, extent, extent, numbers, room, groups.shape[0], lines, address(v), v_step)
+    _transform_in(
+        transform, image, groups, top, left, extent, extent, numbers, room, groups.shape[0], lines, address(v), v_step
+    )
     for p in range(points.size):
         for c in range(0, room, LANES):
             panel, lane = c // (vectors * LANES), c % (vectors * LANES)
@@ -270,7 +311,9 @@ def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m,
         last = min(first + FILTERS, count)
         rows = -(-(last - first) // ROWS) * ROWS
         block = gradient[first:last]
-        _transform_in(block, groups, 0, 0, outputs, extent, numbers, rows, groups.shape[0], lines, address(m), m_step)
+        _transform_in(
+            transform, block, groups, 0, 0, outputs, extent, numbers, rows, groups.shape[0], lines, address(m), m_step
+        )
         for p in range(points.size):
             a = address(m) + p * m_step, 4 * columns
             c = address(sums) + points[p] * sums_step + 4 * first * room, 4 * room
@@ -278,7 +321,7 @@ def _add_gradients(image, gradient, sums, job, top, left, vectors, v, turned, m,
 
 
 @jitted
-def _transform_gradients(sums, room, dw, first, last, numbers, points, patch, lines):
+def _transform_gradients(transform, sums, room, dw, first, last, numbers, points, patch, lines):
     """dw = G^T (sum of the parts) G for filters first to last - 1; the sum is made in the first part."""
     _, channels, taps_h, taps_w = dw.shape
     own = slice(first * room, last * room)
@@ -293,9 +336,18 @@ def _transform_gradients(sums, room, dw, first, last, numbers, points, patch, li
                     patch[p * LANES + lane] = sums[0, p, at + lane]
             row = points[1] * _LINE
             source, inner = address(patch), address(lines)
-            _transform(numbers[0], points[1], (source, _LINE, row), (inner, _LINE, row), (0, points[0]), _WHOLE, _PLAIN)
+            _apply(
+                transform,
+                numbers[0],
+                points[1],
+                (source, _LINE, row),
+                (inner, _LINE, row),
+                (0, points[0]),
+                _WHOLE,
+                _PLAIN,
+            )
             to = source, taps_w * _LINE, _LINE
-            _transform(numbers[1], taps_h, (inner, row, _LINE), to, (0, points[1]), _WHOLE, _PLAIN)
+            _apply(transform, numbers[1], taps_h, (inner, row, _LINE), to, (0, points[1]), _WHOLE, _PLAIN)
             for lane in range(min(LANES, channels - c)):
                 for u in range(taps_h):
                     for v in range(taps_w):
@@ -347,6 +399,7 @@ def convolve(
         turned: take each filter turned round and input and output channels exchanged (the gradient of the input).
         relu: max(out, 0).
     """
+    transform = TRANSFORM.address
     taps_h, taps_w = weight.shape[2:]
     points = _points(taps_h, taps_w)
     channels, count = image.shape[0] // groups, out.shape[0] // groups
@@ -357,7 +410,7 @@ def convolve(
     def transform_filters(part: int) -> None:
         group, block = divmod(part, len(blocks))
         mine = weight[group * share : (group + 1) * share]
-        _transform_filters(mine, turned, filters[group], *blocks[block], numbers, points, *_lines(points))
+        _transform_filters(transform, mine, turned, filters[group], *blocks[block], numbers, points, *_lines(points))
 
     parallel(transform_filters, groups * len(blocks))
     jobs = _jobs(*out.shape[1:3], taps_h, taps_w, out.shape[3])
@@ -372,7 +425,7 @@ def convolve(
         lines = _lines(points)[1]
         own, made = slice(group * channels, (group + 1) * channels), slice(group * count, (group + 1) * count)
         for job in jobs[slice(*turns[turn])]:
-            _convolve(image[own], filters[group], bias[made], floor, out[made], job, top, left, v, m, lines)
+            _convolve(transform, image[own], filters[group], bias[made], floor, out[made], job, top, left, v, m, lines)
 
     parallel(run, len(turns) * groups)
 
@@ -389,6 +442,7 @@ def grad_weight(
     gradient: np.ndarray, image: np.ndarray, dw: np.ndarray, top: int, left: int, groups: int, sums: np.ndarray
 ) -> None:
     """dw = the gradient of the filters, K x C/groups x KH x KW; `sums` is working memory, see `sums_shape`."""
+    transform = TRANSFORM.address
     taps_h, taps_w = dw.shape[2:]
     points = _points(taps_h, taps_w)
     channels, share = image.shape[0] // groups, dw.shape[0] // groups
@@ -405,7 +459,9 @@ def grad_weight(
         lines = _lines(points)[1]
         sums[group, part] = 0
         for job in jobs[part::parts]:
-            _add_gradients(image[own], gradient[made], sums[group, part], job, top, left, vectors, v, turned, m, lines)
+            _add_gradients(
+                transform, image[own], gradient[made], sums[group, part], job, top, left, vectors, v, turned, m, lines
+            )
 
     parallel(run, groups * parts)
     numbers = tuple(_FILTER + 2 * _TAPS.index(taps) + 1 for taps in (taps_h, taps_w))
@@ -414,7 +470,7 @@ def grad_weight(
     def finish(task: int) -> None:
         group, block = divmod(task, len(blocks))
         made = dw[group * share : (group + 1) * share]
-        _transform_gradients(sums[group], room, made, *blocks[block], numbers, points, *_lines(points))
+        _transform_gradients(transform, sums[group], room, made, *blocks[block], numbers, points, *_lines(points))
 
     parallel(finish, groups * len(blocks))
 
