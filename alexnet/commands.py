@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import minigrad as mg
 from alexnet.layout import folded
@@ -77,6 +77,10 @@ class Parser(argparse.ArgumentParser):
             choices = [str(choice) for choice in action.choices or ()]
             error.message += suggestion([str(value)], choices)
             raise
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with a sentence, as all other errors do, without the usage that argparse puts before it."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parse the arguments, or end the process with status 2."""

@@ -18,6 +18,7 @@ from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.files import whole
 from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
 from alexnet.runs import RunError, RunFolder
+from alexnet.terminal import say
 
 EPILOG = """\
 examples:
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> None:
     print(text)
     if args.report:
         _report(args.report, text, data, split, read, total[read] / len(args.runs))
-        print(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
+        say(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
 
 
 def _data(folders: Sequence[Path], source: str | None) -> DataSet:
@@ -157,7 +158,7 @@ def _report(folder: Path, text: str, data: DataSet, split: Split, read: np.ndarr
     ids = data.ids or data.classes
     with whole(folder / "confusion.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["true \\ said", *ids])
+        writer.writerow(["true \\ predicted", *ids])
         writer.writerows([name, *row] for name, row in zip(ids, confusion.tolist(), strict=True))
     figures.save_figure(figures.confusion(confusion, data.classes), folder / "confusion.png")
     sureness = np.where(said == labels, -1.0, probabilities.max(axis=1))

@@ -59,8 +59,10 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
             axes.axvline(change - 0.5, color="0.6", linestyle=":", linewidth=1)
         axes.set_xlabel("epoch (dotted: the rate changes)" if changes else "epoch")
         axes.set_ylabel(label)
+        axes.update_datalim([(0, 0)], updatex=False)
+        axes.autoscale_view()  # with a margin above the highest, measured from 0
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure
@@ -185,7 +187,7 @@ def mistakes(worst: Sequence[Mistake]) -> Figure:
         _picture(axes, each.image, "")
         title = f"{_short(each.true, 24)}\ntaken for {_short(each.said, 20)} ({100 * each.probability:.0f} %)"
         axes.set_title(title, fontsize=8)
-    figure.suptitle("surest mistakes" if worst else "no mistakes")
+    figure.suptitle("most confident mistakes" if worst else "no mistakes")
     return figure
 
 
@@ -196,7 +198,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, vmin=0, vmax=1, cmap="viridis")
     figure.colorbar(drawn, label="share of the class")
-    axes.set_xlabel("said")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if len(classes) <= 30:
         names = [_short(words, 18) for words in classes]

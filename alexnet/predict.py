@@ -17,6 +17,7 @@ from alexnet.data.store import open_store
 from alexnet.nearest import Index, Neighbour, open_index
 from alexnet.prediction import BATCH, Predictor, load_predictor
 from alexnet.runs import RunError
+from alexnet.terminal import say
 
 EPILOG = """\
 examples:
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     predictor = load_predictor(args.run, args.checkpoint == "best", args.devices)
     if args.filters:
         figures.save_figure(figures.filters(figures.first_filters(predictor.model)), args.filters)
-        print(f"{args.filters}: the filters of the first layer")
+        say(f"{args.filters}: the filters of the first layer")
     if not args.images:
         return
     index = open_index(predictor, args.nearest, open_store(args.nearest)) if args.nearest else None
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         rows += _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
     if args.figure:
         figures.save_figure(figures.seen(rows), args.figure)
-        print(f"{args.figure}: Figure 4 of the paper, with these pictures")
+        say(f"{args.figure}: Figure 4 of the paper, with these pictures")
 
 
 def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], drawn: bool) -> list[figures.Seen]:

@@ -12,7 +12,7 @@ from alexnet.commands import Parser, command_line, nonempty, nonempty_path, posi
 from alexnet.data import WORDS, cores, open_dataset
 from alexnet.data.preparation import SIZE, Result, prepare_claimed, preparing
 from alexnet.data.store import open_store, verify
-from alexnet.terminal import amount
+from alexnet.terminal import amount, say
 
 EPILOG = """\
 sources:
@@ -53,23 +53,23 @@ def parser() -> Parser:
 def _tell(store: Path, result: Result) -> None:
     """What became of the source."""
     counts = ", ".join(f"{count:,} {name}" for name, count in result.counts.items())
-    print(f"{store}: {counts} pictures; its files are read-only from now on")
+    say(f"{store}: {counts} pictures; its files are read-only from now on")
     if result.rejected:
         kinds = Counter(each.part for each in result.rejected)
         share = len(result.rejected) / (sum(result.counts.values()) + len(result.rejected))
         where = ", ".join(f"{number} of {name}" for name, number in kinds.items())
         loud = "WARNING: " if result.many else ""
-        print(
+        say(
             f"{loud}{len(result.rejected)} pictures ({100 * share:.2f} %; {where}) could not be used; "
             f"{store / 'rejected.csv'} says why",
-            file=sys.stderr,
+            sys.stderr,
         )
     if result.empty:
         names = ", ".join(result.empty[:5]) + (", ..." if len(result.empty) > 5 else "")
-        print(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", file=sys.stderr)
+        say(f"WARNING: {len(result.empty)} classes have no training picture left: {names}", sys.stderr)
     recipe = "paper" if result.counts["train"] >= MANY else "small"
     command = command_line("python", "-m", "alexnet.train", "--recipe", recipe, "--data", store)
-    print(f"Next, train on it: {command}")
+    say(f"Next, train on it: {command}")
 
 
 def _check_apart(source: str, store: Path) -> None:
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         if args.source is not None:
             raise ValueError("--verify takes one path, STORE")
         open_store(args.store)
-        verify(args.store, lambda name: print(f"{name} is whole", flush=True))
+        verify(args.store, lambda name: say(f"{name} is whole"))
         return
     if args.source is None:
         raise ValueError("prepare takes two paths, SOURCE and STORE")
@@ -94,11 +94,11 @@ def run(args: argparse.Namespace) -> None:
         data = open_dataset(args.source, args.seed)
         counts = ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items())
         size = amount(sum(map(len, data.splits().values())) * data.channels * SIZE**2)
-        print(f"{data.name}: {counts} pictures of {len(data.classes):,} classes", flush=True)
-        print(f"by {args.workers} workers, into {args.store}, which will take {size}", flush=True)
+        say(f"{data.name}: {counts} pictures of {len(data.classes):,} classes")
+        say(f"by {args.workers} workers, into {args.store}, which will take {size}")
         result = prepare_claimed(data, args.store, args.workers, progress=True)
     if result.continued:
-        print(f"{result.continued:,} of the pictures had been done before")
+        say(f"{result.continued:,} of the pictures had been done before")
     _tell(args.store, result)
 
 

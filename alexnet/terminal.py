@@ -110,7 +110,7 @@ class ProgressLine:
         """So many of the loops and kernels that the run needs are compiled, before its first step."""
         if self._live:
             if self._due():
-                self._show([f"compiling for this machine: {done} of {total}", self._how_often()])
+                self._show([f"compiling for this machine, {self._how_often()}: {done} of {total}"])
         elif not self._told and self._clock() - self._shown >= SILENCE:
             self._told = True
             self.say(f"compiling {total} loops and kernels for this machine, {self._how_often()}")

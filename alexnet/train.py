@@ -279,7 +279,7 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     recipe = Recipe.from_json(settings["recipe"])
     data = open_dataset(settings["data"], settings["seed"])
     say(
-        f"{recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
+        f"recipe {recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
         f"{len(data.classes)} classes ({data.name})"
     )
     ids = list(data.ids or data.classes)
@@ -317,13 +317,7 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
-    return run_command(
-        parser(),
-        train,
-        argv,
-        interrupted="stopped; --resume goes on from the last checkpoint",
-        memory="; try --batch-size",
-    )
+    return run_command(parser(), train, argv, memory="; try --batch-size")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class RescaledSplit:
             return
         starts = range(0, len(self), READ_TOGETHER)
         with tqdm(
-            total=len(self), desc="reading", unit=" images", leave=False, disable=None if progress else True
+            total=len(self), desc="validation pictures", unit=" images", leave=False, disable=None if progress else True
         ) as bar:
             for pictures in made_ahead(
                 lambda i: self.batch(np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers

@@ -118,6 +118,15 @@ def test_without_a_terminal_compiling_is_told_once(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "compiling 30 loops and kernels for this machine, once\n"
 
 
+def test_on_a_terminal_compiling_is_told_of_as_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    clock = [0.0]
+    line_of(ProgressLine(lambda: clock[0]), clock)
+    assert "\rcompiling for this machine, once: 8 of 30" in capsys.readouterr().err
+
+
 def test_where_nothing_can_be_kept_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

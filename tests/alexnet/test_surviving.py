@@ -424,7 +424,7 @@ def test_a_run_whose_data_have_lost_a_picture_goes_on_and_says_so(
     [
         (MemoryError("no room for a picture"), 2, "out of memory (no room for a picture)"),
         (OSError(5, "Input/output error"), 2, "Input/output error"),
-        (KeyboardInterrupt(), 130, "--resume goes on"),
+        (KeyboardInterrupt(), 130, "\nstopped\n"),
     ],
 )
 def test_a_worker_that_dies_ends_the_run_and_does_not_hang_it(

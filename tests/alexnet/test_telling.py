@@ -304,6 +304,16 @@ def test_curves_mark_where_the_rate_changes() -> None:
         assert marks == [2.5, 4.5] and "rate changes" in axes.get_xlabel()
 
 
+def test_curves_of_one_epoch_are_no_stranger_than_those_of_many() -> None:
+    line = {"epoch": 1, "lr": 0.1, "train_loss": 2.5, "val_loss": 2.3, "val_top1": 90.0, "val_top5": 50.0}
+    loss, error = figures.curves([line], "title").axes
+    for axes, highest in ((loss, 2.5), (error, 90.0)):
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+        bottom, top = axes.get_ylim()
+        assert bottom == 0 and 1.02 * highest < top < 1.2 * highest  # the marks are whole
+
+
 def test_figure_3_shows_every_filter_in_its_colours() -> None:
     """Stretched to the full range, with 0 at middle grey; side by side in rows of 16, with a gap between them."""
     weights = np.zeros((17, 3, 2, 2))
@@ -413,8 +423,8 @@ def test_a_wrong_flag_suggests_the_near_one(
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         command.main(arguments.split())
-    error = capsys.readouterr().err
-    assert stop.value.code == 2 and error.count("did you mean") <= 1 and error.splitlines()[-1].endswith(words)
+    (error,) = capsys.readouterr().err.splitlines()  # and no usage
+    assert stop.value.code == 2 and error.count("did you mean") <= 1 and error.endswith(words)
 
 
 @pytest.mark.parametrize(

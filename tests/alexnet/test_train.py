@@ -317,7 +317,7 @@ def test_the_folder_that_is_told_of_is_there(
         train, "say", lambda text: (told.append((text, Path("runs/cifar10-80sec/recipe.json").exists())), say(text))
     )
     assert cifar(pictures, "--steps", 1) == 0
-    assert told[0] == ("cifar10-80sec: 24 training and 8 validation pictures of 2 classes (pictures)", False)
+    assert told[0] == ("recipe cifar10-80sec: 24 training and 8 validation pictures of 2 classes (pictures)", False)
     assert told[1] == (f"on cpu:0, into {Path('runs/cifar10-80sec')}", True)
 
 

@@ -3,6 +3,7 @@ import errno
 import io
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,6 +231,16 @@ def test_the_command(photographs, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
     assert command.main([str(store)]) == 2
     assert "takes two paths" in capsys.readouterr().err
+
+
+def test_what_the_command_says_fits_the_terminal(photographs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((50, 20)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert command.main([photographs.name, "store", "--workers", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "store: 12 train, 4 val pictures; its files are" in lines and "  read-only from now on" in lines
+    assert lines[-1].startswith("  python -m alexnet.train --recipe small")  # whole, so that it can be pasted
 
 
 @pytest.mark.parametrize("place", ["photographs", "photographs/store", "photographs/train/new/store", "link/store"])
