@@ -108,16 +108,14 @@ class ProgressLine:
 
     def compile(self, done: int, total: int) -> None:
         """So many of the loops and kernels that the run needs are compiled, before its first step."""
-        if self._live:
+        kept = code_is_kept()
+        if self._live and (kept or self._told):
             if self._due():
-                self._show([f"compiling for this machine, {self._how_often()}: {done} of {total}"])
+                self._show([f"compiling for this machine{', once' if kept else ''}: {done} of {total}"])
         elif not self._told and self._clock() - self._shown >= SILENCE:
             self._told = True
-            self.say(f"compiling {total} loops and kernels for this machine, {self._how_often()}")
-
-    @staticmethod
-    def _how_often() -> str:
-        return "once" if code_is_kept() else f"at every start, as {code_folder()} cannot be written"
+            often = "once" if kept else f"at every start, as {code_folder()} cannot be written"
+            self.say(f"compiling {total} loops and kernels for this machine, {often}")
 
     def start(self, head: str, steps: int, done: int, epochs_after: int) -> None:
         """An epoch begins.

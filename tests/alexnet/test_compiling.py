@@ -127,12 +127,15 @@ def test_on_a_terminal_compiling_is_told_of_as_it_goes_on(
     assert "\rcompiling for this machine, once: 8 of 30" in capsys.readouterr().err
 
 
-def test_where_nothing_can_be_kept_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("terminal", [False, True])
+def test_where_nothing_can_be_kept_it_says_so_once(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     clock = [0.0]
     line_of(ProgressLine(lambda: clock[0]), clock)
-    told = capsys.readouterr().out
-    assert "at every start" in told and str(tmp_path / "file") in told
+    told, shown = capsys.readouterr()
+    assert told.count("at every start, as ") == 1 and str(tmp_path / "file") in told
+    assert ("\rcompiling for this machine: 29 of 30" in shown) == terminal  # short, so that it fits
