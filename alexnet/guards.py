@@ -29,7 +29,8 @@ __all__ = [
 FLAT_STEPS = 500  # after so many steps, or two for each class, a net that learns has started
 FLAT_WINDOW = 100  # of these last steps the losses are averaged
 FLAT_SHARE = 0.01  # of the loss by chance: a net that has started is at least so far below
-DEAD_STEPS = 20  # in a row in which no gradient arrives: by then momentum has moved the weights as far as it will
+DEAD_STEPS = 10  # steps in which no gradient arrives, of the last DEAD_WINDOW: in nets that learn, there are none
+DEAD_WINDOW = 20
 FADED = 0.01  # of the signal: if less of it comes through the hidden layers, the loss hardly has a slope
 
 
@@ -202,27 +203,27 @@ class FlatStart:
         self.steps = max(FLAT_STEPS, 2 * len(counts))
         self.chance = float(-(shares * np.log(shares)).sum())
         self.dead = False
-        self._cut_off = 0  # steps in a row
+        self._cut_off: deque[bool] = deque(maxlen=DEAD_WINDOW)
         self._losses: deque[float] = deque(maxlen=FLAT_WINDOW)
         self._looked = False
 
     def gradient(self, number: int, model: nn.Module, x: mg.Tensor) -> str:
-        """Look at the gradients of a step; a sentence where none has reached the first layer for DEAD_STEPS, else "".
+        """Look at the gradients of a step; a sentence where they show that the net is dead, else "".
 
         Args:
             number: of the step, counted from 1 in all epochs.
-            model: the network after its backward pass.
+            model: the network after its backward pass, before the update.
             x: its batch (N, C, H, W).
         """
-        self._cut_off = self._cut_off + 1 if cut_off(model) else 0
-        if self._cut_off != DEAD_STEPS or self.dead:
+        self._cut_off.append(cut_off(model))
+        if self.dead or not self._cut_off[-1] or sum(self._cut_off) < DEAD_STEPS:
             return ""
         self.dead = True
-        names = " and ".join(dead_layers(model, x)) or "the layers in between"
+        names = " and ".join(dead_layers(model, x)) or "some layer"
         return (
-            f"no unit of {names} is active for any picture, and in the last {DEAD_STEPS} steps, up to step {number:,}, "
-            "no gradient has reached the first layer: the net is dead. Likely reason: first steps so large that they "
-            "put the units out of reach; start anew with a lower rate (--set lr=...) or another --seed"
+            f"the net is dead: no unit of {names} is active for any picture of step {number:,}, and in {DEAD_STEPS} of "
+            f"the last {DEAD_WINDOW} steps no gradient has reached the first layer. Likely reason: first steps so "
+            "large that they put the units out of reach; start anew with a lower rate (--set lr=...) or another --seed"
         )
 
     def step(self, number: int, loss: float) -> str:

@@ -361,12 +361,13 @@ class Trainer:
         fault = gradient_fault(self.model)
         if fault:
             raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
+        dead = self._flat.gradient(p.step + 1, self.model, x)
         self.optimizer.step()
         p.step += 1
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
-        self._tell(self._flat.gradient(p.step, self.model, x) or self._flat.step(p.step, value))
+        self._tell(dead or self._flat.step(p.step, value))
         return value
 
     def _tell(self, flat: str) -> None:

@@ -1,6 +1,6 @@
 """Settings for nbconvert: run a page from the top and keep it, in place, with its outputs."""
 
-from nbconvert.preprocessors import Preprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor, Preprocessor
 
 
 class WithoutBars(Preprocessor):
@@ -18,7 +18,7 @@ c = get_config()  # noqa: F821 - Jupyter's
 c.NbConvertApp.export_format = "notebook"
 c.NbConvertApp.use_output_suffix = False
 c.NbConvertApp.output_base = "{notebook_name}"
-c.Exporter.preprocessors = [WithoutBars]
+c.Exporter.preprocessors = [WithoutBars, CoalesceStreamsPreprocessor]  # in this order
 c.ExecutePreprocessor.enabled = True
 c.ExecutePreprocessor.record_timing = False
 c.ExecutePreprocessor.extra_arguments = ["--IPKernelApp.log_level=ERROR"]

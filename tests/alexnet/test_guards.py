@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -406,17 +407,25 @@ def test_a_net_that_a_gradient_goes_through_is_not_cut_off() -> None:
     assert not cut_off(net) and not any(p.grad.numpy().any() for p in net.parameters())
 
 
-def test_a_dead_net_is_told_once_and_after_some_steps_in_a_row() -> None:
-    guard, dead, alive = FlatStart(labels(*[2] * 10)), lively(), lively()
+def test_a_dead_net_is_told_once_and_so_is_a_dying_one() -> None:
+    """The one has no gradient in any step, the other in every second; in every third, it is left alone."""
+    dead, alive = lively(), lively()
     switch_off(dead, "conv5", 0, 1)
     images = backward(dead)
     backward(alive)
-    nets = [*[dead] * (DEAD_STEPS - 1), alive, *[dead] * 3 * DEAD_STEPS, alive, *[dead] * 2 * DEAD_STEPS]
-    said = {n: text for n, net in enumerate(nets, 1) if (text := guard.gradient(n, net, images))}
-    assert list(said) == [2 * DEAD_STEPS] and guard.dead
-    assert said[2 * DEAD_STEPS].startswith("no unit of conv5 is active for any picture")
-    # that the loss is that of chance needs no second sentence, with other reasons
-    assert told(guard, np.full(2 * FLAT_STEPS, guard.chance)) == []
+    for nets, wanted in (
+        ([dead], [DEAD_STEPS]),
+        ([*[alive] * 500, *[dead] * 40], [500 + DEAD_STEPS]),
+        ([dead, alive], [2 * DEAD_STEPS - 1]),
+        ([dead, alive, alive], []),
+    ):
+        guard = FlatStart(labels(*[2] * 10))
+        steps = zip(range(1, 541), itertools.cycle(nets))
+        said = {n: text for n, net in steps if (text := guard.gradient(n, net, images))}
+        assert list(said) == wanted and guard.dead == bool(wanted)
+        assert all(text.startswith("the net is dead: no unit of conv5 is active for any") for text in said.values())
+        # that the loss is that of chance needs no second sentence, with other reasons
+        assert bool(told(guard, np.full(2 * FLAT_STEPS, guard.chance))) != guard.dead
 
 
 def test_chance_s_error_is_that_of_the_most_frequent_class() -> None:
@@ -454,7 +463,7 @@ def test_a_dead_run_names_the_layer_and_is_not_told_to_train_longer(
     (flat,) = [line for line in log(Path("run")) if line.get("event") == "flat"]
     assert (flat["step"], flat["epoch"], flat["dead"]) == (4, 2, True)
     assert flat["reason"].startswith(
-        "no unit of conv5 is active for any picture, and in the last 3 steps, up to step 4"
+        "the net is dead: no unit of conv5 is active for any picture of step 4, and in 3 of"
     )
     assert advice(out) == f"The net does not learn, and more epochs will hardly help: {flat['reason']}"
     assert out.count(flat["reason"]) == 2 and "train longer" not in out
@@ -465,7 +474,7 @@ def test_a_dead_run_names_the_layer_and_is_not_told_to_train_longer(
 def test_a_dead_run_that_stops_within_an_epoch_is_not_told_to_go_on(
     pictures: Path, brief: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor is it when it was resumed in between: what counts are steps in a row of one process."""
+    """Nor is it when it was resumed in between: what counts are the steps of one process."""
     in_step(1, off, monkeypatch)
     arguments = ("--recipe", "small", "--data", pictures, "--batch-size", 4, "--epochs", 3)
     assert run(*arguments, "--out", "run", "--steps", 2) == 0

@@ -230,7 +230,8 @@ def test_the_command_follows_the_cpu_on_shapes(
     for devices in ("cuda:0,cuda:1", "cpu:0,cpu:1"):
         flags = f"--devices {devices} --steps 3 --batch-size 16 --out {devices[:3]}"
         assert train.main(flags.split()) == 0
-        curves.append([float(loss) for loss in re.findall(r"loss +([\d.]+)", capsys.readouterr().out)])
+        out = capsys.readouterr().out
+        curves.append([float(loss) for loss in re.findall(r"^step .*loss +([\d.]+)", out, re.MULTILINE)])
     assert len(curves[0]) == 3
     np.testing.assert_allclose(curves[0], curves[1], rtol=2e-3)
 
