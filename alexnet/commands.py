@@ -108,7 +108,14 @@ class Parser(argparse.ArgumentParser):
 
 def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     """The known words that are most like some others, as the end of a sentence; "" if none are."""
-    return _did_you_mean(match for word in words for match in get_close_matches(word, known, n=1))
+    known = list(known)
+    return _did_you_mean(_alike(word, known) for word in words)
+
+
+def _alike(word: str, known: Sequence[str]) -> str:
+    """The known word that is most like another, or else begins with it; "" if none is or does."""
+    begun = [each for each in known if word and each.startswith(word)]
+    return next(iter(get_close_matches(word, known, n=1) or begun), "")
 
 
 def _did_you_mean(words: Iterable[str]) -> str:

@@ -27,6 +27,8 @@ def read_image(path: str | os.PathLike[str], size: int = 0) -> np.ndarray:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  any path-like
             content = read_start(file, os.fstat(file.fileno()).st_size)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); restore it or remove it") from error
     return decode(content, str(path), size)

@@ -374,7 +374,7 @@ def test_a_network_beyond_all_memory_is_compared_and_not_built(
         (predict, ("run0", "--filters", "f.png", "--nearest", "store"), "there is no picture to look at"),
         (predict, ("run0", "run0/recipe.json"), "recipe.json cannot be read as an image (of no known format)"),
         (predict, ("run0", *["a.png"] * 101, "--figure", "f.png"), "a figure shows at most 100 pictures, got 101"),
-        (predict, ("run0", "nowhere.jpg"), "nowhere.jpg cannot be read (No such file"),
+        (predict, ("run0", "nowhere.jpg"), "there is no file nowhere.jpg"),
         (
             predict,
             ("run0", "pictures/val/n1/0.png", "--nearest", "pictures"),

@@ -398,6 +398,7 @@ def test_too_little_memory_for_the_compiler_is_said_before_it_ends_the_process(
         (train, "--batchsize 3 --step 4", "did you mean --batch-size and --steps?"),
         (train, "--recipe papers", "did you mean paper?"),
         (train, "--recipe cifar-10", "did you mean cifar10-80sec?"),
+        (train, "--recipe cifar", "did you mean cifar10-80sec?"),
         (evaluate, "run --view 10", "did you mean --views?"),
         (evaluate, "run --checkpoint last", "did you mean latest?"),
         (predict, "run --near x", "did you mean --nearest?"),
