@@ -279,8 +279,8 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     recipe = Recipe.from_json(settings["recipe"])
     data = open_dataset(settings["data"], settings["seed"])
     say(
-        f"recipe {recipe.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
-        f"{len(data.classes)} classes ({data.name})"
+        f"{data.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
+        f"{len(data.classes):,} classes"
     )
     ids = list(data.ids or data.classes)
     if settings.setdefault("ids", ids) != ids:
@@ -291,10 +291,10 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
 
 
 def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
-    """On which devices a run is trained, into which folder, which is there, and how large that becomes, if it does."""
+    """By which recipe a run is trained, on which devices, into which folder, and how large that becomes, if it does."""
     size = trainer.checkpoint_size()
     large = f", which will take {room_in_words(size)}" if room(size) >= LARGE else ""
-    say(f"on {', '.join(devices)}, into {trainer.folder.path}{large}")
+    say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}, into {trainer.folder.path}{large}")
 
 
 def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:

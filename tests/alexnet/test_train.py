@@ -317,8 +317,8 @@ def test_the_folder_that_is_told_of_is_there(
         train, "say", lambda text: (told.append((text, Path("runs/cifar10-80sec/recipe.json").exists())), say(text))
     )
     assert cifar(pictures, "--steps", 1) == 0
-    assert told[0] == ("recipe cifar10-80sec: 24 training and 8 validation pictures of 2 classes (pictures)", False)
-    assert told[1] == (f"on cpu:0, into {Path('runs/cifar10-80sec')}", True)
+    assert told[0] == ("pictures: 24 training and 8 validation pictures of 2 classes", False)
+    assert told[1] == (f"recipe cifar10-80sec, on cpu:0, into {Path('runs/cifar10-80sec')}", True)
 
 
 def test_runs_that_start_together_get_a_folder_each(monkeypatch: pytest.MonkeyPatch) -> None:
