@@ -164,7 +164,7 @@ class RunFolder:
         """
         there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
         if not there.is_dir():
-            raise RunError(f"{there} is a file, and a run is a folder; choose another --out")
+            raise RunError(f"{there} is a file, and a run is a folder; choose a folder with --out")
         free = shutil.disk_usage(there).free
         if free < room(checkpoint):
             raise RunError(

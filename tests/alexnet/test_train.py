@@ -344,7 +344,7 @@ def test_runs_that_start_together_get_a_folder_each(monkeypatch: pytest.MonkeyPa
 def test_where_the_next_folder_cannot_be_made(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("runs").write_text("")
     assert cifar(pictures, "--steps", 1) == 2
-    assert "cannot write to runs" in capsys.readouterr().err
+    assert "runs is a file, and a run is a folder; choose a folder with --out" in capsys.readouterr().err
 
 
 def test_a_large_run_says_how_large_it_will_be(
@@ -374,7 +374,7 @@ def test_a_disk_without_room_for_a_run_is_told_of_before_it_starts(
 def test_a_file_is_no_folder_of_a_run(out: str, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").write_text("kept")
     assert cifar(pictures, "--steps", 1, "--out", out) == 2
-    assert "file is a file, and a run is a folder; choose another --out" in capsys.readouterr().err
+    assert "file is a file, and a run is a folder; choose a folder with --out" in capsys.readouterr().err
     assert Path("file").read_text() == "kept"
 
 
@@ -445,7 +445,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_again(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_step", interrupted)
         assert cifar(pictures, "--epochs", 1, "--out", "parts") == 130
-    assert "--resume" in capsys.readouterr().err
+    assert capsys.readouterr().err == "\nstopped\n"  # no word of a checkpoint that is not there
     assert run("--resume", "--out", "parts") == 0
     assert_same_run(Path("whole"), Path("parts"))
 
