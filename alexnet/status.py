@@ -10,7 +10,7 @@ from typing import Any
 from alexnet.layout import side_by_side
 from alexnet.recipe import Recipe
 from alexnet.runs import RunError, RunFolder
-from alexnet.terminal import duration, line_width
+from alexnet.terminal import counted, duration, line_width
 
 __all__ = ["describe"]
 
@@ -52,7 +52,7 @@ def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[
     if owner:
         return f"process {owner} is training it: {where}"
     if finished >= epochs:
-        return f"finished: {epochs} epochs, {step:,} steps"
+        return f"finished: {counted(epochs, 'epoch')}, {counted(step, 'step')}"
     failed = f" ({lines[-1]['reason']})" if lines and lines[-1].get("event") == "failed" else ""
     where = f"epoch {finished + 1} of {epochs}, after step {step:,}"
     return f"stopped{failed}: {where}; go on with: {folder.resume_command}"

@@ -19,7 +19,7 @@ from alexnet.layout import as_many_as_fit, folded
 from minigrad.compilation import code_folder, code_is_kept
 from minigrad.display import in_jupyter
 
-__all__ = ["ProgressLine", "amount", "drain", "duration", "line_width", "say"]
+__all__ = ["ProgressLine", "amount", "counted", "drain", "duration", "line_width", "say"]
 
 REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
 PRINTED = 30.0  # seconds between two lines where none is
@@ -39,6 +39,11 @@ def duration(seconds: float) -> str:
 def amount(size: int) -> str:
     """Bytes as 0 MB, 488 MB or 2.0 GB."""
     return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{size / 1e6:.0f} MB"
+
+
+def counted(count: int, word: str) -> str:
+    """1 epoch, 2 epochs."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def line_width() -> float:

@@ -33,7 +33,7 @@ from alexnet.guards import chance_error
 from alexnet.recipes import KEYS, RECIPES, Recipe, summaries
 from alexnet.runs import RunError, RunFolder, free_folder, latest_folder, room, room_in_words
 from alexnet.status import describe
-from alexnet.terminal import say
+from alexnet.terminal import counted, say
 from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
@@ -237,7 +237,7 @@ def train(args: argparse.Namespace) -> int:
     resume = args.resume or (args.resume_or_start and RunFolder(args.out).settings.exists())
     folder, settings = _old_run(args) if resume else _new_run(args)
     if args.resume_or_start and resume and _complete(folder, settings["recipe"]["epochs"]):
-        say(f"{folder.path} has had its {settings['recipe']['epochs']} epochs; there is nothing to do")
+        say(f"{folder.path} has had its {counted(settings['recipe']['epochs'], 'epoch')}; there is nothing to do")
         return 0
     stop = Stop()
     with ExitStack() as held:
@@ -308,7 +308,7 @@ def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
         trainer.folder.write_settings(settings)
     progress = trainer.progress
     if progress.epoch > trainer.recipe.epochs:
-        say(f"{trainer.folder.path} has had its {trainer.recipe.epochs} epochs; --epochs gives it more")
+        say(f"{trainer.folder.path} has had its {counted(trainer.recipe.epochs, 'epoch')}; --epochs gives it more")
     else:
         trainer.journal.event("resumed")
         if before != settings["pictures"]:
