@@ -251,7 +251,8 @@ class RunFolder:
             Recipe.from_json(settings["recipe"])
             return settings
         except (FileNotFoundError, NotADirectoryError):
-            raise RunError(f"{self.path} holds no run: {self.settings.name} is missing") from None
+            lacks = f"{self.path} holds no run: {self.settings.name} is missing"
+            raise RunError(lacks if self.path.exists() else f"there is no folder {self.path}") from None
         except OSError as error:
             raise RunError(f"{self.settings} cannot be read ({error.strerror}); check its rights") from error
         except (ValueError, RecursionError) as error:

@@ -354,7 +354,7 @@ def test_a_network_beyond_all_memory_is_compared_and_not_built(
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
-        (evaluate, ("nowhere",), "nowhere holds no run"),
+        (evaluate, ("nowhere",), "there is no folder nowhere"),
         (evaluate, ("run0", "--split", "test"), "has no part test; it has train, val"),
         (
             evaluate,
@@ -518,7 +518,7 @@ def test_what_cannot_be_written_is_said_before_the_work(
 
 def test_a_refused_report_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(evaluate, tmp_path / "nowhere", "--report", tmp_path / "a" / "report") == 2
-    assert "holds no run" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "there is no folder" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:

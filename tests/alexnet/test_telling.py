@@ -461,7 +461,7 @@ def test_flags_and_files_come_in_any_order(capsys: pytest.CaptureFixture[str]) -
         (evaluate, ["nowhere", "--views", "10", "other"]),
     ):
         assert command.main(arguments) == 2
-        assert "nowhere holds no run" in capsys.readouterr().err
+        assert "there is no folder nowhere" in capsys.readouterr().err
 
 
 def test_numbers_that_no_one_means(capsys: pytest.CaptureFixture[str]) -> None:
