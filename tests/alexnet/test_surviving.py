@@ -287,7 +287,7 @@ def test_a_disk_that_can_only_be_read(disk: Path, pictures: Path, capsys: pytest
         assert "cannot write to" in (error := capsys.readouterr().err.splitlines()[-1])
         assert "Read-only file system" in error and "choose another --out" in error
     assert run("--status", disk / "run") == 0
-    assert "finished: 1 epochs" in capsys.readouterr().out
+    assert "finished: 1 epoch, " in capsys.readouterr().out
 
 
 def test_a_run_that_no_room_was_left_for_leaves_no_log_behind(
