@@ -384,7 +384,7 @@ def test_a_file_is_no_folder_of_a_run(out: str, pictures: Path, capsys: pytest.C
         (("--data", "nowhere"), ("nowhere",)),
         (("--resume-or-start",), ("--resume-or-start", "--out DIR")),
         (("--recipe", "paper"), ("paper", "--data")),
-        (("--resume", "--out", "nowhere"), ("nowhere", "no run")),
+        (("--resume", "--out", "nowhere"), ("no folder nowhere",)),
         (("--resume",), ("runs/shapes", "--out")),
         (("--data", "PICTURES", "--recipe", "cifar10-80sec", "--devices", "cpu:0,cpu:1"), ("one device",)),
     ],
