@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
-from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
-from minigrad.backends.cpu.vectors import DOTS, FUSED, LANES, PANEL, ROWS, address, dots, product, transpose_block
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import DOTS, FUSED, LANES, PANEL, ROWS, address, dots, product, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, scratch, spans
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds

@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from minigrad import compilation
-from minigrad.backends.cpu.threads import THREADS, parallel
+from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
 from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
 from minigrad.backends.cuda.declaration import Kernel, Variant

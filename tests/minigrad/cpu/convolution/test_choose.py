@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu import convolution, im2col, threads, winograd
+from minigrad.backends.cpu.convolution import choose, im2col, winograd
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
-from minigrad.backends.cpu.vectors import LANES
+from minigrad.backends.cpu.runtime import threads
+from minigrad.backends.cpu.runtime.simd import LANES
 from minigrad.device import Device, DeviceArray
 
 CPU = Device("cpu", 0)
@@ -71,8 +72,8 @@ def test_it_agrees_with_im2col(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     given = arrays(case)
     expected = passes(im2col, case, in_float64(given))
     for function in ("conv2d", "conv2d_grad_input", "conv2d_grad_weight"):
-        monkeypatch.setattr(convolution.im2col, function, None)  # the fast way it must be
-    for found, exact in zip(passes(convolution, case, given), expected, strict=True):
+        monkeypatch.setattr(choose.im2col, function, None)  # the fast way it must be
+    for found, exact in zip(passes(choose, case, given), expected, strict=True):
         error = np.abs(found - exact).max() / exact.std()
         assert error <= WORST, f"{error:.1e} of the standard deviation"
 
@@ -84,10 +85,10 @@ def test_few_channels_need_no_im2col_either(monkeypatch: pytest.MonkeyPatch) -> 
     geometry = FEW_CHANNELS[2:]
     exact = passes(im2col, FEW_CHANNELS, in_float64((x, weight, bias, dy)))
     for function in ("conv2d", "conv2d_grad_weight"):
-        monkeypatch.setattr(convolution.im2col, function, None)
-    y = to_host(convolution.conv2d(x, weight, bias, *geometry, True))
+        monkeypatch.setattr(choose.im2col, function, None)
+    y = to_host(choose.conv2d(x, weight, bias, *geometry, True))
     np.testing.assert_allclose(y, np.maximum(exact[0], 0), rtol=0, atol=1e-5)
-    dw = to_host(convolution.conv2d_grad_weight(dy, x, weight.shape, *geometry))
+    dw = to_host(choose.conv2d_grad_weight(dy, x, weight.shape, *geometry))
     assert np.abs(dw - exact[2]).max() <= WORST * exact[2].std()
 
 
@@ -113,7 +114,7 @@ def test_any_size(
 ) -> None:
     case = ((batch, channels * groups, *size), (filters * groups, channels, *taps), (1, 1), padding, groups)
     given = arrays(case, seed)
-    for found, exact in zip(passes(convolution, case, given), passes(im2col, case, in_float64(given)), strict=True):
+    for found, exact in zip(passes(choose, case, given), passes(im2col, case, in_float64(given)), strict=True):
         assert np.abs(found - exact).max() <= WORST * exact.std()
 
 
@@ -121,17 +122,17 @@ def test_not_a_number_comes_through() -> None:
     case = CASES["odd"]
     x, weight, bias, dy = arrays(case)
     x.data[3, 4, 5, 6] = np.nan
-    y = to_host(convolution.conv2d(x, weight, bias, *case[2:], True))
+    y = to_host(choose.conv2d(x, weight, bias, *case[2:], True))
     assert np.isnan(y[6]).any() and np.isfinite(np.delete(y, 6, 0)).all()
-    assert np.isnan(to_host(convolution.conv2d_grad_weight(dy, x, weight.shape, *case[2:]))).any()
+    assert np.isnan(to_host(choose.conv2d_grad_weight(dy, x, weight.shape, *case[2:]))).any()
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES["odd"]
     given = arrays(case)
-    several = passes(convolution, case, given)
+    several = passes(choose, case, given)
     monkeypatch.setattr(threads, "THREADS", 1)
-    for one, other in zip(passes(convolution, case, given), several, strict=True):
+    for one, other in zip(passes(choose, case, given), several, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -141,9 +142,10 @@ import pytest
 features = llvmlite.binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith(MISSING)})
 llvmlite.binding.get_host_cpu_features = lambda: features
-from minigrad.backends.cpu import direct, vectors, winograd
+from minigrad.backends.cpu.convolution import direct, winograd
+from minigrad.backends.cpu.runtime import simd
 direct.FUSED = winograd.FUSED = True  # as on ARM, whose vectors have four lanes
-assert vectors.LANES == LANES
+assert simd.LANES == LANES
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 """
 
@@ -153,9 +155,9 @@ raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 @pytest.mark.skipif(LANES < 16, reason="this processor has short vectors itself")
 def test_on_processors_with_shorter_vectors(lanes: int, missing: tuple[str, ...], tmp_path: Path) -> None:
     """The same tests, compiled as for a processor without some features of this one."""
-    files = [str(Path(__file__)), str(Path(__file__).with_name("test_vectors.py"))]
+    files = [str(Path(__file__)), str(Path(__file__).parents[1] / "runtime")]
     program = f"LANES, MISSING, FILES = {lanes}, {missing}, {files}\n{OTHER_PROCESSOR}"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr

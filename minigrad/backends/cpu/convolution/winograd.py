@@ -21,8 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from minigrad.backends.cpu.compile import Shared, inner, jitted
-from minigrad.backends.cpu.cook_toom import (
+from minigrad.backends.cpu.convolution.cook_toom import (
     POINTS,
     SUBSETS,
     TileSize,
@@ -32,8 +31,8 @@ from minigrad.backends.cpu.cook_toom import (
     tile_sizes,
     transpose,
 )
-from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.vectors import (
+from minigrad.backends.cpu.runtime.jit import Shared, inner, jitted
+from minigrad.backends.cpu.runtime.simd import (
     FUSED,
     LANES,
     PANEL,
@@ -45,6 +44,7 @@ from minigrad.backends.cpu.vectors import (
     transform_function,
     transpose_block,
 )
+from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to
 from minigrad.backends.window import Pair
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu import direct, im2col, space_to_depth, winograd
-from minigrad.backends.cpu.compile import inner, jitted
+from minigrad.backends.cpu.convolution import direct, im2col, space_to_depth, winograd
 from minigrad.backends.cpu.memory import allocate, new, stored
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.window import Pair, Sides, convolution_window
 from minigrad.device import DeviceArray
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu.cook_toom import SUBSETS, TileSize, data_matrix, output_matrix
-from minigrad.backends.cpu.vectors import (
+from minigrad.backends.cpu.convolution.cook_toom import SUBSETS, TileSize, data_matrix, output_matrix
+from minigrad.backends.cpu.runtime.simd import (
     LANES,
     PANEL,
     ROWS,

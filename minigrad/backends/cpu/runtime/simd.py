@@ -20,8 +20,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from minigrad.backends.cpu.compile import inner
-from minigrad.backends.cpu.cook_toom import Matrix, transpose
+from minigrad.backends.cpu.convolution.cook_toom import Matrix, transpose
+from minigrad.backends.cpu.runtime.jit import inner
 
 __all__ = [
     "DOTS",

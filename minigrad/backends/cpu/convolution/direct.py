@@ -16,10 +16,9 @@ from math import prod
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate
-from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.vectors import (
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import (
     FUSED,
     LANES,
     PANEL,
@@ -30,6 +29,7 @@ from minigrad.backends.cpu.vectors import (
     scattered_rows_product,
     transpose_block,
 )
+from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to, copy
 from minigrad.backends.window import Pair
 from minigrad.device import Device
