@@ -19,8 +19,9 @@ import numpy as np
 from contenders import CONTENDERS, NETS
 
 from alexnet.model import AlexNet, layer_table
+from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, product
 from minigrad.backends.cpu.runtime.jit import jitted
-from minigrad.backends.cpu.runtime.simd import LANES, PANEL, ROWS, address, product
+from minigrad.backends.cpu.runtime.simd import LANES, address
 from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 
 WARM_UP = 2  # turns that are not counted: compilation, first pages

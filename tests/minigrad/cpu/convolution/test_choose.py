@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu.convolution import choose, im2col, winograd
+from minigrad.backends.cpu.convolution import choose, im2col
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
 from minigrad.backends.cpu.runtime import threads
 from minigrad.backends.cpu.runtime.simd import LANES
@@ -65,7 +65,7 @@ def in_float64(given: tuple[DeviceArray, ...]) -> tuple[DeviceArray, ...]:
     return tuple(from_host(to_host(array).astype(np.float64), CPU) for array in given)
 
 
-@pytest.mark.skipif(not winograd.FUSED, reason="this processor multiplies and adds by two instructions")
+@pytest.mark.skipif(not choose.FUSED, reason="this processor multiplies and adds by two instructions")
 @pytest.mark.parametrize("name", CASES)
 def test_it_agrees_with_im2col(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
@@ -78,7 +78,7 @@ def test_it_agrees_with_im2col(name: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert error <= WORST, f"{error:.1e} of the standard deviation"
 
 
-@pytest.mark.skipif(not winograd.FUSED, reason="this processor multiplies and adds by two instructions")
+@pytest.mark.skipif(not choose.FUSED, reason="this processor multiplies and adds by two instructions")
 def test_few_channels_need_no_im2col_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the gradient of the image, which a first layer does without: the image has too few channels for that."""
     x, weight, bias, dy = arrays(FEW_CHANNELS)
@@ -142,9 +142,9 @@ import pytest
 features = llvmlite.binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith(MISSING)})
 llvmlite.binding.get_host_cpu_features = lambda: features
-from minigrad.backends.cpu.convolution import direct, winograd
+from minigrad.backends.cpu.convolution import choose
 from minigrad.backends.cpu.runtime import simd
-direct.FUSED = winograd.FUSED = True  # as on ARM, whose vectors have four lanes
+choose.FUSED = True  # as on ARM, whose vectors have four lanes
 assert simd.LANES == LANES
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 """
@@ -155,7 +155,8 @@ raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 @pytest.mark.skipif(LANES < 16, reason="this processor has short vectors itself")
 def test_on_processors_with_shorter_vectors(lanes: int, missing: tuple[str, ...], tmp_path: Path) -> None:
     """The same tests, compiled as for a processor without some features of this one."""
-    files = [str(Path(__file__)), str(Path(__file__).parents[1] / "runtime")]
+    folder = Path(__file__).parent
+    files = [str(folder), *(str(folder.parent / "runtime" / name) for name in ("test_simd.py", "test_gemm.py"))]
     program = f"LANES, MISSING, FILES = {lanes}, {missing}, {files}\n{OTHER_PROCESSOR}"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     root = Path(__file__).parents[4]

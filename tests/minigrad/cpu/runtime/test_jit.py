@@ -12,7 +12,7 @@ import pytest
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import compilation, nn, optim
-from minigrad.backends.cpu.convolution import winograd
+from minigrad.backends.cpu.convolution.transforms import TRANSFORM
 from minigrad.backends.cpu.runtime import jit
 from minigrad.backends.cpu.runtime.jit import Jitted, Shared, jitted
 from minigrad.backends.cpu.runtime.simd import address, call
@@ -132,7 +132,7 @@ def test_a_rehearsal_finds_all_that_a_training_step_calls(monkeypatch: pytest.Mo
         compilation.needed_by(training_step)
     monkeypatch.setattr(Jitted, "__call__", called_with)
     training_step()
-    assert called == noted - {winograd.TRANSFORM} and len(called) > 10
+    assert called == noted - {TRANSFORM} and len(called) > 10
 
 
 def test_a_rehearsal_ends_with_its_program(folder: Path) -> None:
