@@ -1,6 +1,7 @@
 """The kernels on the CPU, in NumPy and Numba: the entries of `minigrad.backends.KERNELS`, one file a family."""
 
-from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
+from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight
+from minigrad.backends.cpu.convolution.relu_bias import relu_bias_grad
 from minigrad.backends.cpu.elementwise import (
     abs,
     abs_grad,
