@@ -30,13 +30,13 @@ def _random_words(block, seed, counter):
 
 
 @jitted
-def _dropout(x, y, images, features, threshold, scale, seed, counter, first, last):
+def _dropout(x, y, images, features, threshold, scale, seed, counter, start, stop):
     """x and y are flat storage; element i of image n has logical index n * features + i, and lies at i * images + n.
 
-    for blocks of four words, first to last - 1: keep the elements whose random word is at least the threshold, scaled
+    for blocks of four words, start to stop - 1: keep the elements whose random word is at least the threshold, scaled
     """
     zero = x.dtype.type(0)
-    for block in range(first, last):
+    for block in range(start, stop):
         words = _random_words(block, seed, counter)
         for w in range(4):
             index = 4 * block + w
@@ -46,11 +46,11 @@ def _dropout(x, y, images, features, threshold, scale, seed, counter, first, las
 
 
 @jitted
-def _dropout_rows(x, y, threshold, scale, seed, counter, first, last):
-    """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
+def _dropout_rows(x, y, threshold, scale, seed, counter, start, stop):
+    """The same for batch-stop storage, features x images, whose features are a multiple of 4: along the images."""
     features, images = x.shape
     zero = x.dtype.type(0)
-    for i in range(first, last):
+    for i in range(start, stop):
         for n in range(images):
             words = _random_words((n * features) // 4 + i, seed, counter)
             for w in range(4):

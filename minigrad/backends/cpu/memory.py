@@ -178,21 +178,21 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     result.data = allocate(storage, x.dtype, x.device)
     source, target = rows(x), rows(result)
     parts = spans(source.shape[0], 16 if x.size > 1 << 16 else 1)
-    turn = _transpose_floats if x.dtype == np.float32 else _transpose
-    parallel(lambda part: turn(source, target, *parts[part]), len(parts))
+    transpose = _transpose_floats if x.dtype == np.float32 else _transpose
+    parallel(lambda part: transpose(source, target, *parts[part]), len(parts))
     return result
 
 
 @inner
-def _transpose_by_numbers(source, target, start, stop, first, last):
-    """target[j, i] = source[i, j] for rows start to stop - 1 and columns first to last - 1.
+def _transpose_by_numbers(source, target, row_start, row_stop, column_start, column_stop):
+    """target[j, i] = source[i, j] for a part of the rows and of the columns.
 
-    In blocks of 32 x 32, which stay in the first-level cache.
+    for each block of 32 x 32, which stays in the first-level cache: number by number
     """
-    for i0 in range(start, stop, 32):
-        for j0 in range(first, last, 32):
-            for j in range(j0, min(j0 + 32, last)):
-                for i in range(i0, min(i0 + 32, stop)):
+    for i0 in range(row_start, row_stop, 32):
+        for j0 in range(column_start, column_stop, 32):
+            for j in range(j0, min(j0 + 32, column_stop)):
+                for i in range(i0, min(i0 + 32, row_stop)):
                     target[j, i] = source[i, j]
 
 
@@ -204,7 +204,10 @@ def _transpose(source, target, start, stop):
 
 @inner
 def transpose_floats(source, target, start, stop):
-    """The same for float32, by vectors; each row of both is contiguous."""
+    """The same for float32; each row of both is contiguous.
+
+    for each block of LANES x LANES: in registers; the rows and columns that are left, number by number
+    """
     rows, columns = start + (stop - start) // LANES * LANES, source.shape[1] // LANES * LANES
     step, target_step = source.strides[0], target.strides[0]
     for i in range(start, rows, LANES):

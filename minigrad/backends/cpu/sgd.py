@@ -29,28 +29,28 @@ def _step(w, g, v, updated, lr, momentum, weight_decay):
 
 
 @jitted
-def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, first, last):
-    """The step of weights first to last - 1."""
-    own = slice(first, last)
+def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, start, stop):
+    """The step of weights start to stop - 1."""
+    own = slice(start, stop)
     _step(w[own], g[own], v[own], updated[own], lr, momentum, weight_decay)
 
 
 @jitted
-def _sgd(w, g, updated, lr, weight_decay, first, last):
+def _sgd(w, g, updated, lr, weight_decay, start, stop):
     """updated = w - lr (g + weight_decay w)"""
-    for i in range(first, last):
+    for i in range(start, stop):
         updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
 @jitted
-def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, first, last):
-    """_sgd_momentum of rows first to last - 1 with the gradient dy x^T, made block by block and used in the cache."""
-    for row in range(first, last, BLOCK_ROWS):
+def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, start, stop):
+    """_sgd_momentum of rows start to stop - 1 with the gradient dy x^T, made block by block and used in the cache."""
+    for row in range(start, stop, BLOCK_ROWS):
         for column in range(0, w.shape[1], BLOCK_COLUMNS):
             gradient_block(dy, panels, block, row, column)
             count = min(BLOCK_COLUMNS, w.shape[1] - column)
             span = slice(column, column + count)
-            for i in range(row, min(row + BLOCK_ROWS, last)):
+            for i in range(row, min(row + BLOCK_ROWS, stop)):
                 g = block[i - row, :count]
                 _step(w[i, span], g, v[i, span], updated[i, span], lr, momentum, weight_decay)
 
