@@ -43,6 +43,7 @@ from minigrad.backends.cpu.reduction import (
     softmax_grad,
     sum,
 )
+from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
 from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
 
@@ -107,3 +108,5 @@ __all__ = [
     "within_map_response_norm",
     "within_map_response_norm_grad",
 ]
+
+hold_to_one_thread()  # BLAS, for the whole process: runtime/blas.py says why, and how a program gets it back

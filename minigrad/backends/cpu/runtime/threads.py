@@ -1,8 +1,7 @@
 """The engine's own threads: work is cut into parts that depend on its size alone, and handed out as threads get free.
 
-Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Kernels
-and NumPy's loops release the GIL. BLAS is held to one thread for the whole process, for good: its worker threads spin
-for a while after each call and would take the cores from everybody else.
+Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Jitted
+loops, NumPy's and BLAS release the GIL.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import threadpoolctl
 
 from minigrad.backends.cpu.runtime.pages import reserve
 from minigrad.compilation import rehearsing
@@ -35,7 +33,6 @@ def _thread_count() -> int:
 
 
 THREADS = _thread_count()
-threadpoolctl.threadpool_limits(1, user_api="blas")
 
 # A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
 quiet = np.errstate(all="ignore")
