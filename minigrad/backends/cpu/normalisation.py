@@ -327,9 +327,9 @@ class Numbers(NamedTuple):
 
     before: int
     after: int
-    alpha: Any
-    beta: Any
-    k: Any
+    alpha: np.floating[Any]
+    beta: np.floating[Any]
+    k: np.floating[Any]
     quick: bool
 
 

@@ -15,6 +15,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from minigrad.backends.cpu.runtime.pages import reserve
 from minigrad.compilation import rehearsing
@@ -86,7 +87,7 @@ def spans(length: int, parts: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def scratch(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
     arrays: dict[Any, np.ndarray] | None = getattr(_scratch, name, None)
     if arrays is None:
