@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ def tensor(
 
 def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike | None) -> DeviceArray:
     where = as_device(device)
-    return cast(DeviceArray, where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where))
+    return where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where)
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:

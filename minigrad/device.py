@@ -1,4 +1,4 @@
-"""Devices and the arrays that live on them: the ground floor, which knows no kernel and no operation.
+"""Devices and the arrays that live on them: the ground floor, which knows no primitive and no operation.
 
 A `DeviceArray` belongs to one device for good. Arrays of two devices never meet in an operation; data moves between
 devices only where the program says so.
@@ -12,9 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:  # the table is about arrays, which are below it
+    from minigrad.backends.protocol import Backend
 
 __all__ = [
     "Device",
@@ -91,8 +94,8 @@ class Device:
         return next(info.memory for info in self.backend.devices() if info.device == self)
 
     @property
-    def backend(self) -> Any:
-        """The module with the kernels for this kind of device, loaded when first asked for."""
+    def backend(self) -> Backend:
+        """The module with the primitives for this kind of device, loaded when first asked for."""
         return _backend(self.type)
 
 
@@ -106,8 +109,8 @@ def unusable(package: str, error: Exception) -> str:
 
 
 @cache
-def _load(device_type: str) -> tuple[Any, str]:
-    """The module with the kernels for a kind of device, or None and the reason; tried once in a process."""
+def _load(device_type: str) -> tuple[Backend | None, str]:
+    """The module with the primitives for a kind of device, or None and the reason; tried once in a process."""
     package, absent = REQUIRED.get(device_type, ("", ""))
     module = f"minigrad.backends.{device_type}"
     if not package:
@@ -121,7 +124,7 @@ def _load(device_type: str) -> tuple[Any, str]:
 
 
 @cache
-def _backend(device_type: str) -> Any:
+def _backend(device_type: str) -> Backend:
     module, reason = _load(device_type)
     if module is None:
         raise RuntimeError(reason)
@@ -237,8 +240,7 @@ class DeviceArray:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DeviceArray:
         """Memory of its own on the same device, for `copy.deepcopy` of tensors, modules and optimisers."""
-        copy: DeviceArray = self.device.backend.copy_to(self, self.device)
-        return copy
+        return self.device.backend.copy_to(self, self.device)
 
     def __repr__(self) -> str:
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"

@@ -167,7 +167,7 @@ class Tensor:
 
     def numpy(self) -> np.ndarray:
         """A copy on the host in C order, from any device, also where a gradient is required."""
-        return cast(np.ndarray, self.device.backend.to_host(self.array))
+        return self.device.backend.to_host(self.array)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

@@ -1,4 +1,4 @@
-"""The kernels on CUDA devices, in numba.cuda: the entries of `minigrad.backends.KERNELS`, one file a family."""
+"""The primitives on CUDA devices, in numba.cuda: what `minigrad.backends.protocol` asks for, one file per family."""
 
 from minigrad.backends.cuda import numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad

@@ -31,7 +31,7 @@ import minigrad.functional as F
 from alexnet import train
 from alexnet.model import AlexNet
 from minigrad import nn, optim
-from minigrad.backends import KERNELS
+from minigrad.backends.protocol import PRIMITIVES
 
 
 @pytest.fixture(autouse=True, params=["any", pytest.param("gpu", marks=pytest.mark.gpu)])
@@ -41,8 +41,8 @@ def driver(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("gpu")
 
 
-def test_every_kernel_has_a_case() -> None:
-    assert set(CASES) | OTHERS == set(KERNELS)
+def test_every_primitive_has_a_case() -> None:
+    assert set(CASES) | OTHERS == set(PRIMITIVES)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
