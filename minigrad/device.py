@@ -31,7 +31,7 @@ __all__ = [
     "unusable",
 ]
 
-BACKENDS = ("cpu", "cuda")
+BACKENDS = ("cpu", "cuda", "reference")
 
 # The package that a kind of device needs, and what to say where it is not installed.
 REQUIRED = {
@@ -48,7 +48,10 @@ class DeviceMismatchError(RuntimeError):
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What `devices()` tells of a device: its memory in bytes, and what carries it out ("hardware", "emulated")."""
+    """What `devices()` tells of a device: its memory in bytes, and what carries it out.
+
+    `kind` is "hardware", "emulated" or, of the reference, "plain NumPy".
+    """
 
     device: Device
     memory: int
@@ -150,7 +153,7 @@ def _device_by_name(name: str) -> Device:
 
 
 def device(name: str | Device) -> Device:
-    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1", "cuda", "cuda:1".
+    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1", "cuda", "cuda:1", "reference".
 
     Raises:
         ValueError: there is no such device; the message lists those there are.
@@ -163,7 +166,7 @@ def device(name: str | Device) -> Device:
 
 
 def devices() -> DeviceList:
-    """The devices of this machine: name, memory and whether hardware or an emulation carries them out.
+    """The devices of this machine: name, memory and what carries them out.
 
     Where a kind of device cannot be had at all, the list says why, in `missing` and when printed.
     """

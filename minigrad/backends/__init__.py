@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # here the type checker holds each of them against the table
     import minigrad.backends.cpu as cpu
     import minigrad.backends.cuda as cuda
+    import minigrad.backends.reference as reference
     from minigrad.backends.protocol import Backend
 
     CPU: Backend = cpu
     CUDA: Backend = cuda
+    REFERENCE: Backend = reference
