@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops import activation, convolution, matrix, normalisation, pooling
+from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
+from minigrad.ops import dropout as dropout_ops
 from minigrad.ops import reduction as reduction_ops
-from minigrad.ops import training as training_ops
 from minigrad.random import default_generator
 from minigrad.tensor import Tensor, apply, same_dtype
 
@@ -201,7 +201,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, scale_at: str = "t
         return x
     scale = 1.0 if scale_at == "test" or p == 1 else 1 / (1 - p)
     seed, counter = default_generator.next()
-    return apply(training_ops.Dropout, x, p=float(p), scale=scale, seed=seed, counter=counter)
+    return apply(dropout_ops.Dropout, x, p=float(p), scale=scale, seed=seed, counter=counter)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -227,7 +227,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
         )
     if 0 in logits.shape:
         raise ValueError(f"cross_entropy: there is nothing to average in logits of shape {logits.shape}")
-    losses = apply(training_ops.CrossEntropy, logits, targets.to(np.int64))
+    losses = apply(loss.CrossEntropy, logits, targets.to(np.int64))
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 
