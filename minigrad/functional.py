@@ -1,4 +1,4 @@
-"""The operations of a network as a user calls them: arguments are checked here, so that kernels need not."""
+"""The operations of a network as a user calls them: arguments are checked here, so that primitives need not."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def conv2d(
         stride: an integer or (h, w).
         padding: zeros around the image: an integer, (h, w), or (top, bottom, left, right).
         groups: the k-th group of filters sees the k-th group of channels only.
-        relu: return the ReLU of the result, which the convolution can apply as it writes.
+        relu: return the ReLU of the result. The numbers are those of `relu(conv2d(...))`; applied as the convolution
+            writes, it saves a pass over the largest arrays of a network, and the array before it.
 
     Returns:
         shape (N, K, OH, OW), with OH = (H + top + bottom - KH) // stride + 1.
@@ -210,7 +211,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     Args:
         logits: shape (N, classes).
         targets: the right class of each example, shape (N,), int64.
-        reduction: "mean", "sum" or "none" (one loss an example).
+        reduction: "mean", "sum" or "none" (one loss per example).
 
     Raises:
         ValueError: a target is not among the classes.

@@ -333,7 +333,7 @@ class Tensor:
         return apply(shape.GetItem, self, index=self._index(index))
 
     def _index(self, index: Index) -> tuple[int | slice, ...]:
-        """One integer or slice an axis, integers non-negative."""
+        """One integer or slice for each axis, integers non-negative."""
         items = index if isinstance(index, tuple) else (index,)
         for item in items:
             if not (isinstance(item, (slice, numbers.Integral)) or item is Ellipsis) or isinstance(item, bool):
