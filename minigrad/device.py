@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the table is about arrays, which are below it
     from minigrad.backends.protocol import Backend
 
 __all__ = [
+    "Deferred",
     "Device",
     "DeviceArray",
     "DeviceInfo",
@@ -62,7 +63,7 @@ class DeviceInfo:
 
 
 class DeviceList(list[DeviceInfo]):
-    """What `devices()` gives: a list that prints a line a device, and says which kinds are not there, and why.
+    """What `devices()` gives: a list that prints a line for each device, and says which kinds are not there, and why.
 
     Attributes:
         missing: the reason by kind of device: `{"cuda": "the package numba-cuda is not installed ..."}`.
@@ -113,7 +114,7 @@ def unusable(package: str, error: Exception) -> str:
 
 @cache
 def _load(device_type: str) -> tuple[Backend | None, str]:
-    """The module with the primitives for a kind of device, or None and the reason; tried once in a process."""
+    """The module with the primitives for a kind of device, or None and the reason; tried once per process."""
     package, absent = REQUIRED.get(device_type, ("", ""))
     module = f"minigrad.backends.{device_type}"
     if not package:
@@ -179,6 +180,17 @@ def devices() -> DeviceList:
     return found
 
 
+class Deferred(Protocol):
+    """The elements of an array that are made when they are first asked for, the same ones at each call.
+
+    So weights are that a layer draws and a checkpoint replaces, and the gradient of a large linear layer, which the
+    update of the weights takes piece by piece, without it ever lying in memory.
+    """
+
+    def __call__(self) -> Any:
+        """The elements, in the form that the device's backend chooses."""
+
+
 class DeviceArray:
     """A dense array of one dtype on one device.
 
@@ -187,15 +199,14 @@ class DeviceArray:
     along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
 
     Args:
-        data: the elements, in a form that the device's backend chooses; or a function that makes them, the same ones
-            at each call, which is called when they are first asked for.
+        data: the elements, in a form that the device's backend chooses; or a `Deferred` that makes them.
         shape: the shape as its users see it.
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
         batch_last: whether axis 0 is stored last.
 
     Attributes:
-        pending: the function that will make the elements; None once they are there.
+        pending: what will make the elements, which nobody has asked for yet; None once they are there.
         forms: what a backend has made of the elements and may want again (the array never changes), by a name of its
             own; it dies with the array.
     """
@@ -203,9 +214,14 @@ class DeviceArray:
     __slots__ = ("__weakref__", "_data", "batch_last", "device", "dtype", "forms", "pending", "shape")
 
     def __init__(
-        self, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], device: Device, batch_last: bool = False
+        self,
+        data: Any | Deferred,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        device: Device,
+        batch_last: bool = False,
     ) -> None:
-        self.pending = data if callable(data) else None
+        self.pending: Deferred | None = data if callable(data) else None
         self._data = None if callable(data) else data
         self.shape = shape
         self.dtype = dtype

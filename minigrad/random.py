@@ -29,7 +29,7 @@ def philox4x32(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
         key: two integers; only their low 32 bits count.
 
     Returns:
-        uint32 of the same shape: four random words a counter.
+        uint32 of the same shape: four random words for each counter.
     """
     c0, c1, c2, c3 = (counter[..., word].astype(np.uint64) for word in range(4))
     k0, k1 = (np.uint64(word & 0xFFFFFFFF) for word in key)

@@ -1,23 +1,11 @@
-"""Operations that appear in training alone: the loss and dropout."""
+"""Dropout."""
 
 from __future__ import annotations
 
 from minigrad.device import DeviceArray
-from minigrad.function import Function, Gradients
+from minigrad.function import Function
 
-__all__ = ["CrossEntropy", "Dropout"]
-
-
-class CrossEntropy(Function):
-    """loss[n] = -log softmax(logits[n])[target[n]]; the gradient is softmax minus the one-hot target."""
-
-    def forward(self, logits: DeviceArray, targets: DeviceArray) -> DeviceArray:
-        losses, self.probabilities = logits.device.backend.cross_entropy(logits, targets)
-        self.targets = targets
-        return losses
-
-    def backward(self, dy: DeviceArray) -> Gradients:
-        return dy.device.backend.cross_entropy_grad(dy, self.probabilities, self.targets), None
+__all__ = ["Dropout"]
 
 
 class Dropout(Function):
