@@ -1,4 +1,4 @@
-"""Defects seeded in copies of kernels: the comparison with the CPU must notice each of them.
+"""Defects seeded in copies of kernels: the comparison with the reference must notice each of them.
 
 Whether a missing barrier shows depends on the order in which the emulator runs threads: one after another from barrier
 to barrier, in order or in reverse. Where a thread reads what a later one writes, the first order shows it; where it
@@ -113,23 +113,23 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
     monkeypatch.setattr(convolution, "WORKSPACE", 3000)  # several spans
     monkeypatch.setattr(driver, "allocate", poisoned)
-    check_kernel(mutant.table, np.float64)
+    check_kernel(mutant.table, np.float64, "cuda:0")
     broken = rewritten(getattr(mutant.module, mutant.kernel), mutant.right, mutant.wrong)
     monkeypatch.setattr(mutant.module, mutant.kernel, broken)
     with pytest.raises(AssertionError):
-        check_kernel(mutant.table, np.float64)
+        check_kernel(mutant.table, np.float64, "cuda:0")
 
 
 @pytest.fixture
 def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernel], None]:
-    """Holds an entry of the kernel table that launches a kernel against the CPU's, with threads in either order."""
+    """Holds an entry of the kernel table that launches a kernel against the reference, with threads in either order."""
     monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks a block, which use its shared memory again
     monkeypatch.setattr("minigrad.backends.cuda.emulator.THREADS", 1)  # so that what stands there is always the same
 
     def either_way(kernel: Kernel) -> None:
         for backwards in (False, True):
             emulated.backwards = backwards
-            check_kernel(WITH_BARRIERS[kernel.name], np.float64)
+            check_kernel(WITH_BARRIERS[kernel.name], np.float64, "cuda:0")
 
     return either_way
 

@@ -50,7 +50,7 @@ def launch_every_kernel() -> None:
         F.cross_entropy(net(images), labels).backward()
         optimizer.step()
     for name in CASES:
-        check_kernel(name, np.float32)
+        check_kernel(name, np.float32, "cuda:0")
 
 
 @pytest.mark.gpu
