@@ -2,10 +2,12 @@
 
 A primitive takes DeviceArrays of one device, allocates its results there and returns them. It may assume that shapes
 fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order.
-Elementwise primitives, `cat`, slices off axis 0 and reshapes that keep axis 0 preserve the order; convolution, pooling,
-normalisation and `linear` return batch-last; everything else returns C order. Results do not depend on the number of
-threads. An array is never written again once a primitive has returned it, so results may share memory with operands;
-the one exception is the velocity of `sgd_update`, which nobody else holds.
+Elementwise primitives, `cat`, softmax, sums and slices off axis 0 and reshapes that keep axis 0 preserve the order, a
+gradient takes that of its value; convolution, pooling, normalisation, `linear` and the loss return batch-last; matrix
+products, maxima, transposed arrays and gradients of weights are in C order, and in the reference everything is.
+(`tests/parity.py` has this rule as a function.) Results do not depend on the number of threads. An array is never
+written again once a primitive has returned it, so results may share memory with operands; the one exception is the
+velocity of `sgd_update`, which nobody else holds.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple
 of non-negative axes, `shape` the shape of the result. Images are N x C x H x W, filters K x C / groups x KH x KW.

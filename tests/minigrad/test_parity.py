@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ from parity import (
 from strategies import ARGUMENTS, PoolCase, apart, pool_cases, rounded
 
 import minigrad as mg
+import minigrad.functional as F
+from alexnet import train
+from minigrad import nn, optim
 from minigrad.backends.protocol import PRIMITIVES
 
 FLOATS = [np.float64, np.float32]
@@ -164,3 +169,41 @@ def test_copies_between_a_device_and_the_reference(fast_device: str) -> None:
         (y * y).sum().backward()
         np.testing.assert_array_equal(x.grad.numpy(), 2 * array)
         assert x.grad.array.batch_last == x.array.batch_last
+
+
+def losses(device: str) -> list[float]:
+    """Of some steps of training, by every kind of layer."""
+    mg.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.LocalResponseNorm(5, 1.0), nn.MaxPool2d(3, 2),
+        nn.Conv2d(8, 8, 3, groups=2), nn.Tanh(), nn.AvgPool2d(2, 1), nn.Flatten(), nn.Dropout(), nn.Linear(8, 5),
+    ).to(np.float64).to(device)  # fmt: skip
+    optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    images, labels = mg.tensor(signed(17, 3, 9, 9), device=device), mg.tensor(np.arange(17) % 5, device=device)
+    found = []
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(images), labels)
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+def test_training_follows_the_reference(fast_device: str) -> None:
+    """A program runs on it unchanged, dropout included."""
+    np.testing.assert_allclose(losses(fast_device), losses("reference"), rtol=1e-9)
+
+
+def test_the_command_runs_on_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m alexnet.train`, with all that is around the network: the same loss, step by step."""
+    monkeypatch.chdir(tmp_path)
+    curves = []
+    for device in ("reference:0", "cpu:0"):
+        assert train.main(f"--devices {device} --steps 2 --batch-size 8 --out {device[:3]}".split()) == 0
+        out = capsys.readouterr().out
+        curves.append([float(loss) for loss in re.findall(r"^step .*loss +([\d.]+)", out, re.MULTILINE)])
+    assert len(curves[0]) == 2
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)

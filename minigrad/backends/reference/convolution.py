@@ -2,7 +2,8 @@
 
 At each position a filter is multiplied with the patch of the image under it, number by number, and all is added up.
 The two gradients walk over the same positions: each product of a weight and a pixel gave its share to y, so the
-gradient of y comes back to the pixel times the weight, and to the weight times the pixel.
+gradient of y comes back to the pixel times the weight, and to the weight times the pixel. `np.einsum` adds up in the
+letters of the formulas: image n, filter k, channel c, row u and column v of the filter.
 """
 
 from __future__ import annotations

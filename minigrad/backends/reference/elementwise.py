@@ -39,13 +39,13 @@ def pow(x: Array, y: Array) -> Array:
 
 @primitive
 def pow_grad_base(dy: Array, x: Array, y: Array) -> Array:
-    """dx = dz y x^(y - 1), where dy stands for dz; 0 where y is 0, also at x = 0"""
+    """The gradient of x in z = x^y, dy being that of z: dy y x^(y - 1), and 0 where y is 0, also at x = 0"""
     return np.where(y == 0, 0, dy * y * x ** (y - 1))
 
 
 @primitive
 def pow_grad_exponent(dy: Array, x: Array, z: Array) -> Array:
-    """The gradient of y in z = x^y, dz z log(x), where dy stands for dz; 0 where x is 0"""
+    """The gradient of y in z = x^y, dy being that of z: dy z log(x), and 0 where x is 0"""
     return np.where(x == 0, 0, dy * z * np.log(x))
 
 

@@ -55,8 +55,8 @@ def max_pool2d(x: Array, kernel_size: Pair, stride: Pair, padding: Sides, ceil_m
     A NaN is larger than all (the last of several counts).
     """
     size = pooled(x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    y = np.full((*x.shape[:2], *size), -np.inf)
-    argmax = np.full(y.shape, -1)
+    y = np.zeros((*x.shape[:2], *size))
+    argmax = np.full(y.shape, -1)  # nobody yet
     for i, j, place, row, column in looks(size, x.shape[2:], kernel_size, stride, padding):
         value = x[:, :, row, column]
         wins = (value > y[:, :, i, j]) | np.isnan(value) | (argmax[:, :, i, j] < 0)
