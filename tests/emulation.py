@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numba import cuda
 
-from minigrad.backends.cuda import driver, steps
-from minigrad.backends.cuda.arrays import ArrayView
-from minigrad.backends.cuda.declaration import Kernel
-from minigrad.backends.cuda.kernel import device_function, launch
+from minigrad.backends.cuda import driver, strides
+from minigrad.backends.cuda.launch import device_function, launch
+from minigrad.backends.cuda.runtime.memory import ArrayView
+from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.device import Device
 
 FIRST, SECOND = Device("cuda", 0), Device("cuda", 1)
@@ -26,7 +26,7 @@ def use(chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put a driver in the place of this machine's."""
     chosen._announced = True
     monkeypatch.setattr(driver, "current", lambda: chosen)
-    monkeypatch.setattr(steps, "on_device", cache(steps.on_device.__wrapped__))  # what it keeps is another driver's
+    monkeypatch.setattr(strides, "on_device", cache(strides.on_device.__wrapped__))  # what it keeps is another driver's
     return chosen
 
 

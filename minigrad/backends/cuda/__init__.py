@@ -1,6 +1,6 @@
 """The kernels on CUDA devices, in numba.cuda: the entries of `minigrad.backends.KERNELS`, one file a family."""
 
-from minigrad.backends.cuda import numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
+import minigrad.backends.cuda.runtime.numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
 from minigrad.backends.cuda.elementwise import (
     abs,

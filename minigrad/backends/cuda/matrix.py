@@ -8,7 +8,7 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, stored
 from minigrad.backends.cuda.reduction import strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid

@@ -15,7 +15,7 @@ from numba import cuda
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
-from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, reorder, stored
 from minigrad.device import Device, DeviceArray
 

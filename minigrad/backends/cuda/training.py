@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda.kernel import device_function, kernel, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, on_host, rows, stored
 from minigrad.backends.cuda.reduction import line_statistics, softmax_lines
 from minigrad.backends.labels import check_labels

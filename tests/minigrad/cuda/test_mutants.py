@@ -19,7 +19,7 @@ from emulation import rewritten
 from parity import check_kernel
 
 from minigrad.backends.cuda import convolution, driver, matrix, memory, normalisation, pooling, reduction, training
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel
 from minigrad.device import Device
 
 allocate = driver.allocate
@@ -124,7 +124,9 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernel], None]:
     """Holds an entry of the kernel table that launches a kernel against the CPU's, with threads in either order."""
     monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks a block, which use its shared memory again
-    monkeypatch.setattr("minigrad.backends.cuda.emulator.THREADS", 1)  # so that what stands there is always the same
+    monkeypatch.setattr(
+        "minigrad.backends.cuda.emulator.driver.THREADS", 1
+    )  # so that what stands there is always the same
 
     def either_way(kernel: Kernel) -> None:
         for backwards in (False, True):

@@ -10,8 +10,8 @@ from numba import cuda
 
 from minigrad import compilation
 from minigrad.backends.cuda import driver as drivers
-from minigrad.backends.cuda.arrays import ArrayView
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel
+from minigrad.backends.cuda.runtime.memory import ArrayView
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel
 from minigrad.device import Device, DeviceMismatchError
 
 __all__ = ["REGISTRY", "Kernel", "device_function", "kernel", "launch", "launch_1d"]

@@ -21,9 +21,9 @@ import numpy as np
 
 from minigrad import compilation
 from minigrad.backends.cpu.threads import THREADS, parallel
-from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
-from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
-from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.backends.cuda.emulator import cache, ir, lowering
+from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
 from minigrad.display import in_jupyter
 
@@ -37,7 +37,7 @@ LIMITS = ((1024, 1024, 64), (2**31 - 1, 65535, 65535))  # of a block and of a gr
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 
-emulator_ir.add_mathematics()
+ir.add_mathematics()
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -247,17 +247,17 @@ def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> N
         for sizes, limits in zip((block, grid), LIMITS, strict=True)
         for size, limit in zip(sizes, limits, strict=True)
     )
-    if not fits or threads > emulator_ir.MAX_THREADS:
+    if not fits or threads > ir.MAX_THREADS:
         raise ValueError(f"kernel {name}: no GPU takes a grid of {grid} blocks of {block} threads")
 
 
 def _compile(kernel: Kernel, signature: tuple[Any, ...], checked: bool) -> bytes:
     """Object code, from the disk where it is there."""
-    name = emulator_cache.digest(kernel.py_func, signature, checked)
+    name = cache.digest(kernel.py_func, signature, checked)
     code = compilation.load_code(name) if name else None
     if code is None:
         lowered = lowering.lower(kernel.py_func, signature, checked)
-        code = _object_code(kernel.name, emulator_ir.host_modules(kernel.name, lowered, checked), checked)
+        code = _object_code(kernel.name, ir.host_modules(kernel.name, lowered, checked), checked)
         if name:
             compilation.save_code(name, code)
     return code
@@ -286,7 +286,7 @@ def _object_code(name: str, texts: tuple[str, ...], checked: bool) -> bytes:
     machine = _machine()
     waits = "@mg_barrier" in texts[0]
     _optimise(module, machine, loops=not waits)
-    module = llvm.parse_assembly(emulator_ir.program(name, module, checked))
+    module = llvm.parse_assembly(ir.program(name, module, checked))
     if not waits:
         module.get_global_variable("sreg").linkage = "internal"
     _optimise(module, machine, loops=not waits)

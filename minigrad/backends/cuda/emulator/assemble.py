@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from minigrad.backends.cuda import lowering
-from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.backends.cuda.emulator import lowering
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 
 __all__ = ["CHIPS", "Assembled", "assemble", "inner_loop", "missing", "usual_variants"]
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from minigrad.backends.cuda import emulator_runtime as runtime
-from minigrad.backends.cuda.lowering import Lowered
+from minigrad.backends.cuda.emulator import runtime
+from minigrad.backends.cuda.emulator.lowering import Lowered
 
 __all__ = ["MAX_THREADS", "SHARED_LIMIT", "UnsupportedKernelError", "add_mathematics", "host_modules", "program"]
 

@@ -1,0 +1,1 @@
+"""GPUs emulated on the CPU; who writes or reads a kernel need not look here."""
