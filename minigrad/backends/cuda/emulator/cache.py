@@ -39,9 +39,9 @@ def digest(py_func: Callable[..., Any], signature: tuple[Any, ...], checked: boo
 
 @cache
 def _compiler() -> bytes:
-    """The source of what compiles kernels: when it changes, so may the code."""
-    files = ("lowering.py", "ir.py", "runtime.py", "driver.py")
-    return b"".join((Path(__file__).parent / name).read_bytes() for name in files)
+    """The source of what compiles kernels, this folder: when it changes, so may the code."""
+    folder = Path(__file__).parent
+    return b"".join(path.read_bytes() for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.ll")]))
 
 
 def _function(py_func: Any, seen: set[int]) -> list[Any] | None:

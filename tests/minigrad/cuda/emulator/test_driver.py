@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
+import re
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -37,8 +40,9 @@ from minigrad.compilation import needed_by
 if hardware.SIMULATED:
     pytest.skip("Numba's simulator replaces the compiler that the emulator uses", allow_module_level=True)
 
-from minigrad.backends.cuda.emulator import cache, ir, lowering
+from minigrad.backends.cuda.emulator import barriers, cache, compile, lowering
 from minigrad.backends.cuda.emulator import driver as emulator
+from minigrad.backends.cuda.emulator.refused import UnsupportedKernelError
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -115,6 +119,12 @@ def test_tree_of_barriers_and_local_memory_over_them() -> None:
     x = random(5 * 64).reshape(5, 64)
     out = result_of(Kernel(_tree, "f8[:,::1], f8[::1]"), 5, 64, (5, 64), "f8", on_device(x.reshape(-1)))
     np.testing.assert_allclose(out, x.sum(1, keepdims=True) + x * (np.arange(64) % 3), rtol=1e-13, atol=1e-13)
+
+
+def test_a_barrier_becomes_what_the_documentation_shows() -> None:
+    words = inspect.cleandoc(barriers.coroutine.__doc__ or "")
+    before, after = (textwrap.dedent(each) for each in re.findall(r"((?:^    .*\n)+)", words, re.M))
+    assert after in barriers.coroutine(before)
 
 
 def _waits(out, rounds):
@@ -384,7 +394,7 @@ def _takes_much(x):
 )
 def test_what_is_not_emulated_is_refused_by_name(function: Callable[..., None], words: str) -> None:
     kernel = Kernel(function, "i8[::1]")
-    with pytest.raises(ir.UnsupportedKernelError, match=words) as caught:
+    with pytest.raises(UnsupportedKernelError, match=words) as caught:
         launch(kernel, 1, 1, FIRST, on_device(np.zeros(4, "i8")))
     assert kernel.name in str(caught.value) and "\n" not in str(caught.value)
 
@@ -443,7 +453,7 @@ def test_compiled_code_is_kept_and_used_again(tmp_path: Any, monkeypatch: pytest
     first = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     files = list(tmp_path.rglob("*"))
     assert len([path for path in files if path.is_file()]) == 1 and files[-1].suffix == ".compiled"
-    monkeypatch.setattr(lowering, "lower", None)
+    monkeypatch.setattr(compile, "lower", None)
     again = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     assert first.tobytes() == again.tobytes()
 
