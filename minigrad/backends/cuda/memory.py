@@ -9,7 +9,7 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import kernel, launch, launch_1d
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad.backends.cuda import driver, steps
+from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.elementwise import repeat
-from minigrad.backends.cuda.kernel import launch_1d
+from minigrad.backends.cuda.launch import launch_1d
 from minigrad.backends.cuda.memory import fill, flat, new, reorder, stored, transpose_matrix
 from minigrad.device import DeviceArray
 
@@ -27,12 +27,12 @@ def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
     if x.ndim == 2 and dim0 != dim1 and not x.batch_last and x.size:
         transpose_matrix(x.data, y.data, x.device)
         return y
-    along = steps.steps_of(x)
-    steps.copy_steps(x.data, y.data, y.shape, tuple(along[axis] for axis in order), steps.contiguous(y.shape))
+    along = strides.steps_of(x)
+    strides.copy_steps(x.data, y.data, y.shape, tuple(along[axis] for axis in order), strides.contiguous(y.shape))
     return y
 
 
-def _taken(x_shape: tuple[int, ...], x_steps: steps.Steps, index: Index) -> tuple[list[int], list[int], int]:
+def _taken(x_shape: tuple[int, ...], x_steps: strides.Steps, index: Index) -> tuple[list[int], list[int], int]:
     """What x[index] takes: the sizes of its axes, the steps along them in x, and where in x it begins."""
     sizes, along, first = [], [], 0
     for size, step, entry in zip(x_shape, x_steps, index, strict=True):
@@ -61,7 +61,7 @@ def _leading_rows(x: DeviceArray, index: Index) -> range | None:
 
 
 def getitem(x: DeviceArray, index: Index) -> DeviceArray:
-    sizes, along, first = _taken(x.shape, steps.steps_of(x), index)
+    sizes, along, first = _taken(x.shape, strides.steps_of(x), index)
     shape = tuple(sizes)
     keeps_batch = x.batch_last and isinstance(index[0], slice) and shape[:1] == x.shape[:1] and len(shape) > 1
     rows = _leading_rows(x, index)
@@ -69,15 +69,15 @@ def getitem(x: DeviceArray, index: Index) -> DeviceArray:
         part = x.data.part(rows.start, max(rows.start, rows.stop))
         return DeviceArray(part, shape, x.dtype, x.device, keeps_batch)
     y = new(shape, x.dtype, x.device, keeps_batch)
-    steps.copy_steps(x.data, y.data, shape, tuple(along), steps.steps_of(y), x_first=first)
+    strides.copy_steps(x.data, y.data, shape, tuple(along), strides.steps_of(y), x_first=first)
     return y
 
 
 def getitem_grad(dy: DeviceArray, index: Index, shape: tuple[int, ...]) -> DeviceArray:
     dx = new(shape, dy.dtype, dy.device, dy.batch_last and dy.ndim == len(shape) and dy.shape[0] == shape[0])
     launch_1d(fill, dx.size, dx.device, flat(dx), 0)
-    _, along, first = _taken(shape, steps.steps_of(dx), index)
-    steps.copy_steps(dy.data, dx.data, dy.shape, steps.steps_of(dy), tuple(along), y_first=first)
+    _, along, first = _taken(shape, strides.steps_of(dx), index)
+    strides.copy_steps(dy.data, dx.data, dy.shape, strides.steps_of(dy), tuple(along), y_first=first)
     return dx
 
 
@@ -87,7 +87,7 @@ def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
     shape[dim] = sum(x.shape[dim] for x in arrays)
     z = new(tuple(shape), first.dtype, first.device, any(x.batch_last for x in arrays))
     axis = (dim - 1) % z.ndim if z.batch_last else dim
-    along = steps.contiguous(z.data.shape)
+    along = strides.contiguous(z.data.shape)
     start = 0
     for x in arrays:
         data = stored(x, z.batch_last)
@@ -95,8 +95,8 @@ def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
         if axis == 0:
             driver.copy(z.data.part(start, stop), data)
         else:
-            walk = steps.contiguous(data.shape)
-            steps.copy_steps(data, z.data, data.shape, walk, along, y_first=start * along[axis])
+            walk = strides.contiguous(data.shape)
+            strides.copy_steps(data, z.data, data.shape, walk, along, y_first=start * along[axis])
         start = stop
     return z
 

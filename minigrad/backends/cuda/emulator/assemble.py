@@ -15,13 +15,22 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from minigrad.backends.cuda import lowering
-from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.backends.cuda.emulator import lowering
+from minigrad.backends.cuda.emulator.refused import SHARED_LIMIT
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 
-__all__ = ["CHIPS", "Assembled", "assemble", "inner_loop", "missing", "usual_variants"]
+__all__ = [
+    "CHIPS",
+    "REGISTER_LIMIT",
+    "SHARED_LIMIT",
+    "Assembled",
+    "assemble",
+    "inner_loop",
+    "missing",
+    "usual_variants",
+]
 
 CHIPS = ((7, 5), (8, 0), (8, 6), (9, 0), (10, 0))  # Turing, Ampere twice, Hopper, Blackwell
-SHARED_LIMIT = 48 * 1024  # bytes of static shared memory that a block may have
 REGISTER_LIMIT = 255
 
 # Of kernels that copy or convert elements of any type, those that tell widths and kinds apart.

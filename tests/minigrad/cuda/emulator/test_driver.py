@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
+import re
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -28,15 +31,18 @@ from emulation import (
 from numba import cuda, float64, int64, types, uint32, uint64
 
 import minigrad as mg
-from minigrad.backends.cuda import driver, hardware
-from minigrad.backends.cuda.declaration import Kernel
-from minigrad.backends.cuda.kernel import REGISTRY, device_function, launch, launch_1d
+from minigrad.backends.cuda import driver
+from minigrad.backends.cuda.launch import REGISTRY, device_function, launch, launch_1d
+from minigrad.backends.cuda.runtime import hardware
+from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.compilation import needed_by
 
 if hardware.SIMULATED:
     pytest.skip("Numba's simulator replaces the compiler that the emulator uses", allow_module_level=True)
 
-from minigrad.backends.cuda import emulator, emulator_cache, emulator_ir, lowering
+from minigrad.backends.cuda.emulator import barriers, cache, compile, lowering
+from minigrad.backends.cuda.emulator import driver as emulator
+from minigrad.backends.cuda.emulator.refused import UnsupportedKernelError
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -113,6 +119,12 @@ def test_tree_of_barriers_and_local_memory_over_them() -> None:
     x = random(5 * 64).reshape(5, 64)
     out = result_of(Kernel(_tree, "f8[:,::1], f8[::1]"), 5, 64, (5, 64), "f8", on_device(x.reshape(-1)))
     np.testing.assert_allclose(out, x.sum(1, keepdims=True) + x * (np.arange(64) % 3), rtol=1e-13, atol=1e-13)
+
+
+def test_a_barrier_becomes_what_the_documentation_shows() -> None:
+    words = inspect.cleandoc(barriers.coroutine.__doc__ or "")
+    before, after = (textwrap.dedent(each) for each in re.findall(r"((?:^    .*\n)+)", words, re.M))
+    assert after in barriers.coroutine(before)
 
 
 def _waits(out, rounds):
@@ -382,7 +394,7 @@ def _takes_much(x):
 )
 def test_what_is_not_emulated_is_refused_by_name(function: Callable[..., None], words: str) -> None:
     kernel = Kernel(function, "i8[::1]")
-    with pytest.raises(emulator_ir.UnsupportedKernelError, match=words) as caught:
+    with pytest.raises(UnsupportedKernelError, match=words) as caught:
         launch(kernel, 1, 1, FIRST, on_device(np.zeros(4, "i8")))
     assert kernel.name in str(caught.value) and "\n" not in str(caught.value)
 
@@ -441,7 +453,7 @@ def test_compiled_code_is_kept_and_used_again(tmp_path: Any, monkeypatch: pytest
     first = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     files = list(tmp_path.rglob("*"))
     assert len([path for path in files if path.is_file()]) == 1 and files[-1].suffix == ".compiled"
-    monkeypatch.setattr(lowering, "lower", None)
+    monkeypatch.setattr(compile, "lower", None)
     again = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
     assert first.tobytes() == again.tobytes()
 
@@ -481,17 +493,17 @@ def _looks_the_same(out, x):
 def test_key_of_the_cache_follows_everything_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel(_uses_it, "float[::1], float[::1]")
     single, double = kernel.all_signatures()
-    keys = [emulator_cache.digest(_uses_it, single, False), emulator_cache.digest(_uses_it, double, False)]
-    keys.append(emulator_cache.digest(_uses_it, single, True))
-    assert keys[0] == emulator_cache.digest(_uses_it, single, False)
+    keys = [cache.digest(_uses_it, single, False), cache.digest(_uses_it, double, False)]
+    keys.append(cache.digest(_uses_it, single, True))
+    assert keys[0] == cache.digest(_uses_it, single, False)
     monkeypatch.setitem(globals(), "FACTOR", 3.0)
-    keys.append(emulator_cache.digest(_uses_it, single, False))
-    keys.append(emulator_cache.digest(_looks_the_same, single, False))
-    monkeypatch.setattr(emulator_cache.lowering, "check_version", lambda: "another")
-    keys.append(emulator_cache.digest(_looks_the_same, single, False))
+    keys.append(cache.digest(_uses_it, single, False))
+    keys.append(cache.digest(_looks_the_same, single, False))
+    monkeypatch.setattr(cache.lowering, "check_version", lambda: "another")
+    keys.append(cache.digest(_looks_the_same, single, False))
     assert len(set(keys)) == len(keys) and None not in keys
     monkeypatch.setitem(globals(), "FACTOR", object())
-    assert emulator_cache.digest(_uses_it, single, False) is None
+    assert cache.digest(_uses_it, single, False) is None
 
 
 # Speed

@@ -19,7 +19,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from minigrad.backends.cuda import lowering
+from minigrad.backends.cuda.emulator import lowering
 
 __all__ = ["digest"]
 
@@ -39,9 +39,9 @@ def digest(py_func: Callable[..., Any], signature: tuple[Any, ...], checked: boo
 
 @cache
 def _compiler() -> bytes:
-    """The source of what compiles kernels: when it changes, so may the code."""
-    files = ("lowering.py", "emulator_ir.py", "emulator_runtime.py", "emulator.py")
-    return b"".join((Path(__file__).parent / name).read_bytes() for name in files)
+    """The source of what compiles kernels, this folder: when it changes, so may the code."""
+    folder = Path(__file__).parent
+    return b"".join(path.read_bytes() for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.ll")]))
 
 
 def _function(py_func: Any, seen: set[int]) -> list[Any] | None:

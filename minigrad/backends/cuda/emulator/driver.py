@@ -16,14 +16,12 @@ import threading
 import time
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 
-from minigrad import compilation
 from minigrad.backends.cpu.threads import THREADS, parallel
-from minigrad.backends.cuda import emulator_cache, emulator_ir, lowering
-from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
-from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.backends.cuda.emulator.compile import compiled, load
+from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
 from minigrad.display import in_jupyter
 
@@ -33,11 +31,7 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 WORTH_A_WORKER = 1e-4  # seconds of work: for less, waking another worker does not pay
 CHUNKS = 8  # pieces of work for each worker, so that none waits long for the last
 LIMITS = ((1024, 1024, 64), (2**31 - 1, 65535, 65535))  # of a block and of a grid, on every CUDA GPU
-
-llvm.initialize_native_target()
-llvm.initialize_native_asmprinter()
-
-emulator_ir.add_mathematics()
+MAX_THREADS = 1024  # of a block, on every CUDA GPU, and in `llvm/coroutines.ll`
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -129,7 +123,7 @@ class Program:
     def __init__(self, kernel: Kernel, variant: Variant, checked: bool = False) -> None:
         self.kernel = kernel
         self._pack = struct.Struct(_layout(kernel, variant)).pack
-        self._code = _compile(kernel, kernel.signature(*variant), checked)
+        self._code = compiled(kernel, variant, checked)
         self._engines: list[Any] = []
         self._runs: list[Any] = []
         self._addresses: dict[str, int] = {}
@@ -139,7 +133,7 @@ class Program:
     def _extend(self, count: int) -> None:
         """Have at least that many instances."""
         while len(self._runs) < count:
-            engine = _load(self._code)
+            engine = load(self._code)
             self._engines.append(engine)
             self._runs.append(_RUN(engine.get_function_address("run_blocks")))
 
@@ -247,71 +241,5 @@ def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> N
         for sizes, limits in zip((block, grid), LIMITS, strict=True)
         for size, limit in zip(sizes, limits, strict=True)
     )
-    if not fits or threads > emulator_ir.MAX_THREADS:
+    if not fits or threads > MAX_THREADS:
         raise ValueError(f"kernel {name}: no GPU takes a grid of {grid} blocks of {block} threads")
-
-
-def _compile(kernel: Kernel, signature: tuple[Any, ...], checked: bool) -> bytes:
-    """Object code, from the disk where it is there."""
-    name = emulator_cache.digest(kernel.py_func, signature, checked)
-    code = compilation.load_code(name) if name else None
-    if code is None:
-        lowered = lowering.lower(kernel.py_func, signature, checked)
-        code = _object_code(kernel.name, emulator_ir.host_modules(kernel.name, lowered, checked), checked)
-        if name:
-            compilation.save_code(name, code)
-    return code
-
-
-def _machine() -> Any:
-    """LLVM's code generator for this processor."""
-    return llvm.Target.from_default_triple().create_target_machine(
-        opt=3,
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        jit=True,
-        reloc="default",
-        codemodel="jitdefault",
-    )
-
-
-def _object_code(name: str, texts: tuple[str, ...], checked: bool) -> bytes:
-    """Link the modules and optimise the kernel, make it run the threads of blocks, optimise that and compile it.
-
-    What vectorises within a thread must do so before the kernel becomes a coroutine, whose variables live in memory.
-    """
-    module = llvm.parse_assembly(texts[0])
-    for text in texts[1:]:
-        module.link_in(llvm.parse_assembly(text))
-    machine = _machine()
-    waits = "@mg_barrier" in texts[0]
-    _optimise(module, machine, loops=not waits)
-    module = llvm.parse_assembly(emulator_ir.program(name, module, checked))
-    if not waits:
-        module.get_global_variable("sreg").linkage = "internal"
-    _optimise(module, machine, loops=not waits)
-    return bytes(machine.emit_object(module))
-
-
-def _optimise(module: Any, machine: Any, loops: bool) -> None:
-    """Run LLVM's passes. A thread's loops are short where its block has barriers: they are unrolled, not vectorised.
-
-    Shared memory stays visible to all: else LLVM would conclude that nobody changes it while a thread waits.
-    """
-    module.verify()
-    for function in module.functions:
-        if not function.is_declaration and function.name not in ("kernel", "run_blocks"):
-            function.linkage = "internal"
-    options = llvm.create_pipeline_tuning_options(3)
-    options.slp_vectorization = True
-    options.loop_vectorization = options.loop_interleaving = loops
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-
-
-def _load(code: bytes) -> Any:
-    """An instance of compiled code, ready to run."""
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return engine

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.backends.cuda.arrays import ArrayView, Memory
-from minigrad.backends.cuda.declaration import Kernel, Variant
-from minigrad.backends.cuda.emulator import EmulatedDriver, Program, host, reserve
+from minigrad.backends.cuda.emulator.driver import EmulatedDriver, Program, host, reserve
+from minigrad.backends.cuda.runtime.memory import ArrayView, Memory
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 from minigrad.device import Device
 
 __all__ = ["CheckedDriver", "KernelCheckError", "chosen"]

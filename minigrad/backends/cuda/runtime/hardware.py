@@ -20,9 +20,9 @@ import numpy as np
 from numba import config, cuda, types
 from numba.cuda.core.errors import NumbaPerformanceWarning
 
-from minigrad.backends.cuda import simulator
-from minigrad.backends.cuda.arrays import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
-from minigrad.backends.cuda.declaration import Kernel, Variant
+from minigrad.backends.cuda.runtime import simulator
+from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
+from minigrad.backends.cuda.runtime.signature import Kernel, Variant
 from minigrad.device import Device, DeviceInfo
 
 __all__ = ["CudaError", "HardwareDriver", "available", "explain"]

@@ -14,7 +14,7 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import device_function, kernel, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
 from minigrad.device import Device, DeviceArray
 
 Sizes = tuple[int, ...]

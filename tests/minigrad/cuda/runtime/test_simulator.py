@@ -27,9 +27,10 @@ import gc
 import numpy as np
 from numba import cuda
 import minigrad as mg
-from minigrad.backends.cuda import driver, hardware
-from minigrad.backends.cuda.declaration import Kernel
-from minigrad.backends.cuda.kernel import launch, launch_1d
+from minigrad.backends.cuda import driver
+from minigrad.backends.cuda.runtime import hardware
+from minigrad.backends.cuda.runtime.signature import Kernel
+from minigrad.backends.cuda.launch import launch, launch_1d
 
 first, second = (info.device for info in driver.devices())
 assert isinstance(driver.current(), hardware.HardwareDriver)

@@ -24,10 +24,11 @@ from numba.cuda import cgutils, compiler, dispatcher, target  # type: ignore[att
 from numba.cuda.cudadrv import nvvm
 from numba.cuda.np import arrayobj
 
-__all__ = ["COMPUTE_CAPABILITY", "Lowered", "check_nvvm", "check_version", "device_functions", "lower", "ptx"]
+__all__ = ["CHECKS", "COMPUTE_CAPABILITY", "Lowered", "check_nvvm", "check_version", "device_functions", "lower", "ptx"]
 
 KNOWN_VERSIONS = ((0, 30, 4), (0, 31))  # numba-cuda from, and before
 COMPUTE_CAPABILITY = (9, 0)  # of an emulated GPU
+CHECKS = ("mg_bounds", "mg_read", "mg_write")  # what a kernel of the checked mode calls, of `llvm/checks.ll`
 
 _lock = threading.RLock()
 

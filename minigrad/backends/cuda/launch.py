@@ -10,11 +10,11 @@ from numba import cuda
 
 from minigrad import compilation
 from minigrad.backends.cuda import driver as drivers
-from minigrad.backends.cuda.arrays import ArrayView
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel
+from minigrad.backends.cuda.runtime.memory import ArrayView
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel
 from minigrad.device import Device, DeviceMismatchError
 
-__all__ = ["REGISTRY", "Kernel", "device_function", "kernel", "launch", "launch_1d"]
+__all__ = ["REGISTRY", "Kernel", "block_function", "device_function", "kernel", "launch", "launch_1d"]
 
 WARP = 32
 THREADS = 256  # of a block of `launch_1d`; fewer where there is less to do
@@ -37,8 +37,13 @@ def kernel(declaration: str) -> Callable[[Callable[..., None]], Kernel]:
 
 
 def device_function(py_func: Callable[..., Any]) -> Any:
-    """Make a function one that kernels may call. It may hold no barrier."""
+    """Make a function one that a thread may call. It may hold no barrier."""
     return cuda.jit(device=True)(py_func)
+
+
+def block_function(py_func: Callable[..., Any]) -> Any:
+    """Make a function one that all threads of a block call together. It may hold barriers: kernels have it inlined."""
+    return cuda.jit(device=True, inline="always")(py_func)
 
 
 def launch(
