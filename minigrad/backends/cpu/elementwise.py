@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.memory import new, stored, view
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.device import DeviceArray
 
 PARTS = 16

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
-from minigrad.backends.cpu.threads import parallel, quiet, spans
-from minigrad.backends.cpu.vectors import LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.threads import parallel, quiet, spans
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.device import DeviceArray
 
 

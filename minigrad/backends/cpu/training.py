@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.matrix import (
     BLOCK_COLUMNS,
     BLOCK_ROWS,
@@ -14,7 +13,8 @@ from minigrad.backends.cpu.matrix import (
     gradient_room,
 )
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.threads import parallel, quiet, spans
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.backends.labels import check_labels
 from minigrad.device import DeviceArray
 from minigrad.random import philox

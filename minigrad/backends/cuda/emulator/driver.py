@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.threads import THREADS, parallel
+from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 from minigrad.backends.cuda.emulator.compile import compiled, load
 from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
 from minigrad.backends.cuda.runtime.signature import Kernel, Variant

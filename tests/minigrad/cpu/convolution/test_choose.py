@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu import convolution, im2col, threads, winograd
+from minigrad.backends.cpu.convolution import choose, im2col
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
-from minigrad.backends.cpu.vectors import LANES
+from minigrad.backends.cpu.runtime import threads
+from minigrad.backends.cpu.runtime.simd import LANES
 from minigrad.device import Device, DeviceArray
 
 CPU = Device("cpu", 0)
@@ -64,30 +65,30 @@ def in_float64(given: tuple[DeviceArray, ...]) -> tuple[DeviceArray, ...]:
     return tuple(from_host(to_host(array).astype(np.float64), CPU) for array in given)
 
 
-@pytest.mark.skipif(not winograd.FUSED, reason="this processor multiplies and adds by two instructions")
+@pytest.mark.skipif(not choose.FUSED, reason="this processor multiplies and adds by two instructions")
 @pytest.mark.parametrize("name", CASES)
 def test_it_agrees_with_im2col(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     given = arrays(case)
     expected = passes(im2col, case, in_float64(given))
     for function in ("conv2d", "conv2d_grad_input", "conv2d_grad_weight"):
-        monkeypatch.setattr(convolution.im2col, function, None)  # the fast way it must be
-    for found, exact in zip(passes(convolution, case, given), expected, strict=True):
+        monkeypatch.setattr(choose.im2col, function, None)  # the fast way it must be
+    for found, exact in zip(passes(choose, case, given), expected, strict=True):
         error = np.abs(found - exact).max() / exact.std()
         assert error <= WORST, f"{error:.1e} of the standard deviation"
 
 
-@pytest.mark.skipif(not winograd.FUSED, reason="this processor multiplies and adds by two instructions")
+@pytest.mark.skipif(not choose.FUSED, reason="this processor multiplies and adds by two instructions")
 def test_few_channels_need_no_im2col_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the gradient of the image, which a first layer does without: the image has too few channels for that."""
     x, weight, bias, dy = arrays(FEW_CHANNELS)
     geometry = FEW_CHANNELS[2:]
     exact = passes(im2col, FEW_CHANNELS, in_float64((x, weight, bias, dy)))
     for function in ("conv2d", "conv2d_grad_weight"):
-        monkeypatch.setattr(convolution.im2col, function, None)
-    y = to_host(convolution.conv2d(x, weight, bias, *geometry, True))
+        monkeypatch.setattr(choose.im2col, function, None)
+    y = to_host(choose.conv2d(x, weight, bias, *geometry, True))
     np.testing.assert_allclose(y, np.maximum(exact[0], 0), rtol=0, atol=1e-5)
-    dw = to_host(convolution.conv2d_grad_weight(dy, x, weight.shape, *geometry))
+    dw = to_host(choose.conv2d_grad_weight(dy, x, weight.shape, *geometry))
     assert np.abs(dw - exact[2]).max() <= WORST * exact[2].std()
 
 
@@ -113,7 +114,7 @@ def test_any_size(
 ) -> None:
     case = ((batch, channels * groups, *size), (filters * groups, channels, *taps), (1, 1), padding, groups)
     given = arrays(case, seed)
-    for found, exact in zip(passes(convolution, case, given), passes(im2col, case, in_float64(given)), strict=True):
+    for found, exact in zip(passes(choose, case, given), passes(im2col, case, in_float64(given)), strict=True):
         assert np.abs(found - exact).max() <= WORST * exact.std()
 
 
@@ -121,17 +122,17 @@ def test_not_a_number_comes_through() -> None:
     case = CASES["odd"]
     x, weight, bias, dy = arrays(case)
     x.data[3, 4, 5, 6] = np.nan
-    y = to_host(convolution.conv2d(x, weight, bias, *case[2:], True))
+    y = to_host(choose.conv2d(x, weight, bias, *case[2:], True))
     assert np.isnan(y[6]).any() and np.isfinite(np.delete(y, 6, 0)).all()
-    assert np.isnan(to_host(convolution.conv2d_grad_weight(dy, x, weight.shape, *case[2:]))).any()
+    assert np.isnan(to_host(choose.conv2d_grad_weight(dy, x, weight.shape, *case[2:]))).any()
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES["odd"]
     given = arrays(case)
-    several = passes(convolution, case, given)
+    several = passes(choose, case, given)
     monkeypatch.setattr(threads, "THREADS", 1)
-    for one, other in zip(passes(convolution, case, given), several, strict=True):
+    for one, other in zip(passes(choose, case, given), several, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -141,9 +142,10 @@ import pytest
 features = llvmlite.binding.get_host_cpu_features()
 features.update({name: False for name in features if name.startswith(MISSING)})
 llvmlite.binding.get_host_cpu_features = lambda: features
-from minigrad.backends.cpu import direct, vectors, winograd
-direct.FUSED = winograd.FUSED = True  # as on ARM, whose vectors have four lanes
-assert vectors.LANES == LANES
+from minigrad.backends.cpu.convolution import choose
+from minigrad.backends.cpu.runtime import simd
+choose.FUSED = True  # as on ARM, whose vectors have four lanes
+assert simd.LANES == LANES
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 """
 
@@ -153,9 +155,10 @@ raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", *FILES]))
 @pytest.mark.skipif(LANES < 16, reason="this processor has short vectors itself")
 def test_on_processors_with_shorter_vectors(lanes: int, missing: tuple[str, ...], tmp_path: Path) -> None:
     """The same tests, compiled as for a processor without some features of this one."""
-    files = [str(Path(__file__)), str(Path(__file__).with_name("test_vectors.py"))]
+    folder = Path(__file__).parent
+    files = [str(folder), *(str(folder.parent / "runtime" / name) for name in ("test_simd.py", "test_gemm.py"))]
     program = f"LANES, MISSING, FILES = {lanes}, {missing}, {files}\n{OTHER_PROCESSOR}"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr

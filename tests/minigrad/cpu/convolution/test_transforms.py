@@ -1,4 +1,4 @@
-"""The inner loops in vectors, against NumPy."""
+"""The transforms in vectors, against NumPy."""
 
 from __future__ import annotations
 
@@ -8,66 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu.cook_toom import SUBSETS, TileSize, data_matrix, output_matrix
-from minigrad.backends.cpu.vectors import (
-    LANES,
-    PANEL,
-    ROWS,
-    WIDE,
-    address,
-    panel_vectors,
-    product,
-    transform_function,
-    transpose_block,
-)
+from minigrad.backends.cpu.convolution.cook_toom import SUBSETS, TileSize, data_matrix, output_matrix
+from minigrad.backends.cpu.convolution.transforms import transform_function
+from minigrad.backends.cpu.runtime.simd import LANES, address
 
 FLOAT = np.float32
-
-
-@numba.njit
-def run_product(a, b, c, depth, vectors, accumulate):  # type: ignore[no-untyped-def]
-    rows, columns = c.shape
-    shape = rows, columns, depth
-    product((address(a), 4 * a.shape[1]), address(b), (address(c), 4 * columns), shape, vectors, accumulate)
-
-
-@given(
-    rows=st.integers(1, 3),
-    panels=st.integers(1, 3),
-    depth=st.integers(1, 40),
-    vectors=st.sampled_from([PANEL // LANES, WIDE]),
-    accumulate=st.booleans(),
-    seed=st.integers(0, 99),
-)
-def test_product(rows: int, panels: int, depth: int, vectors: int, accumulate: bool, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    a = random.standard_normal((rows * ROWS, depth + 3), FLOAT)  # rows further apart than the product is deep
-    b = random.standard_normal((panels, depth, vectors * LANES), FLOAT)
-    c = random.standard_normal((rows * ROWS, panels * vectors * LANES), FLOAT)
-    matrix = b.transpose(1, 0, 2).reshape(depth, -1).astype(np.float64)
-    expected = a[:, :depth].astype(np.float64) @ matrix + (c if accumulate else 0)
-    run_product(a, b, c, depth, vectors, int(accumulate))
-    np.testing.assert_allclose(c, expected, rtol=0, atol=1e-5 * depth)
-
-
-def test_panels_waste_little() -> None:
-    for columns in range(1, 200):
-        width = LANES * panel_vectors(columns)
-        assert -(-columns // width) * width < columns + PANEL
-
-
-@numba.njit
-def run_transpose(source, target):  # type: ignore[no-untyped-def]
-    transpose_block(address(source), 4 * source.shape[1], address(target), 4 * target.shape[1])
-
-
-def test_transpose_block() -> None:
-    source = np.arange(LANES * (LANES + 3), dtype=FLOAT).reshape(LANES, -1)
-    target = np.full((LANES, LANES + 5), -1, FLOAT)
-    run_transpose(source, target)
-    np.testing.assert_array_equal(target[:, :LANES], source[:, :LANES].T)
-    assert (target[:, LANES:] == -1).all()
-
 
 SIZE = TileSize(3, 4, tuple(SUBSETS[3][4]))
 MATRICES = [data_matrix(SIZE), output_matrix(SIZE)]

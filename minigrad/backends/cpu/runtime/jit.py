@@ -29,7 +29,7 @@ from minigrad import compilation
 __all__ = ["Jitted", "Shared", "inner", "jitted"]
 
 # Whose source and constants are compiled into the loops.
-SOURCES = ("backends/cpu/*.py", "backends/window.py", "random.py")
+SOURCES = ("backends/*.py", "backends/cpu/**/*.py", "random.py")
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -133,6 +133,6 @@ class _Cache(NullCache):
 @cache
 def _backend_source() -> bytes:
     """All that may be compiled into a loop, besides what stands in its own file."""
-    package = Path(__file__).parents[2]
+    package = Path(__file__).parents[3]
     files = sorted(file for pattern in SOURCES for file in package.glob(pattern))
     return b"".join(file.read_bytes() for file in files)

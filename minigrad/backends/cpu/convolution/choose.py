@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu import direct, im2col, space_to_depth, winograd
-from minigrad.backends.cpu.compile import inner, jitted
+from minigrad.backends.cpu.convolution import direct, im2col, space_to_depth, winograd
 from minigrad.backends.cpu.memory import allocate, new, stored
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import FUSED
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.window import Pair, Sides, convolution_window
 from minigrad.device import DeviceArray
 
@@ -50,9 +51,9 @@ class Unstrided:
 
     def way(self, out_size: Pair, count: int, dtype: Any, groups: int) -> Any:
         """The module for results of so many filters. float64 is asked for where the last digits matter: im2col."""
-        if dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups):
+        if FUSED and dtype == np.float32 and winograd.fits(self.image[3], self.filters, out_size, groups):
             return winograd
-        return direct if dtype == np.float32 and direct.fits(count // groups) else im2col
+        return direct if FUSED and dtype == np.float32 and direct.fits(count // groups) else im2col
 
     def image_of(self, x: DeviceArray) -> np.ndarray:
         """x in the shape `image`. Blocks are kept with x: its other filters, and the backward pass, want them again."""
@@ -104,10 +105,8 @@ def conv2d(
     if way is direct:
         direct.convolve(plain.padded_of(x), plain.filters_of(weight), offset, y.data, groups, relu=relu)
         return y
-    room = allocate(winograd.filters_shape(plain.filters, groups), x.dtype, x.device)
-    winograd.convolve(
-        plain.image_of(x), plain.filters_of(weight), offset, y.data, plain.top, plain.left, groups, room, relu=relu
-    )
+    image, filters = plain.image_of(x), plain.filters_of(weight)
+    winograd.convolve(image, filters, offset, y.data, plain.top, plain.left, groups, x.device, relu=relu)
     return y
 
 
@@ -166,8 +165,7 @@ def conv2d_grad_input(
         padded = direct.pad(stored(dy, True), (height, width), plain.taps, *sides, dy.device)
         direct.convolve(padded, filters, offset, image, groups, turned=True)
     else:
-        room = allocate(winograd.filters_shape(plain.filters, groups, turned=True), dy.dtype, dy.device)
-        winograd.convolve(stored(dy, True), filters, offset, image, *sides, groups, room, turned=True)
+        winograd.convolve(stored(dy, True), filters, offset, image, *sides, groups, dy.device, turned=True)
     if plain.in_blocks:
         space_to_depth.blocks_to_image(image, dx.data, plain.window)
     return dx
@@ -185,8 +183,7 @@ def conv2d_grad_weight(
     if way is direct:
         direct.grad_weight(stored(dy, True), plain.padded_of(x), filters, groups)
     else:
-        sums = allocate(winograd.sums_shape(plain.filters, plain.out_size, x.shape[0], groups), x.dtype, x.device)
-        winograd.grad_weight(stored(dy, True), plain.image_of(x), filters, plain.top, plain.left, groups, sums)
+        winograd.grad_weight(stored(dy, True), plain.image_of(x), filters, plain.top, plain.left, groups, x.device)
     if plain.in_blocks:
         space_to_depth.blocks_to_filters(filters, dw.data, plain.window)
     return dw

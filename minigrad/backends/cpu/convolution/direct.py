@@ -16,20 +16,17 @@ from math import prod
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate
-from minigrad.backends.cpu.threads import parallel, scratch, spans
-from minigrad.backends.cpu.vectors import (
-    FUSED,
-    LANES,
+from minigrad.backends.cpu.runtime.gemm import (
     PANEL,
     ROWS,
-    address,
     panel_vectors,
     scattered_depth_product,
     scattered_rows_product,
-    transpose_block,
 )
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to, copy
 from minigrad.backends.window import Pair
 from minigrad.device import Device
@@ -47,7 +44,7 @@ PARTIAL_BYTES = 40 << 20
 
 def fits(count: int) -> bool:
     """Whether these functions take a convolution with so many filters a group."""
-    return FUSED and count >= ROWS
+    return count >= ROWS
 
 
 def with_margin(shape: Shape, taps_w: int, batch: int, device: Device) -> np.ndarray:

@@ -23,7 +23,18 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-__all__ = ["POINTS", "Matrix", "TileSize", "data_matrix", "filter_matrix", "output_matrix", "tile_sizes", "transpose"]
+__all__ = [
+    "POINTS",
+    "SIZES",
+    "SUBSETS",
+    "Matrix",
+    "TileSize",
+    "data_matrix",
+    "filter_matrix",
+    "output_matrix",
+    "tile_sizes",
+    "transpose",
+]
 
 Matrix = list[list[Fraction]]
 INFINITY = None  # the point at infinity
@@ -45,6 +56,9 @@ class TileSize(NamedTuple):
     taps: int
     outputs: int
     points: tuple[int, ...]
+
+
+SIZES = [TileSize(taps, m, tuple(points)) for taps in SUBSETS for m, points in SUBSETS[taps].items()]
 
 
 def _power(point: Fraction | None, exponent: int, highest: int) -> Fraction:

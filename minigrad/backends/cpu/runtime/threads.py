@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from minigrad.backends.cpu.pages import reserve
+from minigrad.backends.cpu.runtime.pages import reserve
 from minigrad.compilation import rehearsing
 
 

@@ -12,9 +12,10 @@ import pytest
 import minigrad as mg
 import minigrad.functional as F
 from minigrad import compilation, nn, optim
-from minigrad.backends.cpu import compile, winograd
-from minigrad.backends.cpu.compile import Jitted, Shared, jitted
-from minigrad.backends.cpu.vectors import address, call
+from minigrad.backends.cpu.convolution.transforms import TRANSFORM
+from minigrad.backends.cpu.runtime import jit
+from minigrad.backends.cpu.runtime.jit import Jitted, Shared, jitted
+from minigrad.backends.cpu.runtime.simd import address, call
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_damaged_code_is_compiled_anew(folder: Path) -> None:
 
 def test_code_of_another_source_is_not_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     doubled()
-    monkeypatch.setattr(compile, "_backend_source", lambda: b"a loop that it calls has changed")
+    monkeypatch.setattr(jit, "_backend_source", lambda: b"a loop that it calls has changed")
     assert not was_loaded(doubled()[0])
 
 
@@ -131,7 +132,7 @@ def test_a_rehearsal_finds_all_that_a_training_step_calls(monkeypatch: pytest.Mo
         compilation.needed_by(training_step)
     monkeypatch.setattr(Jitted, "__call__", called_with)
     training_step()
-    assert called == noted - {winograd.TRANSFORM} and len(called) > 10
+    assert called == noted - {TRANSFORM} and len(called) > 10
 
 
 def test_a_rehearsal_ends_with_its_program(folder: Path) -> None:

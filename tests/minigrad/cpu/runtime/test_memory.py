@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu import pages, threads
 from minigrad.backends.cpu.memory import SLACK, Pool
+from minigrad.backends.cpu.runtime import pages, threads
 
 MEGABYTE = 1 << 20
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import jitted
 from minigrad.backends.cpu.matrix import multiply
 from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, scratch, spans
+from minigrad.backends.cpu.runtime.jit import jitted
+from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_row, flat_rows, gather_row, inside
 from minigrad.backends.window import Window, convolution_window
 from minigrad.device import DeviceArray

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu.cook_toom import (
+from minigrad.backends.cpu.convolution.cook_toom import (
     POINTS,
     SUBSETS,
     TileSize,
