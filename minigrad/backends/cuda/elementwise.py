@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.launch import Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
@@ -74,8 +75,7 @@ def _ternary(function: Any) -> Kernel:
 
 def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
     """Room for a result: batch-last if an operand of full height is."""
-    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
-    return new(shape, operands[0].dtype, operands[0].device, batch_last)
+    return new(shape, operands[0].dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
 def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
@@ -91,8 +91,8 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
     if z.size == 0:
         return z
     x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
-    walks = (strides.storage_axes(strides.repeated(each, z.shape), z.batch_last) for each in (x, y))
-    sizes, (x_steps, y_steps) = strides.collapse(strides.storage_axes(z.shape, z.batch_last), *walks)
+    walks = (layout.storage(strides.repeated(each, z.shape), z.batch_last) for each in (x, y))
+    sizes, (x_steps, y_steps) = strides.collapse(layout.storage(z.shape, z.batch_last), *walks)
     if len(sizes) == 1:
         launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_steps[0], y_steps[0])
     else:
@@ -113,7 +113,7 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceAr
     if x.shape == shape:
         return reorder(x, batch_last)
     z = new(shape, x.dtype, x.device, batch_last)
-    sizes, walk = (strides.storage_axes(each, z.batch_last) for each in (shape, strides.repeated(x, shape)))
+    sizes, walk = (layout.storage(each, z.batch_last) for each in (shape, strides.repeated(x, shape)))
     strides.copy_steps(x.data, z.data, sizes, walk, strides.contiguous(sizes))
     return z
 

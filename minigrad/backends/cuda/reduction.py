@@ -12,6 +12,7 @@ from math import prod
 
 from numba import cuda
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
@@ -32,7 +33,7 @@ def strip_width(inner: int) -> int:
 def lines(x: DeviceArray, dim: int) -> ArrayView:
     """The storage of x as outer x length x inner, where `length` is the axis `dim`."""
     storage = x.data.shape
-    axis = (dim - 1) % x.ndim if x.batch_last else dim
+    axis = layout.storage_axis(dim, x)
     return x.data.reshape(prod(storage[:axis]), storage[axis], prod(storage[axis + 1 :]))
 
 
@@ -141,10 +142,8 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
             data = sum_along(data.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])), x.device)
             sizes[start:stop] = [1] * (stop - start)
         stop = start
-    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
-    batch_last = x.batch_last and 0 not in dims and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(data.reshape(storage), shape, x.dtype, x.device, batch_last)
+    shape, batch_last = layout.sum_layout(x, dims, keepdim)
+    return DeviceArray(data.reshape(layout.storage(shape, batch_last)), shape, x.dtype, x.device, batch_last)
 
 
 @device_function

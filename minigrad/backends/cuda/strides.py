@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numba import cuda
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
@@ -34,7 +35,7 @@ def steps_of(x: DeviceArray) -> Steps:
     """The steps along the axes of x as its users see them."""
     if not x.batch_last:
         return contiguous(x.shape)
-    rest = contiguous(x.shape[1:] + x.shape[:1])
+    rest = contiguous(layout.storage(x.shape, True))
     return (rest[-1], *rest[:-1])
 
 
@@ -43,11 +44,6 @@ def repeated(x: DeviceArray, shape: Sizes) -> Steps:
     missing = (0,) * (len(shape) - x.ndim)
     steps = zip(x.shape, steps_of(x), shape[len(missing) :], strict=True)
     return missing + tuple(step if size == wanted else 0 for size, step, wanted in steps)
-
-
-def storage_axes(steps: tuple[int, ...], batch_last: bool) -> tuple[int, ...]:
-    """Sizes or steps a logical axis, put in the order of the storage."""
-    return steps[1:] + steps[:1] if batch_last else steps
 
 
 def collapse(sizes: Sizes, *steps: Steps) -> tuple[Sizes, list[Steps]]:
