@@ -101,7 +101,7 @@ def _check(kernel: Kernel, variant: tuple[Any, ...], device: Device, arguments: 
                 f"kernel {kernel.name} takes an array of {parameter.ndim} axes of {dtype} as {parameter.name}, "
                 f"got {argument!r}"
             )
-        if argument.memory.pool.device != device:
+        if argument.memory.device != device:
             raise DeviceMismatchError(
                 f"kernel {kernel.name} was launched on {device} with {parameter.name} on {argument.device}; "
                 f"bring the array there with .to('{device}')"

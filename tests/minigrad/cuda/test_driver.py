@@ -19,7 +19,7 @@ from minigrad import nn, optim
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.launch import REGISTRY, kernel, launch, launch_1d
 from minigrad.backends.cuda.runtime.hardware import explain
-from minigrad.backends.cuda.runtime.memory import ArrayView, Pool
+from minigrad.backends.cuda.runtime.memory import ArrayView, DevicePool
 from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.device import Device
 
@@ -124,7 +124,7 @@ def test_memory_lives_as_long_as_a_view_of_it() -> None:
     assert driver.copy_to_host(tail).tolist() == [4, 5]
 
 
-def counting_pool(limit: int | None = None) -> tuple[Pool, list[int]]:
+def counting_pool(limit: int | None = None) -> tuple[DevicePool, list[int]]:
     """A pool of memory that is only counted; it runs out at `limit` bytes idle and in use."""
     reserved: list[int] = []
 
@@ -134,7 +134,7 @@ def counting_pool(limit: int | None = None) -> tuple[Pool, list[int]]:
         reserved.append(size)
         return object(), len(reserved)
 
-    pool = Pool(FIRST, reserve, lambda: (1 << 20, limit or 0))
+    pool = DevicePool(FIRST, reserve, lambda: (1 << 20, limit or 0))
     return pool, reserved
 
 

@@ -20,8 +20,9 @@ import numpy as np
 
 from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 from minigrad.backends.cuda.emulator.compile import compiled, load
-from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
+from minigrad.backends.cuda.runtime.memory import ArrayView, DevicePool, Memory, device_count
 from minigrad.backends.cuda.runtime.signature import Kernel, Variant
+from minigrad.backends.host import free_host_memory, host_memory
 from minigrad.device import Device, DeviceInfo
 from minigrad.display import in_jupyter
 
@@ -46,7 +47,7 @@ class EmulatedDriver:
     def __init__(self) -> None:
         count = device_count(2)
         self.backwards = _schedule()
-        self._pools = tuple(Pool(Device("cuda", index), self.reserve, self.memory) for index in range(count))
+        self._pools = tuple(DevicePool(Device("cuda", index), self.reserve, self.memory) for index in range(count))
         self._programs: dict[tuple[Kernel, Variant], Program] = {}
         self._lock = threading.RLock()  # a launch has all instances
         self._announced = False

@@ -21,8 +21,9 @@ from numba import config, cuda, types
 from numba.cuda.core.errors import NumbaPerformanceWarning
 
 from minigrad.backends.cuda.runtime import simulator
-from minigrad.backends.cuda.runtime.memory import ArrayView, Memory, Pool, device_count, free_host_memory, host_memory
+from minigrad.backends.cuda.runtime.memory import ArrayView, DevicePool, Memory, device_count
 from minigrad.backends.cuda.runtime.signature import Kernel, Variant
+from minigrad.backends.host import free_host_memory, host_memory
 from minigrad.device import Device, DeviceInfo
 
 __all__ = ["CudaError", "HardwareDriver", "available", "explain"]
@@ -103,7 +104,7 @@ class _Logical:
         self._switch = shared
         with self.active():
             self.stream = cuda.stream()
-        self.pool = Pool(device, self._reserve, self.memory)
+        self.pool = DevicePool(device, self._reserve, self.memory)
 
     def active(self) -> AbstractContextManager[Any]:
         """Make the GPU the current one; where there is only one it always is."""

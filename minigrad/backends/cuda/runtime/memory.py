@@ -1,4 +1,4 @@
-"""Device memory as both drivers see it: blocks, the pool that keeps them, and typed views of them.
+"""Device memory as both drivers see it: blocks, the pool of each device, and typed views of them.
 
 Nothing here knows CUDA. A driver supplies the raw memory; everything above it handles `ArrayView`s.
 """
@@ -6,17 +6,16 @@ Nothing here knows CUDA. A driver supplies the raw memory; everything above it h
 from __future__ import annotations
 
 import os
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from minigrad.backends.pool import Block, Pool
 from minigrad.device import Device
 
-__all__ = ["ArrayView", "Memory", "OutOfMemoryError", "Pool", "device_count", "free_host_memory", "host_memory"]
+__all__ = ["ArrayView", "DevicePool", "Memory", "OutOfMemoryError", "device_count"]
 
 GRAIN = 512  # bytes: what the CUDA driver aligns its allocations to
 
@@ -33,127 +32,47 @@ def device_count(default: int) -> int:
     return int(count)
 
 
-def host_memory() -> int:
-    """The host's memory in bytes; 0 where the system does not tell."""
-    return _host_bytes("SC_PHYS_PAGES")
+class Memory(Block):
+    """A block of one device's memory. It goes back to the pool when the last view of it dies."""
+
+    __slots__ = ("address", "block", "device")
+
+    def __init__(self, pool: Pool[Memory], memory: tuple[Any, int], capacity: int, device: Device) -> None:
+        super().__init__(pool, memory, capacity)
+        self.block, self.address = memory  # the driver's own handle, and where it begins as a kernel would see it
+        self.device = device
 
 
-def free_host_memory() -> int:
-    """What of the host's memory nothing uses, in bytes; 0 where the system does not tell."""
-    return _host_bytes("SC_AVPHYS_PAGES")
-
-
-def _host_bytes(pages: str) -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf(pages)
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-class Memory:
-    """A block of one device's memory. It goes back to the pool when the last view of it dies.
-
-    Args:
-        pool: the pool of its device.
-        capacity: its size in bytes.
-        block: the driver's own handle of the memory.
-        address: where the block begins, as a kernel would see it.
-    """
-
-    __slots__ = ("__weakref__", "address", "block", "capacity", "pool")
-
-    def __init__(self, pool: Pool, capacity: int, block: Any, address: int) -> None:
-        self.pool = pool
-        self.capacity = capacity
-        self.block = block
-        self.address = address
-
-    @property
-    def device(self) -> Device:
-        """The device that the memory belongs to."""
-        return self.pool.device
-
-    def __del__(self) -> None:
-        self.pool.give_back(self.capacity, self.block, self.address)
-
-
-class Pool:
-    """The memory of one device: keeps the blocks of arrays that died for the next arrays of about the same size.
-
-    Asking a CUDA driver for memory may wait for the whole device, and a training step asks for the same sizes again and
-    again. Work on a device runs in the order in which it was asked for, so a block may be used again at once.
+class DevicePool(Pool[Memory]):
+    """The memory of one device.
 
     Args:
         device: whose memory it is.
         reserve: the driver's allocation: (bytes) -> (its handle, the address); raises MemoryError where there is none.
-        memory: what the driver says of the memory behind it: () -> (free bytes, all bytes); zeros if it cannot tell.
+        room: what the driver says of the memory behind it: () -> (free bytes, all bytes); zeros if it cannot tell.
     """
 
     def __init__(
-        self,
-        device: Device,
-        reserve: Callable[[int], tuple[Any, int]],
-        memory: Callable[[], tuple[int, int]],
+        self, device: Device, reserve: Callable[[int], tuple[Any, int]], room: Callable[[], tuple[int, int]]
     ) -> None:
-        self.device = device
-        self.reserve = reserve
-        self.memory = memory
-        self.used_bytes = 0
-        self.idle_bytes = 0
-        self._idle: defaultdict[int, list[tuple[Any, int]]] = defaultdict(list)
-        self._lock = threading.RLock()  # a garbage collection inside `take` may give blocks back
+        super().__init__(reserve, lambda pool, memory, capacity: Memory(pool, memory, capacity, device), GRAIN)
+        self.device, self.room = device, room
 
     def take(self, size: int) -> Memory:
-        """A block of at least `size` bytes, an idle one if one fits.
+        """A block of at least `size` bytes.
 
-        Else idle blocks are released if they are more than those in use, or if memory runs out without them.
+        Raises:
+            OutOfMemoryError: there is none.
         """
-        capacity = self._capacity(size)
-        with self._lock:
-            shelf = self._idle[capacity]
-            if shelf:
-                block, address = shelf.pop()
-                self.idle_bytes -= capacity
-            else:
-                if self.idle_bytes > self.used_bytes:
-                    self.release()
-                block, address = self._reserve(capacity)
-            self.used_bytes += capacity
-        return Memory(self, capacity, block, address)
-
-    def _reserve(self, capacity: int) -> tuple[Any, int]:
         try:
-            return self.reserve(capacity)
+            return super().take(size)
         except MemoryError:
-            self.release()
-        try:
-            return self.reserve(capacity)
-        except MemoryError:
-            asked, used, free, total = (each / 2**20 for each in (capacity, self.used_bytes, *self.memory()))
-            room = f"{free:.1f} of {total:.1f} MiB are free, " if total else ""  # where the system tells
+            asked, used, free, total = (each / 2**20 for each in (size, self.used_bytes, *self.room()))
+            told = f"{free:.1f} of {total:.1f} MiB are free, " if total else ""  # where the system tells
             raise OutOfMemoryError(
-                f"{self.device} has no {asked:.1f} MiB left: {room}{used:.1f} MiB hold arrays; "
+                f"{self.device} has no {asked:.1f} MiB left: {told}{used:.1f} MiB hold arrays; "
                 "try a smaller batch or more devices"
             ) from None
-
-    def give_back(self, capacity: int, block: Any, address: int) -> None:
-        """Take a block back that no array uses any more."""
-        with self._lock:
-            self._idle[capacity].append((block, address))
-            self.idle_bytes += capacity
-            self.used_bytes -= capacity
-
-    def release(self) -> None:
-        """Hand the idle blocks back to the driver."""
-        with self._lock:
-            self._idle.clear()
-            self.idle_bytes = 0
-
-    @staticmethod
-    def _capacity(size: int) -> int:
-        """`size` rounded up to three significant bits, so that sizes that differ little share blocks."""
-        step = max(1 << max(size.bit_length() - 3, 0), GRAIN)
-        return max(-(-size // step) * step, GRAIN)
 
 
 class ArrayView:
@@ -189,7 +108,7 @@ class ArrayView:
     @property
     def device(self) -> Device:
         """The device that the array lives on."""
-        return self.memory.pool.device
+        return self.memory.device
 
     @property
     def address(self) -> int:

@@ -87,11 +87,13 @@ else:
     raise AssertionError
 
 pool = driver.current()._logical[0].pool
+pool.sort_in()
 before, blocks = pool.used_bytes, pool.idle_bytes
 held = [driver.allocate((1000,), "f8", first) for _ in range(3)]
 assert pool.used_bytes == before + 3 * 8192
 del held
 gc.collect()
+pool.sort_in()
 assert pool.used_bytes == before
 
 def full(*arguments):
