@@ -113,7 +113,7 @@ print(mg.devices())
 
 def test_driver() -> None:
     printed = simulated(DRIVER).splitlines()
-    assert printed[-2].startswith("cuda:0") and printed[-1].startswith("cuda:1")
+    assert [line.split()[0] for line in printed[-3:]] == ["cuda:0", "cuda:1", "reference:0"]
 
 
 TRAINING = """
