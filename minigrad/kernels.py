@@ -112,7 +112,7 @@ class Kernel:
         if SIMULATED:
             self._simulate(grid, block, plain)
             return
-        backend = importlib.import_module("minigrad.backends.cuda.kernel")
+        backend = importlib.import_module("minigrad.backends.cuda.launch")
         if declaration not in self._declared:
             self._declared[declaration] = backend.Kernel(self.py_func, declaration)
         driver = _checking_driver() if self._checked else None
@@ -155,4 +155,4 @@ def _checking_driver() -> Any:
     kind = place().kind
     if kind != "emulated":
         raise RuntimeError(f"checked kernels need emulated GPUs, these are {kind}; set MINIGRAD_CUDA=emulated")
-    return importlib.import_module("minigrad.backends.cuda.emulator_check").CheckedDriver()
+    return importlib.import_module("minigrad.backends.cuda.emulator.checked").CheckedDriver()

@@ -21,7 +21,7 @@ from alexnet.runs import RunFolder
 from alexnet.terminal import ProgressLine
 from alexnet.training import Trainer
 from minigrad import compilation
-from minigrad.backends.cpu.compile import Jitted
+from minigrad.backends.cpu.runtime.jit import Jitted
 from minigrad.random import default_generator
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
 """Matrix products. BLAS multiplies, one thread a call; the rows of the result are shared out among the threads.
 
-The gradient of a weight with many elements goes by vectors.product instead, and only when it is asked for: so the
+The gradient of a weight with many elements goes by gemm.product instead, and only when it is asked for: so the
 update of the weight (training.sgd_update) can make it block by block and use each at once, and the largest arrays of a
 training step, as large as the weights, are never written.
 """
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
-from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
-from minigrad.backends.cpu.vectors import DOTS, FUSED, LANES, PANEL, ROWS, address, dots, product, transpose_block
+from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, scratch, spans
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds

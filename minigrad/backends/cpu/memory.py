@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
-from minigrad.backends.cpu.threads import parallel, quiet, spans
-from minigrad.backends.cpu.vectors import LANES, address, transpose_block
+from minigrad.backends import layout
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
@@ -141,8 +142,7 @@ def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = F
     """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `batch_last`)."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(allocate(storage, dtype, device), shape, dtype, device, batch_last)
+    return DeviceArray(allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last)
 
 
 def wrap(array: np.ndarray, device: Device) -> DeviceArray:
@@ -171,8 +171,8 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     if x.batch_last == batch_last or x.ndim < 2:
         return x
     result = DeviceArray(None, x.shape, x.dtype, x.device, batch_last)
-    storage = x.shape[1:] + x.shape[:1] if batch_last else x.shape
-    if x.shape[0] == 1 or x.size <= x.shape[0]:  # one order is the other
+    storage = layout.storage(x.shape, batch_last)
+    if layout.one_order(x):
         result.data = x.data.reshape(storage)
         return result
     result.data = allocate(storage, x.dtype, x.device)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.vectors import bits_of, float_of
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import bits_of, float_of
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_to, flat_rows
 from minigrad.device import DeviceArray
 

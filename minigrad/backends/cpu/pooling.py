@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 from minigrad.device import DeviceArray

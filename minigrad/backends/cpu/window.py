@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner
+from minigrad.backends.cpu.runtime.jit import inner
 
 
 @inner

@@ -17,10 +17,10 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad import nn, optim
 from minigrad.backends.cuda import driver
-from minigrad.backends.cuda.arrays import ArrayView, Pool
-from minigrad.backends.cuda.declaration import Kernel
-from minigrad.backends.cuda.hardware import explain
-from minigrad.backends.cuda.kernel import REGISTRY, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import REGISTRY, kernel, launch, launch_1d
+from minigrad.backends.cuda.runtime.hardware import explain
+from minigrad.backends.cuda.runtime.memory import ArrayView, Pool
+from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.device import Device
 
 FIRST = Device("cuda", 0)
@@ -360,7 +360,7 @@ def test_a_package_that_cannot_be_imported_is_a_reason_and_the_cpu_works_alone(w
 def test_the_emulator_that_cannot_be_imported_is_a_reason() -> None:
     program = """if True:
         import sys
-        sys.modules["minigrad.backends.cuda.emulator_check"] = None
+        sys.modules["minigrad.backends.cuda.emulator.checked"] = None
         import minigrad as mg
         print(mg.devices())
     """
