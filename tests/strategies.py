@@ -262,7 +262,12 @@ flags = st.booleans()
 
 def rounded(shape: Shape, seed: int) -> np.ndarray:
     """Whole numbers from -2 to 2: many are equal, many are 0."""
-    return np.round(moderate(shape, seed), out=np.empty(shape))
+    return np.asarray(moderate(shape, seed).round(0))
+
+
+def counted(shape: Shape, seed: int) -> np.ndarray:
+    """0, 1 and 2."""
+    return np.asarray(np.abs(rounded(shape, seed)))
 
 
 @st.composite
@@ -439,8 +444,10 @@ def classified(draw: st.DrawFn, gradient: bool) -> tuple[Any, ...]:
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     **dict.fromkeys(("add", "sub", "mul"), that_broadcast(2)),
-    **dict.fromkeys(("div", "pow"), that_broadcast(2, positive)),
-    **dict.fromkeys(("pow_grad_base", "pow_grad_exponent"), that_broadcast(3, positive)),
+    "div": that_broadcast(2, positive),
+    "pow": st.one_of(that_broadcast(2, positive), that_broadcast(2, counted)),
+    **dict.fromkeys(("pow_grad_base", "pow_grad_exponent"),
+                    st.one_of(that_broadcast(3, positive), that_broadcast(3, counted))),
     **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), of_one_shape(1)),
     **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), of_one_shape(2, values=rounded)),
     "log": of_one_shape(1, values=positive),
