@@ -8,25 +8,13 @@ from minigrad.backends.cpu.memory import new
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.device import DeviceArray
-from minigrad.random import PHILOX_M0, PHILOX_M1, PHILOX_ROUNDS, PHILOX_W0, PHILOX_W1
+from minigrad.random import philox
 
 PARTS = 16
 WORTH_THREADS = 1 << 14  # elements
 
 
-@inner
-def _random_words(block, seed, counter):
-    """Words 4 * block to 4 * block + 3 of the stream (seed, counter): Philox4x32-10, as in minigrad.random."""
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
-    c0, c1 = np.uint64(block) & low, np.uint64(block) >> half
-    c2, c3 = np.uint64(counter) & low, np.uint64(counter) >> half
-    k0, k1 = np.uint64(seed) & low, np.uint64(seed) >> half
-    for _ in range(PHILOX_ROUNDS):
-        product0, product1 = c0 * np.uint64(PHILOX_M0), c2 * np.uint64(PHILOX_M1)
-        c0, c1, c2, c3 = (product1 >> half) ^ c1 ^ k0, product1 & low, (product0 >> half) ^ c3 ^ k1, product0 & low
-        k0, k1 = (k0 + np.uint64(PHILOX_W0)) & low, (k1 + np.uint64(PHILOX_W1)) & low
-    return c0, c1, c2, c3
+_random_words = inner(philox)
 
 
 @jitted

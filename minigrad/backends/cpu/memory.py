@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from math import prod
 from typing import Any
@@ -10,28 +9,48 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.backends import layout
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.pool import Pool
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
 from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
+from minigrad.backends.host import host_memory
+from minigrad.backends.pool import Block, Pool
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 POOLED_FROM = 1 << 14  # bytes; below this the allocator of NumPy is as fast as a pool
 
 
 @cache
 def devices() -> tuple[DeviceInfo, ...]:
     """The logical devices cpu:0 and cpu:1."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not told on Windows
-        memory = 0
-    return tuple(DeviceInfo(Device("cpu", index), memory, "hardware") for index in range(LOGICAL_DEVICES))
+    return tuple(DeviceInfo(Device("cpu", index), host_memory(), "hardware") for index in range(LOGICAL_DEVICES))
 
 
-_pools = tuple(Pool() for _ in range(LOGICAL_DEVICES))
+class Buffer(Block):
+    """Memory of the host. NumPy arrays made from it hold it as their base."""
+
+    __slots__ = ()
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """What NumPy makes an array of bytes from, which begins at a multiple of ALIGNMENT."""
+        address = -(-self.memory.__array_interface__["data"][0] // ALIGNMENT) * ALIGNMENT
+        return {"version": 3, "shape": (self.capacity,), "typestr": "|u1", "data": (address, False)}
+
+
+def _reserve(size: int) -> np.ndarray:
+    return np.empty(size + ALIGNMENT, np.uint8)
+
+
+def pool() -> Pool[Buffer]:
+    """A pool of the host's memory."""
+    return Pool(_reserve, Buffer, ALIGNMENT)
+
+
+_pools = tuple(pool() for _ in range(LOGICAL_DEVICES))
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], device: Device) -> np.ndarray:
@@ -47,8 +66,7 @@ def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, batch_last
     """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `batch_last`)."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(allocate(storage, dtype, device), shape, dtype, device, batch_last)
+    return DeviceArray(allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last)
 
 
 def wrap(array: np.ndarray, device: Device) -> DeviceArray:
@@ -77,8 +95,8 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     if x.batch_last == batch_last or x.ndim < 2:
         return x
     result = DeviceArray(None, x.shape, x.dtype, x.device, batch_last)
-    storage = x.shape[1:] + x.shape[:1] if batch_last else x.shape
-    if x.shape[0] == 1 or x.size <= x.shape[0]:  # one order is the other
+    storage = layout.storage(x.shape, batch_last)
+    if layout.one_order(x):
         result.data = x.data.reshape(storage)
         return result
     result.data = allocate(storage, x.dtype, x.device)

@@ -14,7 +14,7 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver, elementwise
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import kernel, launch, launch_1d
 from minigrad.backends.cuda.matrix import Operand, parts_for, product
 from minigrad.backends.cuda.memory import fill, flat, new, stored
 from minigrad.backends.cuda.reduction import sum, sum_along

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from minigrad.backends.cuda import hardware
-from minigrad.backends.cuda.arrays import ArrayView, Memory
-from minigrad.backends.cuda.declaration import Kernel
+from minigrad.backends.cuda.runtime import hardware
+from minigrad.backends.cuda.runtime.memory import ArrayView, Memory
+from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.device import Device, DeviceInfo, unusable
 
 __all__ = [
@@ -92,7 +92,7 @@ def _chosen() -> Driver:
     if hardware.SIMULATED:
         raise RuntimeError("under Numba's simulator (NUMBA_ENABLE_CUDASIM) there is only MINIGRAD_CUDA=hardware")
     try:
-        emulator = importlib.import_module("minigrad.backends.cuda.emulator_check")
+        emulator = importlib.import_module("minigrad.backends.cuda.emulator.checked")
     except Exception as error:  # it needs more of numba-cuda than the hardware does
         raise RuntimeError(unusable("numba-cuda", error)) from error
     driver: Driver = emulator.chosen()

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda import driver, steps
-from minigrad.backends.cuda.kernel import Kernel, device_function, kernel, launch_1d
+from minigrad.backends import layout
+from minigrad.backends.cuda import driver, strides
+from minigrad.backends.cuda.launch import Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
-from minigrad.backends.cuda.steps import places
+from minigrad.backends.cuda.strides import places
 from minigrad.device import DeviceArray
 
 
@@ -74,8 +75,7 @@ def _ternary(function: Any) -> Kernel:
 
 def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
     """Room for a result: batch-last if an operand of full height is."""
-    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
-    return new(shape, operands[0].dtype, operands[0].device, batch_last)
+    return new(shape, operands[0].dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
 def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
@@ -91,12 +91,12 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
     if z.size == 0:
         return z
     x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
-    walks = (steps.storage_axes(steps.repeated(each, z.shape), z.batch_last) for each in (x, y))
-    sizes, (x_steps, y_steps) = steps.collapse(steps.storage_axes(z.shape, z.batch_last), *walks)
+    walks = (layout.storage(strides.repeated(each, z.shape), z.batch_last) for each in (x, y))
+    sizes, (x_steps, y_steps) = strides.collapse(layout.storage(z.shape, z.batch_last), *walks)
     if len(sizes) == 1:
         launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_steps[0], y_steps[0])
     else:
-        walk = steps.on_device(z.device, sizes, x_steps, y_steps)
+        walk = strides.on_device(z.device, sizes, x_steps, y_steps)
         launch_1d(broadcasting, z.size, z.device, flat(x), flat(y), flat(z), walk)
     return z
 
@@ -113,8 +113,8 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceAr
     if x.shape == shape:
         return reorder(x, batch_last)
     z = new(shape, x.dtype, x.device, batch_last)
-    sizes, walk = (steps.storage_axes(each, z.batch_last) for each in (shape, steps.repeated(x, shape)))
-    steps.copy_steps(x.data, z.data, sizes, walk, steps.contiguous(sizes))
+    sizes, walk = (layout.storage(each, z.batch_last) for each in (shape, strides.repeated(x, shape)))
+    strides.copy_steps(x.data, z.data, sizes, walk, strides.contiguous(sizes))
     return z
 
 

@@ -8,9 +8,10 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, stored
-from minigrad.backends.cuda.reduction import strip_width, sum_along
+from minigrad.backends.cuda.reduction import THREADS as REDUCTION_THREADS
+from minigrad.backends.cuda.reduction import add_other, reduce_block, strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid
 from minigrad.device import Device, DeviceArray
 
@@ -167,36 +168,30 @@ def _add_bias(y, bias):
 
 # A batch of one: tiles would be nearly empty, and what counts is to pass over the matrix once.
 
-VECTOR_THREADS = 256
-
 
 @kernel("float[:,:,::1], float[::1], float[:,::1], i8")
 def _weighted_sum(matrix, weights, y, width):
-    """y[o, i] = sum over r of matrix[o, r, i] weights[r]: a block for each outer place and strip of inner places.
+    """y[o, i] = sum over r of matrix[o, r, i] weights[r].
 
-    each thread adds up its slice of r; (barrier); halve the number of slices until one is left, a barrier after each
+    for each outer place o and strip of inner places i (one block):
+        each thread adds up its slice of r
+        join the slices
     """
-    partial = cuda.shared.array(VECTOR_THREADS, matrix.dtype)
+    partial = cuda.shared.array(REDUCTION_THREADS, matrix.dtype)
     thread = cuda.threadIdx.x
-    lane, piece, pieces = thread % width, thread // width, VECTOR_THREADS // width
+    column, own, slices = thread % width, thread // width, REDUCTION_THREADS // width
     outer, length, inner = matrix.shape
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
-        first, place = task // strips, task % strips * width + lane
+        o, i = task // strips, task % strips * width + column
         total = matrix.dtype.type(0)
-        if place < inner:
-            for r in range(piece, length, pieces):
-                total += matrix[first, r, place] * weights[r]
+        if i < inner:
+            for r in range(own, length, slices):
+                total += matrix[o, r, i] * weights[r]
         partial[thread] = total
-        cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            if piece < half:
-                partial[thread] += partial[thread + half * width]
-            cuda.syncthreads()
-            half //= 2
-        if piece == 0 and place < inner:
-            y[first, place] = partial[thread]
+        reduce_block(add_other, partial, width)
+        if own == 0 and i < inner:
+            y[o, i] = partial[thread]
 
 
 def _matrix_vector(matrix: ArrayView, transposed: bool, x: ArrayView, y: ArrayView, device: Device) -> None:
@@ -206,7 +201,7 @@ def _matrix_vector(matrix: ArrayView, transposed: bool, x: ArrayView, y: ArrayVi
     strip = strip_width(inner)
     blocks = blocks_for(outer * -(-inner // strip))
     arrays = matrix.reshape(outer, length, inner), x.reshape(length), y.reshape(outer, inner)
-    launch(_weighted_sum, blocks, VECTOR_THREADS, device, *arrays, strip)
+    launch(_weighted_sum, blocks, REDUCTION_THREADS, device, *arrays, strip)
 
 
 @kernel("float[::1], float[::1], float[:,::1]")

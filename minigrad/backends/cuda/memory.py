@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import kernel, launch, launch_1d
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
@@ -27,8 +28,9 @@ def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = F
     """An uninitialised array; `data` is a view in storage shape (axis 0 at the end if `batch_last`)."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(driver.allocate(storage, dtype, device), shape, dtype, device, batch_last)
+    return DeviceArray(
+        driver.allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last
+    )
 
 
 def flat(x: DeviceArray) -> ArrayView:
@@ -51,8 +53,8 @@ def stored(x: DeviceArray, batch_last: bool) -> ArrayView:
 def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     if x.batch_last == batch_last or x.ndim < 2:
         return x
-    storage = x.shape[1:] + x.shape[:1] if batch_last else x.shape
-    if x.shape[0] == 1 or x.size <= x.shape[0]:  # one order is the other
+    storage = layout.storage(x.shape, batch_last)
+    if layout.one_order(x):
         return DeviceArray(x.data.reshape(storage), x.shape, x.dtype, x.device, batch_last)
     result = new(x.shape, x.dtype, x.device, batch_last)
     transpose_matrix(rows(x), rows(result), x.device)

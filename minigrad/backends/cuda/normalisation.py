@@ -7,7 +7,7 @@ import math
 from numba import cuda
 
 from minigrad.backends.cuda import driver
-from minigrad.backends.cuda.kernel import device_function, kernel, launch
+from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import flat_rows, row_grid
 from minigrad.device import DeviceArray

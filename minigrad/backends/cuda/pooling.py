@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda.kernel import device_function, kernel, launch
+from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import first_window, flat_rows, row_grid, windows_end
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window

@@ -10,13 +10,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad.backends.cpu.runtime.pool import SLACK, Pool
+from minigrad.backends.cpu.memory import pool as new_pool
+from minigrad.backends.pool import SLACK
 
 MEGABYTE = 1 << 20
 
 
 def test_a_buffer_comes_back_to_who_asks_for_its_size() -> None:
-    pool = Pool()
+    pool = new_pool()
     first = np.asarray(pool.take(MEGABYTE))
     place = first.ctypes.data
     del first
@@ -25,7 +26,7 @@ def test_a_buffer_comes_back_to_who_asks_for_its_size() -> None:
 
 def test_what_a_step_needs_again_and_again_stays() -> None:
     """Sizes that do not fit one another, used one after the other, as the layers of a net are."""
-    pool = Pool()
+    pool = new_pool()
     sizes = [10 * MEGABYTE, 4 * MEGABYTE, MEGABYTE]
     held = [pool.take(size) for size in sizes]  # so that all may be held
     del held
@@ -37,7 +38,7 @@ def test_what_a_step_needs_again_and_again_stays() -> None:
 
 
 def test_what_has_been_idle_longest_goes_first() -> None:
-    pool = Pool()
+    pool = new_pool()
     old, recent = pool.take(4 * MEGABYTE), pool.take(5 * MEGABYTE)
     del old
     del recent
@@ -49,7 +50,7 @@ def test_what_has_been_idle_longest_goes_first() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40)), max_size=60))
 def test_the_books_are_right(steps: list[tuple[int, int]]) -> None:
     """Whatever is taken and given back: no buffer is in two hands, and no more is held than is said."""
-    pool = Pool()
+    pool = new_pool()
     hands: dict[int, np.ndarray] = {}
     for hand, size in steps:
         hands.pop(hand, None)
@@ -67,7 +68,7 @@ def test_the_books_are_right(steps: list[tuple[int, int]]) -> None:
 
 def test_buffers_may_come_back_at_any_moment_from_any_thread() -> None:
     """Garbage collection in a loader's thread frees arrays of the thread that computes."""
-    pool = Pool()
+    pool = new_pool()
     dead: SimpleQueue[object] = SimpleQueue()
     dropping = threading.Thread(target=lambda: all(iter(dead.get, None)))  # drops each as soon as it has it
     interval = sys.getswitchinterval()
