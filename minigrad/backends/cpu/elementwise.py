@@ -143,24 +143,28 @@ def _pairwise(loop: Callable[..., None], dy: DeviceArray, x: DeviceArray) -> Dev
 
 @jitted
 def _relu_grad(dy, y, dx):
+    """dx = dy where y is not 0, else 0."""
     for i in range(dy.size):
         dx[i] = dy.dtype.type(0) if y[i] == 0 else dy[i]
 
 
 @jitted
 def _tanh_grad(dy, y, dx):
+    """dx = dy (1 - y^2)"""
     for i in range(dy.size):
         dx[i] = dy[i] * (1 - y[i] * y[i])
 
 
 @jitted
 def _sigmoid_grad(dy, y, dx):
+    """dx = dy y (1 - y)"""
     for i in range(dy.size):
         dx[i] = dy[i] * y[i] * (1 - y[i])
 
 
 @jitted
 def _abs_grad(dy, x, dx):
+    """dx = dy sign(x); at 0 that is dy times 0, so that infinities and NaN of dy come through."""
     for i in range(dy.size):
         dx[i] = dy[i] if x[i] > 0 else (-dy[i] if x[i] < 0 else dy[i] * 0)
 

@@ -136,7 +136,10 @@ def gradient_block(dy, panels, block, row, column):
 
 @jitted
 def _write_gradient(dy, panels, block, dw, start, stop):
-    """Rows start to stop - 1 of dw. for each block: multiply, copy the part that is in dw"""
+    """Rows start to stop - 1 of dw.
+
+    for each block: multiply, and copy the part that is in dw
+    """
     for row in range(start, stop, BLOCK_ROWS):
         for column in range(0, dw.shape[1], BLOCK_COLUMNS):
             gradient_block(dy, panels, block, row, column)

@@ -100,7 +100,10 @@ def _scale(x, c, at, before, after, alpha, k, scale):
 
 @jitted
 def _local_response_norm(x, y, before, after, alpha, beta, k, quick, start, stop):
-    """x is C x pixels. for STRIP pixels at a time, for each channel: y = x * scale^-beta"""
+    """x and y are C x pixels, of which start to stop - 1 are made.
+
+    for STRIP pixels at a time, for each channel: scale = k + alpha * sum of squares; y = x * scale^-beta
+    """
     for at in range(start, stop, STRIP):
         count = min(STRIP, stop - at)
         scale, power = np.empty(count, x.dtype), np.empty(count, x.dtype)
@@ -206,7 +209,10 @@ def _five_subtract(ring, x, twice, total):
 
 @jitted
 def _five_maps_norm(x, y, alpha, k, start, stop):
-    """What `_local_response_norm` does."""
+    """What `_local_response_norm` does.
+
+    for STRIP pixels at a time, for each channel: the squares of channel c + 2 into the ring; y = x * scale^-3/4
+    """
     ring = np.empty((5, STRIP), np.float32)
     for at in range(start, stop, STRIP):
         count = min(STRIP, stop - at)
@@ -220,7 +226,10 @@ def _five_maps_norm(x, y, alpha, k, start, stop):
 
 @jitted
 def _five_maps_norm_grad(dy, x, dx, alpha, k, start, stop):
-    """What `_local_response_norm_grad` does; the shared terms have a ring of their own."""
+    """What `_local_response_norm_grad` does; the shared terms have a ring of their own.
+
+    for STRIP pixels at a time, for each channel c: squares of c + 2, both terms of c, and the gradient of c - 2 is done
+    """
     ring, shared = np.empty((5, STRIP), np.float32), np.empty((5, STRIP), np.float32)
     twice = np.float32(1.5) * alpha
     for at in range(start, stop, STRIP):
@@ -271,8 +280,11 @@ def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
 
 @jitted
 def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, start, stop):
-    """x and y are C x H x (W N). for each channel: add up squares along rows, then
-    for each row: scale = k + those sums of the rows around; y = x * scale^-beta
+    """x and y are C x H x (W N).
+
+    for each channel:
+        add up squares along its rows
+        for each row: scale = k + those sums of the rows around; y = x * scale^-beta
     """
     line = x.shape[2]
     sums, scale, power = np.empty(x.shape[1:], x.dtype), np.empty(line, x.dtype), np.empty(line, x.dtype)

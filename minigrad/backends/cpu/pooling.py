@@ -26,9 +26,11 @@ def _take_larger(values, place, best, winner):
 
 @jitted
 def _max_pool2d(x, y, winner, batch, window, start, stop):
-    """x, y and winner are C x H x (W N). for each channel and output row:
-    start from less than any number, at the first place of each window that is in the image
-    for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
+    """x, y and winner are C x H x (W N).
+
+    for each channel and output row:
+        start from less than any number, at the first place of each window that is in the image
+        for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
     """
     height, width = x.shape[1], x.shape[2] // batch
     gathered = np.empty(y.shape[2], x.dtype)
@@ -36,10 +38,10 @@ def _max_pool2d(x, y, winner, batch, window, start, stop):
         for i in range(window.out_h):
             top = i * window.stride_h - window.top
             y[c, i] = -np.inf
-            row_start = max(0, -top) * window.kernel_w
-            winner[c, i] = row_start
+            first_place = max(0, -top) * window.kernel_w
+            winner[c, i] = first_place
             for j in range(min(window.out_w, -(-window.left // window.stride_w))):  # those that begin left of the image
-                winner[c, i, j * batch : (j + 1) * batch] = row_start + window.left - j * window.stride_w
+                winner[c, i, j * batch : (j + 1) * batch] = first_place + window.left - j * window.stride_w
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
                     j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
@@ -60,7 +62,10 @@ def _where_won(gradient, winner, place, won):
 
 @jitted
 def _max_pool2d_grad(dy, winner, dx, batch, window, start, stop):
-    """for each channel, output row and place (u, v): dx += dy where that place won. One thread owns a channel of dx."""
+    """The arrays are C x H x (W N); one thread owns a channel of dx.
+
+    for each channel, output row and place (u, v): dx += dy where that place won
+    """
     height, width = dx.shape[1], dx.shape[2] // batch
     won = np.empty(dy.shape[2], dy.dtype)
     for c in range(start, stop):
@@ -86,7 +91,12 @@ def _shares(
 
 @jitted
 def _avg_pool2d(x, y, rows, columns, batch, window, start, stop):
-    """for each channel, output row and place: y += x; then divide by the size rows[i] * columns[j] of the window."""
+    """x and y are C x H x (W N).
+
+    for each channel and output row:
+        for each place (u, v): y += what is there for the whole row
+        divide by the size of each window, rows[i] * columns[j]
+    """
     height, width = x.shape[1], x.shape[2] // batch
     gathered = np.empty(y.shape[2], x.dtype)
     for c in range(start, stop):
@@ -108,8 +118,11 @@ def _avg_pool2d(x, y, rows, columns, batch, window, start, stop):
 
 @jitted
 def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, start, stop):
-    """for each channel and output row: shares = dy / size of the window; dx += shares at each place (u, v).
-    One thread owns a channel of dx.
+    """The arrays are C x H x (W N); one thread owns a channel of dx.
+
+    for each channel and output row:
+        shares = dy / size of each window, rows[i] * columns[j]
+        for each place (u, v): dx += shares
     """
     height, width = dx.shape[1], dx.shape[2] // batch
     shares = np.empty(dy.shape[2], dy.dtype)

@@ -30,21 +30,24 @@ def _step(w, g, v, updated, lr, momentum, weight_decay):
 
 @jitted
 def _sgd_momentum(w, g, v, updated, lr, momentum, weight_decay, start, stop):
-    """The step of weights start to stop - 1."""
+    """The step of weights start to stop - 1, one after another."""
     own = slice(start, stop)
     _step(w[own], g[own], v[own], updated[own], lr, momentum, weight_decay)
 
 
 @jitted
 def _sgd(w, g, updated, lr, weight_decay, start, stop):
-    """updated = w - lr (g + weight_decay w)"""
+    """updated = w - lr (g + weight_decay w), for weights start to stop - 1."""
     for i in range(start, stop):
         updated[i] = w[i] - lr * (g[i] + weight_decay * w[i])
 
 
 @jitted
 def _sgd_by_blocks(dy, panels, block, w, v, updated, lr, momentum, weight_decay, start, stop):
-    """_sgd_momentum of rows start to stop - 1 with the gradient dy x^T, made block by block and used in the cache."""
+    """_sgd_momentum of rows start to stop - 1, with a gradient dy x^T that is never written whole.
+
+    for each block: multiply, and make the step with it while it is in the cache
+    """
     for row in range(start, stop, BLOCK_ROWS):
         for column in range(0, w.shape[1], BLOCK_COLUMNS):
             gradient_block(dy, panels, block, row, column)

@@ -30,7 +30,10 @@ def image_shape(image: tuple[int, ...], window: Window) -> tuple[int, ...]:
 
 @jitted
 def _image_to_or_from_blocks(image, blocks, window, back, start, stop):
-    """blocks = image, or image = blocks if `back`, for channels of blocks start to stop - 1, padding left out."""
+    """blocks = image, or image = blocks if `back`, for channels of blocks start to stop - 1.
+
+    for each place in a channel of blocks: copy the pixel that stands there, all images; zeros where there is none
+    """
     _, height, width, _ = image.shape
     for channel in range(start, stop):
         c, place = divmod(channel, window.stride_h * window.stride_w)

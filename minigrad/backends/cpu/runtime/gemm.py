@@ -1,7 +1,7 @@
 """Matrix products in the processor's vectors, block by block in registers. All of it is float32.
 
-A product c = a b is cut into blocks of ROWS rows and one, two or three vectors of columns. The sums of a block stay in
-registers while k runs over the whole depth; nothing but the operands is read, and c is written once:
+A product c = a b is cut into blocks of ROWS rows and VECTORS vectors of columns. The sums of a block stay in
+registers while k runs over the whole depth: nothing but a and b is read meanwhile, and c is written once.
 
                                          b, row k
                                          [ b0 ][ b1 ]       VECTORS loads of LANES numbers each
