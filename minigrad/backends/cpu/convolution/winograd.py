@@ -58,14 +58,17 @@ def convolve_in_numpy(padded: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
     padded is C x H x W x N with its padding, weight K x C x KH x KW with 3 or 5 taps either way.
     """
-    height, width = (padded.shape[axis] - weight.shape[axis + 1] + 1 for axis in (1, 2))
-    y = np.empty((len(weight), height, width, padded.shape[3]))
-    g_h, g_w = (np.array(filter_matrix(taps), float) for taps in weight.shape[2:])
+    taps = weight.shape[2], weight.shape[3]
+    out_size = padded.shape[1] - taps[0] + 1, padded.shape[2] - taps[1] + 1
+    y = np.empty((len(weight), *out_size, padded.shape[3]))
+    g_h, g_w = (np.array(filter_matrix(each), float) for each in taps)
     filters = np.einsum("pu,qv,kcuv->pqkc", g_h, g_w, weight)  # U = G w G^T
-    for (i, tile_h), (j, tile_w) in itertools.product(_tiles(height, g_h.shape[1]), _tiles(width, g_w.shape[1])):
-        products = filters[np.ix_(tile_h.points, tile_w.points)] @ _transformed(padded, i, j, tile_h, tile_w)  # M = U V
+    for i, j, tile_h, tile_w in _tiles(out_size, taps):
+        data = _transformed(padded, i, j, tile_h, tile_w)  # V = B^T d B
+        products = filters[np.ix_(tile_h.points, tile_w.points)] @ data  # M = U V: for each point, K x C times C x N
         a_h, a_w = (np.array(output_matrix(tile), float) for tile in (tile_h, tile_w))
-        y[:, i : i + tile_h.outputs, j : j + tile_w.outputs] = np.einsum("ip,jq,pqkn->kijn", a_h, a_w, products)
+        outputs = np.einsum("ip,jq,pqkn->kijn", a_h, a_w, products)  # y = A^T M A
+        y[:, i : i + tile_h.outputs, j : j + tile_w.outputs] = outputs
     return y
 
 
@@ -73,23 +76,29 @@ def grad_weight_in_numpy(dy: np.ndarray, padded: np.ndarray, taps: Pair) -> np.n
     """The gradient of the weight, from that of y: dw = G^T [sum over tiles of (A dy A^T) V^T] G."""
     g_h, g_w = (np.array(filter_matrix(each), float) for each in taps)
     sums = np.zeros((len(g_h), len(g_w), len(dy), len(padded)))
-    for (i, tile_h), (j, tile_w) in itertools.product(_tiles(dy.shape[1], taps[0]), _tiles(dy.shape[2], taps[1])):
+    for i, j, tile_h, tile_w in _tiles((dy.shape[1], dy.shape[2]), taps):
+        data = _transformed(padded, i, j, tile_h, tile_w)
         a_h, a_w = (np.array(output_matrix(tile), float) for tile in (tile_h, tile_w))
         own = dy[:, i : i + tile_h.outputs, j : j + tile_w.outputs]
         gradients = np.einsum("ip,jq,kijn->pqkn", a_h, a_w, own)
-        seen = _transformed(padded, i, j, tile_h, tile_w)
-        sums[np.ix_(tile_h.points, tile_w.points)] += gradients @ seen.transpose(0, 1, 3, 2)
+        sums[np.ix_(tile_h.points, tile_w.points)] += gradients @ data.transpose(0, 1, 3, 2)
     return np.einsum("pu,qv,pqkc->kcuv", g_h, g_w, sums)
 
 
 def _transformed(padded: np.ndarray, i: int, j: int, tile_h: TileSize, tile_w: TileSize) -> np.ndarray:
     """V = B^T d B, where d is what the tile at (i, j) sees."""
     b_h, b_w = (np.array(data_matrix(tile), float) for tile in (tile_h, tile_w))
-    seen = padded[:, i : i + len(b_h), j : j + len(b_w)]
-    return np.einsum("pi,qj,cijn->pqcn", b_h, b_w, seen)
+    return np.einsum("pi,qj,cijn->pqcn", b_h, b_w, padded[:, i : i + len(b_h), j : j + len(b_w)])
 
 
-def _tiles(length: int, taps: int) -> Iterator[tuple[int, TileSize]]:
+def _tiles(out_size: Pair, taps: Pair) -> Iterator[tuple[int, int, TileSize, TileSize]]:
+    """The tiles of an output: where each starts, and its size, along both axes."""
+    for i, tile_h in _tiles_along(out_size[0], taps[0]):
+        for j, tile_w in _tiles_along(out_size[1], taps[1]):
+            yield i, j, tile_h, tile_w
+
+
+def _tiles_along(length: int, taps: int) -> Iterator[tuple[int, TileSize]]:
     """The tiles along an axis, each with where its outputs start."""
     start = 0
     for size in tile_sizes(length, taps) or []:
@@ -171,7 +180,7 @@ def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int) -> tuple
 def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
     """The sizes of tiles along an axis, each with where its tiles start."""
     starts: dict[TileSize, list[int]] = {}
-    for start, size in _tiles(length, taps):
+    for start, size in _tiles_along(length, taps):
         starts.setdefault(size, []).append(start)
     return starts
 
