@@ -22,6 +22,7 @@ from minigrad.device import DeviceArray
 
 
 def _named(function: Any, what: str, body: Callable[..., None]) -> Callable[..., None]:
+    """The body of a kernel, under the name of its function and what it does with it."""
     body.__name__ = f"{function.py_func.__name__.strip('_')}_{what}"
     return body
 
@@ -38,12 +39,12 @@ def _unary(function: Any, word: str = "float") -> Kernel:
 
 
 def _binary(function: Any, word: str = "float") -> Kernel:
-    """The kernel of a function of two numbers, each from an array of the result's size (step 1) or alone (step 0)."""
+    """The kernel of a function of two numbers: of an array of the result's size (stride 1), or one alone (stride 0)."""
 
-    def body(x, y, z, x_step, y_step):
+    def body(x, y, z, x_stride, y_stride):
         """for each element: z = function(x, y)"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-            z[i] = function(x[i * x_step], y[i * y_step])
+            z[i] = function(x[i * x_stride], y[i * y_stride])
 
     return kernel(f"{word}[::1], {word}[::1], {word}[::1], i8, i8")(_named(function, "of_pairs", body))
 
@@ -52,7 +53,7 @@ def _broadcasting(function: Any, word: str = "float") -> Kernel:
     """The kernel of a function of two numbers from arrays that broadcast."""
 
     def body(x, y, z, walk):
-        """for each element: z = function(x, y), x and y in steps of their own; z has no gaps"""
+        """for each element: z = function(x, y), x and y by strides of their own; z has no gaps"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
             x_at, y_at = places(walk, i)
             z[i] = function(x[x_at], y[y_at])
@@ -73,7 +74,7 @@ def _ternary(function: Any) -> Kernel:
 
 
 def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
-    """Room for a result: batch-last if an operand of full height is."""
+    """Room for a result: in CHWN order if an operand that holds the whole batch is."""
     batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
     return new(shape, operands[0].dtype, operands[0].device, batch_last)
 
@@ -91,12 +92,12 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
     if z.size == 0:
         return z
     x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
-    walks = (strides.storage_axes(strides.repeated(each, z.shape), z.batch_last) for each in (x, y))
-    sizes, (x_steps, y_steps) = strides.collapse(strides.storage_axes(z.shape, z.batch_last), *walks)
+    walks = (strides.storage_axes(strides.broadcast_strides(each, z.shape), z.batch_last) for each in (x, y))
+    sizes, (x_strides, y_strides) = strides.collapse(strides.storage_axes(z.shape, z.batch_last), *walks)
     if len(sizes) == 1:
-        launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_steps[0], y_steps[0])
+        launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_strides[0], y_strides[0])
     else:
-        walk = strides.on_device(z.device, sizes, x_steps, y_steps)
+        walk = strides.on_device(z.device, sizes, x_strides, y_strides)
         launch_1d(broadcasting, z.size, z.device, flat(x), flat(y), flat(z), walk)
     return z
 
@@ -113,8 +114,8 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceAr
     if x.shape == shape:
         return reorder(x, batch_last)
     z = new(shape, x.dtype, x.device, batch_last)
-    sizes, walk = (strides.storage_axes(each, z.batch_last) for each in (shape, strides.repeated(x, shape)))
-    strides.copy_steps(x.data, z.data, sizes, walk, strides.contiguous(sizes))
+    sizes, walk = (strides.storage_axes(each, z.batch_last) for each in (shape, strides.broadcast_strides(x, shape)))
+    strides.copy_strided(x.data, z.data, sizes, walk, strides.contiguous(sizes))
     return z
 
 

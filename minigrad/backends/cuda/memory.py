@@ -24,7 +24,7 @@ def devices() -> tuple[DeviceInfo, ...]:
 
 
 def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = False) -> DeviceArray:
-    """An uninitialised array; `data` is a view in storage shape (axis 0 at the end if `batch_last`)."""
+    """An uninitialised array; `data` is a view in storage shape: axis 0 last (CHWN for images) if `batch_last`."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
     storage = shape[1:] + shape[:1] if batch_last else shape
@@ -37,7 +37,7 @@ def flat(x: DeviceArray) -> ArrayView:
 
 
 def rows(x: DeviceArray) -> ArrayView:
-    """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
+    """The storage as a matrix: the rest by the batch where that is stored last, else the batch by the rest."""
     batch = x.shape[0]
     rest = x.size // batch if batch else 0
     return x.data.reshape(rest, batch) if x.batch_last else x.data.reshape(batch, rest)
