@@ -9,25 +9,24 @@ from __future__ import annotations
 import math
 from builtins import abs as magnitude
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numba import cuda
 
 from minigrad.backends.cuda import driver, strides
-from minigrad.backends.cuda.launch import Kernel, device_function, kernel, launch_1d
+from minigrad.backends.cuda.launch import DeviceFunction, Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
 from minigrad.backends.cuda.strides import places
 from minigrad.device import DeviceArray
 
 
-def _named(function: Any, what: str, body: Callable[..., None]) -> Callable[..., None]:
+def _named(function: DeviceFunction, what: str, body: Callable[..., None]) -> Callable[..., None]:
     """The body of a kernel, under the name of its function and what it does with it."""
     body.__name__ = f"{function.py_func.__name__.strip('_')}_{what}"
     return body
 
 
-def _unary(function: Any, word: str = "float") -> Kernel:
+def _unary(function: DeviceFunction, word: str = "float") -> Kernel:
     """The kernel of a function of one number."""
 
     def body(x, y):
@@ -38,7 +37,7 @@ def _unary(function: Any, word: str = "float") -> Kernel:
     return kernel(f"{word}[::1], {word}[::1]")(_named(function, "of_each", body))
 
 
-def _binary(function: Any, word: str = "float") -> Kernel:
+def _binary(function: DeviceFunction, word: str = "float") -> Kernel:
     """The kernel of a function of two numbers: of an array of the result's size (stride 1), or one alone (stride 0)."""
 
     def body(x, y, z, x_stride, y_stride):
@@ -49,7 +48,7 @@ def _binary(function: Any, word: str = "float") -> Kernel:
     return kernel(f"{word}[::1], {word}[::1], {word}[::1], i8, i8")(_named(function, "of_pairs", body))
 
 
-def _broadcasting(function: Any, word: str = "float") -> Kernel:
+def _broadcasting(function: DeviceFunction, word: str = "float") -> Kernel:
     """The kernel of a function of two numbers from arrays that broadcast."""
 
     def body(x, y, z, walk):
@@ -62,7 +61,7 @@ def _broadcasting(function: Any, word: str = "float") -> Kernel:
     return kernel(declaration)(_named(function, "broadcasting", body))
 
 
-def _ternary(function: Any) -> Kernel:
+def _ternary(function: DeviceFunction) -> Kernel:
     """The kernel of a function of three numbers."""
 
     def body(x, y, z, result):

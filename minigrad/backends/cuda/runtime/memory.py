@@ -16,7 +16,16 @@ import numpy as np
 
 from minigrad.device import Device
 
-__all__ = ["ArrayView", "Memory", "OutOfMemoryError", "Pool", "device_count", "free_host_memory", "host_memory"]
+__all__ = [
+    "Argument",
+    "ArrayView",
+    "Memory",
+    "OutOfMemoryError",
+    "Pool",
+    "device_count",
+    "free_host_memory",
+    "host_memory",
+]
 
 GRAIN = 512  # bytes: what the CUDA driver aligns its allocations to
 
@@ -199,12 +208,12 @@ class ArrayView:
     @property
     def strides(self) -> tuple[int, ...]:
         """Bytes from one element to the next along each axis."""
-        steps = []
-        step = self.dtype.itemsize
+        strides = []
+        stride = self.dtype.itemsize
         for length in reversed(self.shape):
-            steps.append(step)
-            step *= length
-        return tuple(reversed(steps))
+            strides.append(stride)
+            stride *= length
+        return tuple(reversed(strides))
 
     def reshape(self, *shape: int | tuple[int, ...]) -> ArrayView:
         """The same elements under another shape; one length may be -1."""
@@ -227,3 +236,6 @@ class ArrayView:
 
     def __repr__(self) -> str:
         return f"ArrayView(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"
+
+
+Argument = ArrayView | int | float  # of a kernel that is launched
