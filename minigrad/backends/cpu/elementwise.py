@@ -28,7 +28,7 @@ def _storage_view(x: DeviceArray, ndim: int, batch_last: bool) -> np.ndarray:
     return np.moveaxis(array, 0, -1) if batch_last and ndim > 1 else array
 
 
-def _result(shape: tuple[int, ...], dtype: Any, operands: tuple[DeviceArray, ...]) -> DeviceArray:
+def _result(shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[DeviceArray, ...]) -> DeviceArray:
     """Room for a result: batch-last if an operand of full height is."""
     return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
 

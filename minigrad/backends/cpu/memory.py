@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from minigrad.backends import layout
 from minigrad.backends.cpu.runtime.jit import inner, jitted
@@ -61,7 +62,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], device: Device) -> np
     return np.asarray(block)[:size].view(dtype).reshape(shape)
 
 
-def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = False) -> DeviceArray:
+def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, batch_last: bool = False) -> DeviceArray:
     """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `batch_last`)."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
@@ -101,21 +102,21 @@ def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     result.data = allocate(storage, x.dtype, x.device)
     source, target = rows(x), rows(result)
     parts = spans(source.shape[0], 16 if x.size > 1 << 16 else 1)
-    turn = _transpose_floats if x.dtype == np.float32 else _transpose
-    parallel(lambda part: turn(source, target, *parts[part]), len(parts))
+    transpose = _transpose_floats if x.dtype == np.float32 else _transpose
+    parallel(lambda part: transpose(source, target, *parts[part]), len(parts))
     return result
 
 
 @inner
-def _transpose_by_numbers(source, target, start, stop, first, last):
-    """target[j, i] = source[i, j] for rows start to stop - 1 and columns first to last - 1.
+def _transpose_by_numbers(source, target, row_start, row_stop, column_start, column_stop):
+    """target[j, i] = source[i, j] for a part of the rows and of the columns.
 
-    In blocks of 32 x 32, which stay in the first-level cache.
+    for each block of 32 x 32, which stays in the first-level cache: number by number
     """
-    for i0 in range(start, stop, 32):
-        for j0 in range(first, last, 32):
-            for j in range(j0, min(j0 + 32, last)):
-                for i in range(i0, min(i0 + 32, stop)):
+    for i0 in range(row_start, row_stop, 32):
+        for j0 in range(column_start, column_stop, 32):
+            for j in range(j0, min(j0 + 32, column_stop)):
+                for i in range(i0, min(i0 + 32, row_stop)):
                     target[j, i] = source[i, j]
 
 
@@ -127,7 +128,10 @@ def _transpose(source, target, start, stop):
 
 @inner
 def transpose_floats(source, target, start, stop):
-    """The same for float32, by vectors; each row of both is contiguous."""
+    """The same for float32; each row of both is contiguous.
+
+    for each block of LANES x LANES: in registers; the rows and columns that are left, number by number
+    """
     rows, columns = start + (stop - start) // LANES * LANES, source.shape[1] // LANES * LANES
     step, target_step = source.strides[0], target.strides[0]
     for i in range(start, rows, LANES):
@@ -162,14 +166,14 @@ def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
     return y
 
 
-def full(shape: tuple[int, ...], value: float, dtype: Any, device: Device) -> DeviceArray:
+def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike, device: Device) -> DeviceArray:
     x = new(shape, dtype, device)
     x.data.fill(value)
     return x
 
 
 @quiet
-def cast(x: DeviceArray, dtype: Any) -> DeviceArray:
+def cast(x: DeviceArray, dtype: npt.DTypeLike) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.batch_last)
     y.data[...] = x.data
     return y

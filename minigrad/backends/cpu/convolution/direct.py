@@ -38,7 +38,7 @@ ALIASED = 256  # numbers: rows a multiple of these apart would meet in the same 
 LONG = 256  # results in a row from which on rows are worked on one by one
 FILTERS = 8 * ROWS  # whose results are made at a time, at most
 PARTS = 16  # into how many the work is cut
-SUMS = 8  # parts of the gradient of the filters, each with memory of its own
+SUM_PARTS = 8  # of the gradient of the filters, each with memory of its own
 PARTIAL_BYTES = 40 << 20
 
 
@@ -56,18 +56,22 @@ def with_margin(shape: Shape, taps_w: int, batch: int, device: Device) -> np.nda
 
 
 @jitted
-def _pad(image, padded, top, left, first, last):
-    """Channels first to last - 1 of an image C x H x W x N, with `top` rows and `left` columns of zeros before it."""
+def _pad(image, padded, top, left, start, stop):
+    """Channels start to stop - 1 of an image C x H x W x N, with `top` rows and `left` columns of zeros before it.
+
+    for each row of the padded image: zeros, the pixels that stand in it, zeros
+    """
     _, height, width, batch = image.shape
-    low = max(0, left * batch)
-    high = max(low, min(padded.shape[2], (left + width) * batch))
-    for c in range(first, last):
+    image_start = max(0, left * batch)
+    image_stop = max(image_start, min(padded.shape[2], (left + width) * batch))
+    for c in range(start, stop):
         for y in range(padded.shape[1]):
             row = padded[c, y]
             if 0 <= y - top < height:
-                row[:low] = 0
-                copy(image[c, y - top].reshape(-1)[low - left * batch :], row[low:high])
-                row[high:] = 0
+                row[:image_start] = 0
+                pixels = image[c, y - top].reshape(-1)[image_start - left * batch :]
+                copy(pixels, row[image_start:image_stop])
+                row[image_stop:] = 0
             else:
                 row[:] = 0
 
@@ -86,14 +90,16 @@ def pad(image: np.ndarray, out_size: Pair, taps: Pair, top: int, left: int, devi
 
 @cache
 def _strips(out_size: Pair, row: int, batch: int) -> np.ndarray:
-    """The positions cut into strips (first, last), counted along padded rows of so many numbers."""
+    """The positions cut into strips (start, stop), counted along padded rows of so many numbers."""
     used = out_size[1] * batch
     if used >= LONG:
-        starts = [(i * row, used) for i in range(out_size[0])]
+        lines = [(i * row, used) for i in range(out_size[0])]
     else:
-        starts = [(0, (out_size[0] - 1) * row + used)]
-    cut = [(start + a, start + b) for start, length in starts for a, b in spans(length, -(-length // STRIP))]
-    return np.array(cut, np.int64)
+        lines = [(0, (out_size[0] - 1) * row + used)]
+    strips = [
+        (line + start, line + stop) for line, length in lines for start, stop in spans(length, -(-length // STRIP))
+    ]
+    return np.array(strips, np.int64)
 
 
 @cache
@@ -127,22 +133,25 @@ def _finish_line(sums, bias, floor, out):
 
 
 @jitted
-def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, out, strips, sums):
-    """The results of some filters, `step` bytes apart from the address `filters` on, at some strips of positions."""
+def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, out, strips, products):
+    """The results of some filters, `step` bytes apart from the address `filters` on, at some strips of positions.
+
+    for each strip: multiply all filters by it; add bias and apply the floor where positions are results
+    """
     count, _, out_w, batch = out.shape
     row, used = padded.shape[2], out_w * batch
     a, offsets = (filters, step, address(weight_offsets)), address(tap_offsets)
-    for first, last in strips:
-        columns = -(-(last - first) // PANEL) * PANEL
-        b = address(padded) + 4 * first, offsets
-        scattered_depth_product(a, b, (address(sums), 4 * columns), (count, columns, tap_offsets.size))
+    for start, stop in strips:
+        columns = -(-(stop - start) // PANEL) * PANEL
+        b = address(padded) + 4 * start, offsets
+        scattered_depth_product(a, b, (address(products), 4 * columns), (count, columns, tap_offsets.size))
         for k in range(count):
-            line = k * columns
-            for i in range(first // row, -(-last // row)):
-                low, high = max(first, i * row), min(last, i * row + used)
-                if low < high:
-                    target = out[k, i].reshape(-1)[low - i * row : high - i * row]
-                    _finish_line(sums[line + low - first : line + high - first], bias[k], floor, target)
+            line = k * columns - start  # where position 0 would lie
+            for i in range(start // row, -(-stop // row)):
+                part_start, part_stop = max(start, i * row), min(stop, i * row + used)
+                if part_start < part_stop:
+                    target = out[k, i].reshape(-1)[part_start - i * row : part_stop - i * row]
+                    _finish_line(products[line + part_start : line + part_stop], bias[k], floor, target)
 
 
 def convolve(
@@ -184,60 +193,61 @@ def convolve(
 
     def run(task: int) -> None:
         (group, block), part = divmod(task // len(runs), len(blocks)), task % len(runs)
-        first, last = blocks[block]
-        start, stop = runs[part]
-        filters = weight[group * share : (group + 1) * share].ctypes.data + first * step
-        made = slice(group * count + first, group * count + last)
+        k_start, k_stop = blocks[block]
+        filters = weight[group * share : (group + 1) * share].ctypes.data + k_start * step
+        made = slice(group * count + k_start, group * count + k_stop)
         image = padded[group * channels : (group + 1) * channels]
-        sums = scratch("products", ((last - first) * widest,), np.float32)
-        _convolve(
-            image, filters, step, weight_offsets, tap_offsets, bias[made], floor, out[made], strips[start:stop], sums
-        )
+        products = scratch("products", ((k_stop - k_start) * widest,), np.float32)
+        own = strips[slice(*runs[part])]
+        _convolve(image, filters, step, weight_offsets, tap_offsets, bias[made], floor, out[made], own, products)
 
     parallel(run, groups * len(blocks) * len(runs))
 
 
 @inner
-def _spread(gradient, row, first, last, columns, spread):
-    """spread = the gradient at positions first to last - 1, filters x columns; 0 where there is none."""
+def _gather_gradient(gradient, row, start, stop, columns, gathered):
+    """gathered = the gradient at positions start to stop - 1, filters x columns; 0 where there is none."""
     used = gradient.shape[2] * gradient.shape[3]
-    spread[:] = 0
+    gathered[:] = 0
     for k in range(gradient.shape[0]):
-        line = k * columns
-        for i in range(first // row, -(-last // row)):
-            low, high = max(first, i * row), min(last, i * row + used)
-            if low < high:
-                source = gradient[k, i].reshape(-1)[low - i * row : high - i * row]
-                copy(source, spread[line + low - first : line + high - first])
+        line = k * columns - start  # where position 0 would lie
+        for i in range(start // row, -(-stop // row)):
+            part_start, part_stop = max(start, i * row), min(stop, i * row + used)
+            if part_start < part_stop:
+                source = gradient[k, i].reshape(-1)[part_start - i * row : part_stop - i * row]
+                copy(source, gathered[line + part_start : line + part_stop])
 
 
 @jitted
-def _add_gradients(padded, tap_offsets, gradient, strips, vectors, spread, turned, sums):
+def _add_gradients(padded, tap_offsets, gradient, strips, vectors, gathered, transposed, sums):
     """Add to `sums`, rows of the im2col matrix x filters, what some strips of positions give.
 
     for each strip: gather its gradients, transpose them, multiply
     """
     row, room, width = padded.shape[2], sums.shape[1], vectors * LANES
-    for first, last in strips:
-        length = last - first
+    for start, stop in strips:
+        length = stop - start
         columns = -(-length // LANES) * LANES
-        _spread(gradient, row, first, last, columns, spread[: room * columns])
+        _gather_gradient(gradient, row, start, stop, columns, gathered[: room * columns])
         for k in range(0, room, LANES):
             panel, lane = k // width, k % width
             for q in range(0, columns, LANES):
-                to = address(turned) + 4 * ((panel * length + q) * width + lane)
-                transpose_block(address(spread) + 4 * (k * columns + q), 4 * columns, to, 4 * width)
-        a = address(padded) + 4 * first, address(tap_offsets)
-        scattered_rows_product(a, address(turned), (address(sums), 4 * room), (sums.shape[0], room, length), vectors)
+                to = address(transposed) + 4 * ((panel * length + q) * width + lane)
+                transpose_block(address(gathered) + 4 * (k * columns + q), 4 * columns, to, 4 * width)
+        a, shape = (address(padded) + 4 * start, address(tap_offsets)), (sums.shape[0], room, length)
+        scattered_rows_product(a, address(transposed), (address(sums), 4 * room), shape, vectors)
 
 
 @jitted
-def _collect(sums, dw, first, last):
-    """dw[k, r] = the sum of sums[:, r, k], for filters first to last - 1; it is made in sums[0]."""
+def _collect(sums, dw, start, stop):
+    """dw[k, r] = the sum of sums[:, r, k], for filters start to stop - 1; it is made in sums[0].
+
+    for each row r of the im2col matrix: add up the parts, hand the numbers out
+    """
     for r in range(dw.shape[1]):
         for part in range(1, sums.shape[0]):
-            add_to(sums[part, r, first:last], sums[0, r, first:last])
-        for k in range(first, last):
+            add_to(sums[part, r, start:stop], sums[0, r, start:stop])
+        for k in range(start, stop):
             dw[k, r] = sums[0, r, k]
 
 
@@ -252,21 +262,21 @@ def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups
     vectors = panel_vectors(count)
     width = vectors * LANES
     room = -(-count // width) * width
-    parts = max(1, min(len(strips), SUMS, PARTIAL_BYTES // (4 * groups * offsets.size * room)))
+    parts = max(1, min(len(strips), SUM_PARTS, PARTIAL_BYTES // (4 * groups * offsets.size * room)))
     runs = spans(len(strips), parts)
     blocks = [(ROWS * a, ROWS * b) for a, b in spans(offsets.size // ROWS, max(1, PARTS // groups // parts))]
     sums = np.empty((groups, parts, offsets.size, room), np.float32)
 
     def run(task: int) -> None:
         (group, part), block = divmod(task // len(blocks), parts), task % len(blocks)
-        (start, stop), (first, last) = runs[part], blocks[block]
-        own = sums[group, part, first:last]
+        rows, mine = slice(*blocks[block]), strips[slice(*runs[part])]
+        own = sums[group, part, rows]
         own[...] = 0
         image = padded[group * channels : (group + 1) * channels]
         made = gradient[group * count : (group + 1) * count]
-        spread = scratch("spread", (room * widest,), np.float32)
-        turned = scratch("transposed", (room * (widest + LANES),), np.float32)
-        _add_gradients(image, offsets[first:last], made, strips[start:stop], vectors, spread, turned, own)
+        gathered = scratch("gradients", (room * widest,), np.float32)
+        transposed = scratch("transposed", (room * (widest + LANES),), np.float32)
+        _add_gradients(image, offsets[rows], made, mine, vectors, gathered, transposed, own)
 
     parallel(run, groups * parts * len(blocks))
     filters = spans(count, PARTS // groups)

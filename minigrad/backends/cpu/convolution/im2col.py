@@ -1,10 +1,10 @@
-"""Convolution as im2col and one matrix multiply, on batch-last activations: any size, stride and dtype.
+"""Convolution as im2col and one matrix multiply, on activations in CHWN order: any size, stride and dtype.
 
 Column (position, image) of the im2col matrix holds the C x KH x KW numbers that the filters see there, so convolution
 is weight (K x C KH KW) times columns, and lands in the result's memory as it stands. The matrix is made and used a few
 positions at a time in a workspace that fits the cache; it never exists whole.
 
-This is the plain way, and the reference of the faster ones (see convolution.py).
+This is the plain way, and the reference of the faster ones (see choose.py).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from minigrad.device import DeviceArray
 
 WORKSPACE = 1 << 18  # elements of the columns made at a time
 LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
-FEW = 1024  # columns that are made all at once
+FEW_COLUMNS = 1024  # that are made all at once
 PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
 
 
 @jitted
-def _im2col(x, columns, first, last, batch, window):
-    """Gather what the filters see at output positions first to last - 1 (counted row by row).
+def _im2col(x, columns, start, stop, batch, window):
+    """Gather what the filters see at output positions start to stop - 1 (counted row by row).
 
     x is C x H x (W N). for each row (c, u, v) of the columns:
         for each run of positions in one output row:
@@ -38,38 +38,43 @@ def _im2col(x, columns, first, last, batch, window):
         for u in range(window.kernel_h):
             for v in range(window.kernel_w):
                 row = columns[(c * window.kernel_h + u) * window.kernel_w + v]
-                position = first
-                while position < last:
-                    i, start = position // window.out_w, position % window.out_w
-                    stop = min(window.out_w, start + last - position)
-                    at = (position - first - start) * batch  # where output column 0 of this run would lie
-                    low, high = inside(window, i, u, v, start, stop, height, width)
-                    row[at + start * batch : at + low * batch] = 0
-                    row[at + high * batch : at + stop * batch] = 0
-                    if low < high:
-                        image = x[c, i * window.stride_h + u - window.top]
-                        gather_row(image, row[at + low * batch : at + high * batch], low, high, v, batch, window)
-                    position += stop - start
+                position = start
+                while position < stop:
+                    i, j_start = position // window.out_w, position % window.out_w
+                    j_stop = min(window.out_w, j_start + stop - position)
+                    at = (position - start - j_start) * batch  # where output column 0 of this run would lie
+                    seen_start, seen_stop = inside(window, i, u, v, j_start, j_stop, height, width)
+                    row[at + j_start * batch : at + seen_start * batch] = 0
+                    row[at + seen_stop * batch : at + j_stop * batch] = 0
+                    if seen_start < seen_stop:
+                        image_row = x[c, i * window.stride_h + u - window.top]
+                        seen = row[at + seen_start * batch : at + seen_stop * batch]
+                        gather_row(image_row, seen, seen_start, seen_stop, v, batch, window)
+                    position += j_stop - j_start
 
 
 @jitted
-def _col2im(columns, x, first, last, batch, window):
-    """The transpose of im2col: add each entry of the columns to the pixel that it came from. x is C x H x (W N)."""
+def _col2im(columns, x, start, stop, batch, window):
+    """The transpose of im2col: add each entry of the columns to the pixel that it came from. x is C x H x (W N).
+
+    for each row (c, u, v) of the columns, for each run of positions in one output row: add to the pixels under (u, v)
+    """
     channels, height, width = x.shape[0], x.shape[1], x.shape[2] // batch
     for c in range(channels):
         for u in range(window.kernel_h):
             for v in range(window.kernel_w):
                 row = columns[(c * window.kernel_h + u) * window.kernel_w + v]
-                position = first
-                while position < last:
-                    i, start = position // window.out_w, position % window.out_w
-                    stop = min(window.out_w, start + last - position)
-                    at = (position - first - start) * batch
-                    low, high = inside(window, i, u, v, start, stop, height, width)
-                    if low < high:
-                        image = x[c, i * window.stride_h + u - window.top]
-                        add_row(row[at + low * batch : at + high * batch], image, low, high, v, batch, window)
-                    position += stop - start
+                position = start
+                while position < stop:
+                    i, j_start = position // window.out_w, position % window.out_w
+                    j_stop = min(window.out_w, j_start + stop - position)
+                    at = (position - start - j_start) * batch
+                    seen_start, seen_stop = inside(window, i, u, v, j_start, j_stop, height, width)
+                    if seen_start < seen_stop:
+                        image_row = x[c, i * window.stride_h + u - window.top]
+                        seen = row[at + seen_start * batch : at + seen_stop * batch]
+                        add_row(seen, image_row, seen_start, seen_stop, v, batch, window)
+                    position += j_stop - j_start
 
 
 def _position_spans(positions: int, batch: int, depth: int) -> list[tuple[int, int]]:
@@ -87,9 +92,9 @@ def _convolve_few(image: np.ndarray, matrix: np.ndarray, out: np.ndarray, batch:
     blocks = spans(image.shape[0], PARTS)
 
     def gather(part: int) -> None:
-        first, last = blocks[part]
-        own = columns[first * places : last * places]
-        _im2col(image[first:last], own, 0, window.positions, batch, window)
+        start, stop = blocks[part]
+        own = columns[start * places : stop * places]
+        _im2col(image[start:stop], own, 0, window.positions, batch, window)
 
     parallel(gather, len(blocks))
     multiply(matrix, columns, out)
@@ -120,7 +125,7 @@ def conv2d(
     out = y.data.reshape(filters, window.positions * batch)
     depth = matrix.shape[1]
     channels, share = image.shape[0] // groups, filters // groups
-    if window.positions * batch < FEW:
+    if window.positions * batch < FEW_COLUMNS:
         for group in range(groups):
             own, mine = slice(group * channels, (group + 1) * channels), slice(group * share, (group + 1) * share)
             _convolve_few(image[own], matrix[mine], out[mine], batch, window)
@@ -129,11 +134,11 @@ def conv2d(
     pieces = [(g, *span) for g in range(groups) for span in _position_spans(window.positions, batch, depth)]
 
     def run(part: int) -> None:
-        group, first, last = pieces[part]
+        group, start, stop = pieces[part]
         mine = slice(group * share, (group + 1) * share)
-        columns = scratch("columns", (depth, (last - first) * batch), x.dtype)
-        _im2col(image[group * channels : (group + 1) * channels], columns, first, last, batch, window)
-        target = out[mine, first * batch : last * batch]
+        columns = scratch("columns", (depth, (stop - start) * batch), x.dtype)
+        _im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
+        target = out[mine, start * batch : stop * batch]
         np.matmul(matrix[mine], columns, out=target)
         _finish(target, None if bias is None else bias.data[mine], relu)
 
@@ -166,12 +171,12 @@ def conv2d_grad_weight(
         total = partial[part, mine]
         product = scratch("product", total.shape, x.dtype)
         for index in range(*parts[part]):
-            first, last = positions[index]
-            columns = scratch("columns", (depth, (last - first) * batch), x.dtype)
-            _im2col(image[group * channels : (group + 1) * channels], columns, first, last, batch, window)
-            start = index == parts[part][0]
-            np.matmul(gradient[mine, first * batch : last * batch], columns.T, out=total if start else product)
-            if not start:
+            start, stop = positions[index]
+            columns = scratch("columns", (depth, (stop - start) * batch), x.dtype)
+            _im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
+            fresh = index == parts[part][0]
+            np.matmul(gradient[mine, start * batch : stop * batch], columns.T, out=total if fresh else product)
+            if not fresh:
                 total += product
 
     parallel(run, groups * len(parts))
@@ -203,15 +208,15 @@ def conv2d_grad_input(
 
     def run(task: int) -> None:
         group, block = divmod(task, len(blocks))
-        first_channel, last_channel = blocks[block]
+        c_start, c_stop = blocks[block]
         mine = slice(group * share, (group + 1) * share)
-        weights = matrix[mine, first_channel:last_channel].reshape(share, -1)
-        target = image[group * channels + first_channel : group * channels + last_channel]
+        weights = matrix[mine, c_start:c_stop].reshape(share, -1)
+        target = image[group * channels + c_start : group * channels + c_stop]
         target[...] = 0
-        for first, last in _position_spans(window.positions, batch, weights.shape[1]):
-            columns = scratch("columns", (weights.shape[1], (last - first) * batch), dy.dtype)
-            np.matmul(weights.T, gradient[mine, first * batch : last * batch], out=columns)
-            _col2im(columns, target, first, last, batch, window)
+        for start, stop in _position_spans(window.positions, batch, weights.shape[1]):
+            columns = scratch("columns", (weights.shape[1], (stop - start) * batch), dy.dtype)
+            np.matmul(weights.T, gradient[mine, start * batch : stop * batch], out=columns)
+            _col2im(columns, target, start, stop, batch, window)
 
     parallel(run, groups * len(blocks))
     return dx

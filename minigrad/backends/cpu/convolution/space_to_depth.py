@@ -29,10 +29,10 @@ def image_shape(image: tuple[int, ...], window: Window) -> tuple[int, ...]:
 
 
 @jitted
-def _move(image, blocks, window, back, first, last):
-    """blocks = image, or image = blocks if `back`, for channels of blocks first to last - 1, padding left out."""
+def _image_to_or_from_blocks(image, blocks, window, back, start, stop):
+    """blocks = image, or image = blocks if `back`, for channels of blocks start to stop - 1, padding left out."""
     _, height, width, _ = image.shape
-    for channel in range(first, last):
+    for channel in range(start, stop):
         c, place = divmod(channel, window.stride_h * window.stride_w)
         a, b = divmod(place, window.stride_w)
         for i in range(blocks.shape[1]):
@@ -49,14 +49,14 @@ def _move(image, blocks, window, back, first, last):
 
 
 @jitted
-def _turn(images, blocks, window, lines, first, last):
-    """blocks from images in C order, N x C x H x W, for rows of the padded image first to last - 1, of all channels.
+def _images_to_blocks(images, blocks, window, lines, start, stop):
+    """blocks from images in C order, N x C x H x W, for rows of the padded image start to stop - 1, of all channels.
 
-    A row of all images is turned so that the images of a pixel lie side by side, and its pixels are then handed out.
+    for each row: transpose it, all images, so that the images of a pixel lie side by side; hand its pixels out
     """
     _, _, height, width = images.shape
     rows = blocks.shape[1] * window.stride_h
-    for row in range(first, last):
+    for row in range(start, stop):
         c, i = divmod(row, rows)
         block, a = divmod(i, window.stride_h)
         y = i - window.top
@@ -79,7 +79,7 @@ def images_to_blocks(images: np.ndarray, blocks: np.ndarray, window: Window) -> 
 
     def run(part: int) -> None:
         lines = scratch("lines of images", (width, count), images.dtype)
-        _turn(images, blocks, window, lines, *parts[part])
+        _images_to_blocks(images, blocks, window, lines, *parts[part])
 
     parallel(run, len(parts))
 
@@ -87,14 +87,14 @@ def images_to_blocks(images: np.ndarray, blocks: np.ndarray, window: Window) -> 
 def image_to_blocks(image: np.ndarray, blocks: np.ndarray, window: Window) -> None:
     """Fill `blocks`, of `image_shape`, from an image C x H x W x N."""
     parts = spans(blocks.shape[0], 16)
-    parallel(lambda part: _move(image, blocks, window, False, *parts[part]), len(parts))
+    parallel(lambda part: _image_to_or_from_blocks(image, blocks, window, False, *parts[part]), len(parts))
 
 
 def blocks_to_image(blocks: np.ndarray, image: np.ndarray, window: Window) -> None:
     """The way back; pixels that no filter sees become 0."""
     image[...] = 0
     parts = spans(blocks.shape[0], 16)
-    parallel(lambda part: _move(image, blocks, window, True, *parts[part]), len(parts))
+    parallel(lambda part: _image_to_or_from_blocks(image, blocks, window, True, *parts[part]), len(parts))
 
 
 def filters_to_blocks(weight: np.ndarray, window: Window) -> np.ndarray:

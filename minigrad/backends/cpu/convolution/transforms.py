@@ -161,7 +161,7 @@ def _transform_lines(
                 values.append(simd.masked_load(builder, place, builder.select(inside, load_mask, nowhere)))
             return values
 
-        values = simd.choose(builder, whole, lambda: [simd.load(builder, place) for place in sources], masked)
+        values = simd.branch(builder, whole, lambda: [simd.load(builder, place) for place in sources], masked)
         results = [epilogue(result) for result in _apply(builder, matrix, values)]
         targets = _places(builder, target, loop.index, len(matrix))
         with builder.if_else(builder.icmp_signed(">=", store_lanes, simd.integer(LANES))) as (then, otherwise):
@@ -188,7 +188,7 @@ def transform_function(matrices: Sequence[Matrix], outputs: Sequence[bool]) -> A
             number, count, source, target, bounds, lanes, finish = args
             source, target = (Lines(*cgutils.unpack_tuple(builder, triple, 3)) for triple in (source, target))
             bounds, lanes, finish = (cgutils.unpack_tuple(builder, pair, 2) for pair in (bounds, lanes, finish))
-            bias, floor = (simd.spread(builder, value) for value in finish)
+            bias, floor = (simd.broadcast(builder, value) for value in finish)
 
             def output(value: ir.Value) -> ir.Value:
                 value = builder.fadd(value, bias)

@@ -103,12 +103,12 @@ def _block(vectors: int, a_row_at: Place, a_column_at: Place, b_row_at: Place) -
                 added = []
                 for row in range(ROWS):
                     number = simd.load_float(builder, builder.add(rows_of_a[row], column))
-                    factor = simd.spread(builder, number)
+                    factor = simd.broadcast(builder, number)
                     for vector in range(vectors):
                         added.append(simd.multiply_add(builder, factor, row_of_b[vector], sums[row * vectors + vector]))
                 return added
 
-            sums = simd.choose(
+            sums = simd.branch(
                 builder,
                 builder.trunc(accumulate, simd.BIT),
                 lambda: [simd.load(builder, place) for place in places],

@@ -109,7 +109,7 @@ def constant(value: float) -> ir.Constant:
     return ir.Constant(VECTOR, [float(value)] * LANES)
 
 
-def spread(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType = VECTOR) -> ir.Value:
+def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType = VECTOR) -> ir.Value:
     """A vector with the scalar in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
@@ -138,7 +138,7 @@ def first_lanes(builder: ir.IRBuilder, count: ir.Value) -> ir.Value:
     count = builder.select(builder.icmp_signed("<", count, least), least, count)
     count = builder.select(builder.icmp_signed(">", count, most), most, count)
     number = ir.Constant(INDICES, list(range(LANES)))
-    return builder.icmp_signed("<", number, spread(builder, builder.trunc(count, INT32), INDICES))
+    return builder.icmp_signed("<", number, broadcast(builder, builder.trunc(count, INT32), INDICES))
 
 
 # The words: memory. Vectors may lie anywhere that a float32 may.
@@ -191,7 +191,7 @@ def _llvm(builder: ir.IRBuilder, name: str, result: ir.Type, arguments: list[ir.
 # The words: control.
 
 
-def choose(
+def branch(
     builder: ir.IRBuilder,
     condition: ir.Value,
     first: Callable[[], list[ir.Value]],

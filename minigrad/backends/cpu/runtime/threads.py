@@ -1,8 +1,7 @@
 """The engine's own threads: work is cut into parts that depend on its size alone, and handed out as threads get free.
 
-Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Kernels
-and NumPy's loops release the GIL. BLAS is held to one thread for the whole process, for good: its worker threads spin
-for a while after each call and would take the cores from everybody else.
+Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Jitted
+loops, NumPy's and BLAS release the GIL.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import threadpoolctl
+import numpy.typing as npt
 
 from minigrad.backends.cpu.runtime.pages import reserve
 from minigrad.compilation import rehearsing
@@ -35,7 +34,6 @@ def _thread_count() -> int:
 
 
 THREADS = _thread_count()
-threadpoolctl.threadpool_limits(1, user_api="blas")
 
 # A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
 quiet = np.errstate(all="ignore")
@@ -89,7 +87,7 @@ def spans(length: int, parts: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def scratch(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
     arrays: dict[Any, np.ndarray] | None = getattr(_scratch, name, None)
     if arrays is None:

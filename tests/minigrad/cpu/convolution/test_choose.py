@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.backends.cpu.convolution import choose, im2col
+from minigrad.backends.cpu.convolution.choose import Algorithm
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
 from minigrad.backends.cpu.runtime import threads
 from minigrad.backends.cpu.runtime.simd import LANES
@@ -72,7 +73,7 @@ def test_it_agrees_with_im2col(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     given = arrays(case)
     expected = passes(im2col, case, in_float64(given))
     for function in ("conv2d", "conv2d_grad_input", "conv2d_grad_weight"):
-        monkeypatch.setattr(choose.im2col, function, None)  # the fast way it must be
+        monkeypatch.setattr(choose.im2col, function, None)  # it must be a fast one
     for found, exact in zip(passes(choose, case, given), expected, strict=True):
         error = np.abs(found - exact).max() / exact.std()
         assert error <= WORST, f"{error:.1e} of the standard deviation"
@@ -90,6 +91,25 @@ def test_few_channels_need_no_im2col_either(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_allclose(y, np.maximum(exact[0], 0), rtol=0, atol=1e-5)
     dw = to_host(choose.conv2d_grad_weight(dy, x, weight.shape, *geometry))
     assert np.abs(dw - exact[2]).max() <= WORST * exact[2].std()
+
+
+@pytest.mark.skipif(not choose.FUSED, reason="this processor multiplies and adds by two instructions")
+@pytest.mark.parametrize(
+    ("batch", "filters", "out_size", "groups", "dtype", "expected"),
+    [
+        (128, (256, 48, 5, 5), (27, 27), 2, np.float32, Algorithm.WINOGRAD),
+        (128, (96, 48, 3, 3), (55, 55), 1, np.float32, Algorithm.WINOGRAD),  # conv1 in blocks of 4 x 4
+        (7, (256, 48, 5, 5), (27, 27), 2, np.float32, Algorithm.DIRECT),  # few images
+        (128, (32, 3, 5, 5), (32, 32), 1, np.float32, Algorithm.DIRECT),  # few channels
+        (128, (32, 16, 7, 7), (32, 32), 1, np.float32, Algorithm.DIRECT),  # other filters
+        (128, (8, 16, 7, 7), (32, 32), 4, np.float32, Algorithm.IM2COL),  # few filters
+        (128, (256, 48, 5, 5), (27, 27), 2, np.float64, Algorithm.IM2COL),
+    ],
+)
+def test_which_algorithm_is_taken(
+    batch: int, filters: tuple[int, ...], out_size: tuple[int, int], groups: int, dtype: type, expected: Algorithm
+) -> None:
+    assert choose.algorithm_for(batch, filters, filters[0], out_size, groups, np.dtype(dtype)) is expected
 
 
 @given(

@@ -1,4 +1,4 @@
-"""The pool of buffers of the CPU's devices, and memory in large pages."""
+"""The pool of buffers of the CPU's devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.backends.cpu.memory import pool as new_pool
-from minigrad.backends.cpu.runtime import pages, threads
 from minigrad.backends.pool import SLACK
 
 MEGABYTE = 1 << 20
@@ -65,24 +64,6 @@ def test_the_books_are_right(steps: list[tuple[int, int]]) -> None:
         idle = [buffer for shelf in pool.idle.values() for buffer in shelf.values()]
         assert len(idle) == len(pool.waiting) and pool.idle_bytes == sum(pool.waiting.values())
         assert pool.used_bytes + pool.idle_bytes <= max(SLACK * pool.most_used_bytes, pool.used_bytes)
-
-
-def test_large_memory_begins_at_a_large_page() -> None:
-    size = 3 * MEGABYTE + 5
-    memory = pages.reserve(size)
-    memory[[0, -1]] = 7
-    assert memory.size == size and memory[0] == memory[-1] == 7
-    assert memory.ctypes.data % pages.PAGE == 0 or not hasattr(pages.mmap, "MADV_HUGEPAGE")
-
-
-def test_scratch_is_the_same_bytes_for_a_name_and_grows() -> None:
-    small = threads.scratch("test", (3, 4), np.float32)
-    assert threads.scratch("test", (3, 4), np.float32) is small
-    assert threads.scratch("test", (2, 3), np.float64).ctypes.data == small.ctypes.data
-    large = threads.scratch("test", (1000, 1000), np.float32)
-    assert large.shape == (1000, 1000) and large.flags.c_contiguous
-    assert threads.scratch("test", (3, 4), np.float32).ctypes.data == large.ctypes.data
-    assert threads.scratch("other", (3, 4), np.float32).ctypes.data != large.ctypes.data
 
 
 def test_buffers_may_come_back_at_any_moment_from_any_thread() -> None:
