@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
+from alexnet.cli import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
 from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.files import whole
-from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
-from alexnet.runs import RunError, RunFolder
+from alexnet.inference.predictor import Predictor, probabilities_of
+from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.trained import load_predictor
+from alexnet.scores import Errors, errors
 from alexnet.terminal import say
 
 EPILOG = """\

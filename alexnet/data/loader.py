@@ -15,7 +15,9 @@ from alexnet.data.rescaling import RescaledSplit
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import Statistics
 
-__all__ = ["Loader", "Rejected"]
+__all__ = ["REJECTED_SHARE", "Loader", "Rejected"]
+
+REJECTED_SHARE = 0.01  # of the pictures of a split or an epoch; where more cannot be read, the work stops
 
 Batch = tuple[np.ndarray, np.ndarray]
 
