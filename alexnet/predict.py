@@ -15,7 +15,8 @@ from alexnet.cli import Parser, add_devices, check_address_space, nonempty_path,
 from alexnet.data import printable, read_image, rescale
 from alexnet.data.store.layout import open_store
 from alexnet.inference.nearest import Index, Neighbour, open_index
-from alexnet.inference.predictor import BATCH, Predictor
+from alexnet.inference.predictor import Predictor
+from alexnet.inference.sweep import BATCH
 from alexnet.run.folder import RunError
 from alexnet.run.trained import load_predictor
 from alexnet.terminal import say

@@ -54,7 +54,7 @@ class Threshold:
         self.look(progress.best_top1, progress.best_epoch)
         steps = len(trainer.train_loader)
         if progress.step_in_epoch % EVERY == 0 and progress.step_in_epoch < steps:
-            score = evaluate(trainer.model, trainer.val_loader, trainer.device)
+            score = evaluate(trainer.model, trainer.val_sweep, trainer.device)
             assert score is not None  # nobody stops it
             self.look(score.top1, round(progress.step / steps, 2))
         return self.error < self.below

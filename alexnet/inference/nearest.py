@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from alexnet.data import DataError, DataSet, RescaledSplit, made_ahead
+from alexnet.data import DataError, DataSet, Rejected, RescaledSplit
 from alexnet.files import claimed, whole
-from alexnet.inference.predictor import BATCH, WORKERS, Predictor
+from alexnet.inference.predictor import Predictor
+from alexnet.inference.sweep import Sweep
 from minigrad import checkpoint
 
 __all__ = ["Index", "Neighbour", "open_index"]
@@ -102,21 +104,23 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
 def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
     """Compute the activations of all pictures, in a file beside that is then renamed."""
-    starts = range(0, len(pictures), BATCH)
-    batches = made_ahead(
-        lambda start: (start, pictures.batch(np.arange(start, min(start + BATCH, len(pictures))))), starts, WORKERS
-    )
     with (
         whole(path) as beside,
         beside.open("wb") as file,
+        closing(Sweep(pictures, lambda images: images, left_out=_refuse).batches()) as batches,
         tqdm(total=len(pictures), desc="index", unit=" images", leave=False, disable=None) as bar,
     ):
-        for start, images in batches:
+        for indices, images in batches:
             hidden = predictor.hidden(images)
-            if start == 0:
+            if indices[0] == 0:
                 header = {"descr": hidden.dtype.str, "fortran_order": False, "shape": (len(pictures), hidden.shape[1])}
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(hidden).data)
             bar.update(len(images))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _refuse(rejected: Rejected) -> None:
+    """No picture is left out: the row of each in the index is its number."""
+    raise DataError(rejected.reason)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing
 
 import numpy as np
 from tqdm.auto import tqdm
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import REJECTED_SHARE, DataError, RescaledSplit, Split, Statistics, made_ahead, views
+from alexnet.data import RescaledSplit, Split, Statistics, centre_view, views
+from alexnet.inference.sweep import BATCH, Sweep
 from minigrad import nn
 
-__all__ = ["BATCH", "WORKERS", "Predictor", "probabilities_of"]
-
-BATCH = 128  # pictures
-WORKERS = 2
+__all__ = ["Predictor", "probabilities_of"]
 
 
 class Predictor:
@@ -86,8 +84,7 @@ class Predictor:
         handle = last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
         try:
             with mg.no_grad():
-                (view,) = views(images, self.crop, self.statistics, 1)
-                self.model(mg.tensor(view, self.device))
+                self.model(mg.tensor(centre_view(images, self.crop, self.statistics), self.device))
         finally:
             handle.remove()
         return seen[0].numpy()
@@ -101,7 +98,7 @@ class Predictor:
         return result.hexdigest()
 
 
-def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np.ndarray, dict[int, str]]:
+def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The averaged softmax outputs for all pictures of a split, with a bar.
 
     Args:
@@ -110,38 +107,22 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np
         count: of views, 1 or 10.
 
     Returns:
-        float32 (n, classes), and by index the reason why a picture cannot be read; its row is 0.
+        float32 (n, classes); which pictures can be read, bool (n,), for the rows of the others are 0; and why those
+        cannot.
 
     Raises:
-        DataError: more than REJECTED_SHARE of the pictures cannot be read.
+        DataError: too many pictures cannot be read.
     """
     pictures = RescaledSplit(split, predictor.rescale, keep=False)
-    batches = made_ahead(lambda start: _read(pictures, start), range(0, len(pictures), BATCH), WORKERS)
     found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
-    unreadable: dict[int, str] = {}
-    with tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar:
-        for indices, images, reasons in batches:
-            unreadable |= reasons
-            if len(unreadable) > REJECTED_SHARE * len(pictures):
-                raise DataError(
-                    f"{len(unreadable)} of {len(pictures):,} pictures could not be read, more than "
-                    f"{100 * REJECTED_SHARE:g} %; the last: {list(unreadable.values())[-1]}"
-                )
-            if len(images):
-                found[indices] = predictor.probabilities(images, count)
-            bar.update(len(images) + len(reasons))
-    return found, unreadable
-
-
-def _read(pictures: RescaledSplit, start: int) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Of the batch that begins at a picture: which can be read, uint8 (b, C, H, W), and why the others cannot."""
-    indices = np.arange(start, min(start + BATCH, len(pictures)))
-    with suppress(DataError):
-        return indices, pictures.batch(indices), {}
-    images, reasons = [], {}
-    for index in indices.tolist():
-        try:
-            images.append(pictures.batch(np.array([index])))
-        except DataError as error:
-            reasons[index] = str(error)
-    return np.setdiff1d(indices, list(reasons)), np.concatenate(images) if images else np.empty(0), reasons
+    read = np.zeros(len(pictures), bool)
+    reasons: list[str] = []
+    sweep = Sweep(pictures, lambda images: images, BATCH, left_out=lambda rejected: reasons.append(rejected.reason))
+    with (
+        closing(sweep.batches()) as batches,
+        tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar,
+    ):
+        for indices, images in batches:
+            found[indices], read[indices] = predictor.probabilities(images, count), True
+            bar.update(len(images))
+    return found, read, reasons

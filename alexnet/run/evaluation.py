@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
+import numpy as np
+
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import Loader
+from alexnet.inference.sweep import Sweep
 from alexnet.run.folder import RunError
 from alexnet.run.guards import first_fault
 from alexnet.scores import Errors, errors
@@ -29,32 +31,33 @@ class Score:
 
 def evaluate(
     model: nn.Module,
-    loader: Loader,
+    sweep: Sweep[np.ndarray],
     device: mg.Device,
     stop: Callable[[], object] = lambda: False,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Score | None:
-    """Loss and errors over all batches of a loader, with dropout off.
+    """Loss and errors on all pictures of a split, with dropout off.
 
     Args:
         model: a network.
-        loader: of the split.
+        sweep: over the split, as `centre_sweep` makes one.
         device: where batches go.
         stop: asked before every batch; if it says so, the result is None.
         progress: told how many batches are done, 0 at the beginning.
 
     Raises:
         RunError: the loss of a batch is not finite.
+        DataError: too many pictures cannot be read.
     """
     loss, found = 0.0, Errors()
     progress(0)
     model.eval()
     try:
-        with mg.no_grad(), closing(loader.batches(0)) as batches:
-            for done, (images, labels) in enumerate(batches, 1):
+        with mg.no_grad(), closing(sweep.batches()) as batches:
+            for done, (indices, images) in enumerate(batches, 1):
                 if stop():
                     return None
-                x = mg.tensor(images, device)
+                x, labels = mg.tensor(images, device), sweep.pictures.labels[indices]
                 logits = model(x)
                 value = F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
                 if not math.isfinite(value):

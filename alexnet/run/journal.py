@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from alexnet import figures
-from alexnet.data import REJECTED_SHARE, DataSet, Rejected
+from alexnet.data import DataSet, Rejected, check_share
 from alexnet.run.checkpoint import Progress
-from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.folder import RunFolder
 from alexnet.run.progress_line import ProgressLine
 from alexnet.terminal import line_width, side_by_side
 from minigrad import nn
@@ -34,7 +34,7 @@ class Journal:
     def __init__(self, folder: RunFolder, data: DataSet, recipe: str, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         self.line = ProgressLine()
-        self._counts = {"training": len(data.train), "validation": len(data.val)}
+        self._pictures = len(data.train)
         self._title = f"recipe {recipe}, data {data.name}"
         self._left_out = 0  # of the validation pictures, in this evaluation
 
@@ -89,17 +89,15 @@ class Journal:
         """A training picture could not be read, and another takes its place.
 
         Raises:
-            RunError: they are more than REJECTED_SHARE of the epoch's.
+            DataError: too many of the epoch's could not.
         """
-        self.progress.rejected += 1
-        self._reject(rejected, "training", self.progress.rejected, f"{rejected.replacement} takes its place")
+        p = self.progress
+        p.rejected += 1
+        self._reject(rejected, "training", p.rejected, f"{rejected.replacement} takes its place")
+        check_share(p.rejected, self._pictures, rejected, "training pictures", f" in epoch {p.epoch}")
 
     def left_out(self, rejected: Rejected) -> None:
-        """A validation picture could not be read, and counts neither as right nor as wrong.
-
-        Raises:
-            RunError: they are more than REJECTED_SHARE of the split's.
-        """
+        """A validation picture could not be read, and counts neither as right nor as wrong."""
         self._left_out += 1
         self._reject(rejected, "validation", self._left_out, "it is left out of the validation error")
 
@@ -107,11 +105,6 @@ class Journal:
         self.event("rejected", split=split, **vars(rejected))
         if count == 1:  # the log has them all
             self.line.say(f"{rejected.reason}; {instead}")
-        if count > REJECTED_SHARE * self._counts[split]:
-            raise RunError(
-                f"{count} of {self._counts[split]:,} {split} pictures could not be read in epoch "
-                f"{self.progress.epoch}, more than {100 * REJECTED_SHARE:g} %; the last: {rejected.reason}"
-            )
 
     def epoch(self, epochs: int, line: Mapping[str, Any], waited: float, replaced: int) -> None:
         """An epoch is over.

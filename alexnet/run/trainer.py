@@ -15,6 +15,7 @@ import numpy.typing as npt
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
+from alexnet.inference.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, Progress, part, under
 from alexnet.run.compiling import Compiling
@@ -126,12 +127,16 @@ class Trainer:
         val.read(self.workers, progress=True)
 
     def _use(self, statistics: Statistics) -> None:
-        """Make the loaders, with statistics of the training set."""
+        """Go on with these statistics of the training set, which all batches need."""
         self.statistics = statistics
         train, val = self._splits
-        arguments = self.recipe.augmentation, statistics, self.recipe.batch_size, self.seed, self.workers
-        self.train_loader = Loader(train, *arguments, on_rejected=self.journal.replaced)
-        self.val_loader = Loader(val, *arguments, training=False, on_rejected=self.journal.left_out)
+        recipe, batch = self.recipe, self.recipe.batch_size
+        self.train_loader = Loader(
+            *(train, recipe.augmentation, statistics, batch, self.seed, self.workers), on_rejected=self.journal.replaced
+        )
+        self.val_sweep = centre_sweep(
+            *(val, recipe.augmentation.crop, statistics, batch, self.workers), left_out=self.journal.left_out
+        )
 
     # state
 
@@ -322,8 +327,8 @@ class Trainer:
     def _evaluate(self, stop: Callable[[], object]) -> Score | None:
         """The error on the validation pictures; None if it was stopped."""
         self.journal.evaluation()
-        line, total = self.journal.line, len(self.val_loader)
-        return evaluate(self.model, self.val_loader, self.device, stop, lambda done: line.evaluate(done, total))
+        line, total = self.journal.line, len(self.val_sweep)
+        return evaluate(self.model, self.val_sweep, self.device, stop, lambda done: line.evaluate(done, total))
 
     def _finish_epoch(self, epochs: int, score: Score, speed: float, waited: float) -> None:
         """Log, save and draw at the end of an epoch."""

@@ -28,6 +28,27 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
+@pytest.fixture
+def save_image():
+    """Write a plain picture of one colour."""
+
+    def save(path, size=(12, 10), colour=(200, 100, 50), mode="RGB", **options):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new(mode, size, colour).save(path, **options)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def class_folders(tmp_path, save_image):
+    """cat/ with 20 pictures and dog/ with 3, each picture of a colour of its own."""
+    for name, count in (("cat", 20), ("dog", 3)):
+        for number in range(count):
+            save_image(tmp_path / "pets" / name / f"{number:02}.png", colour=(number, count, 7))
+    return tmp_path / "pets"
+
+
 CLASSES = ("n1", "n2", "n3", "n4", "n5", "n6")
 
 

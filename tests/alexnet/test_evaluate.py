@@ -91,7 +91,7 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_told(
     shutil.copytree(place / "pictures", tmp_path / "pictures")
     damaged = tmp_path / "pictures/val/n2/1.png"
     damaged.write_bytes(b"no picture")
-    monkeypatch.setattr("alexnet.inference.predictor.REJECTED_SHARE", 0.1)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.1)
     monkeypatch.setattr("alexnet.inference.predictor.BATCH", 1)
     runs = [place / "run0", place / "run1"]
     assert run(evaluate, *runs, "--data", tmp_path / "pictures", "--report", tmp_path / "out") == 0

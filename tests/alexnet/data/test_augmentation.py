@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.data import Augmentation, DataError, Statistics, augment, views
+from alexnet.data import Augmentation, DataError, Statistics, augment, centre_view, views
 from alexnet.data.keyed import CROP, SHUFFLE, normals, permutation, words
 
 SIZE = 9
@@ -17,9 +17,9 @@ def colour_statistics(mean=0.0):
     return Statistics(np.full((3, SIZE, SIZE), mean, np.float32), np.array([120, 30, 15], np.float32), vectors)
 
 
-def crops(count, augmentation, epoch=0, seed=0, training=True):
+def crops(count, augmentation, epoch=0, seed=0):
     images = np.broadcast_to(PLACES, (count, 1, SIZE, SIZE))
-    return augment(images, np.arange(count), epoch, seed, augmentation, NO_MEAN, training)[:, 0].astype(int)
+    return augment(images, np.arange(count), epoch, seed, augmentation, NO_MEAN)[:, 0].astype(int)
 
 
 @given(st.integers(1, 12), st.integers(1, SIZE), st.integers(0, 2**63 - 1), st.integers(0, 90), st.data())
@@ -27,10 +27,10 @@ def test_a_picture_gets_the_same_bits_in_any_batch(count, crop, seed, epoch, dat
     images = np.random.default_rng(count).integers(0, 256, (count, 3, SIZE, SIZE), dtype=np.uint8)
     indices = np.random.default_rng(crop).permutation(1000)[:count]
     augmentation = Augmentation(crop, colour_noise=0.1)
-    together = augment(images, indices, epoch, seed, augmentation, colour_statistics(99.5), True)
+    together = augment(images, indices, epoch, seed, augmentation, colour_statistics(99.5))
     assert together.shape == (count, 3, crop, crop) and together.dtype == np.float32
     order = np.array(data.draw(st.permutations(range(count))))[: data.draw(st.integers(1, count))]
-    again = augment(images[order], indices[order], epoch, seed, augmentation, colour_statistics(99.5), True)
+    again = augment(images[order], indices[order], epoch, seed, augmentation, colour_statistics(99.5))
     assert again.tobytes() == together[order].tobytes()
 
 
@@ -67,29 +67,30 @@ def test_a_mirrored_picture_is_the_flipped_one():
 def test_the_centre(crop):
     offset = (SIZE - crop) // 2
     centre = PLACES[offset : offset + crop, offset : offset + crop]
-    assert (crops(20, Augmentation(crop, colour_noise=0.1), training=False) == centre).all()
+    images = np.broadcast_to(PLACES, (20, 1, SIZE, SIZE))
+    assert (centre_view(images, crop, NO_MEAN)[:, 0] == centre).all()
     assert (crops(20, Augmentation(crop, random_crop=False, mirror=False)) == centre).all()
 
 
 def test_the_centre_of_the_mean_is_subtracted_wherever_the_crop_is():
     mean = np.random.default_rng(0).uniform(0, 255, (1, SIZE, SIZE)).astype(np.float32)
     images = np.full((30, 1, SIZE, SIZE), 100, np.uint8)
-    result = augment(images, np.arange(30), 0, 0, Augmentation(4), Statistics(mean, None, None), True)
+    result = augment(images, np.arange(30), 0, 0, Augmentation(4), Statistics(mean, None, None))
     assert np.array_equal(result, np.broadcast_to(100 - mean[:, 2:6, 2:6], result.shape))
+    assert np.array_equal(centre_view(images, 4, Statistics(mean, None, None)), result)
 
 
 def test_colour_noise_follows_the_components():
     statistics, count = colour_statistics(100), 20_000
     images = np.full((count, 3, SIZE, SIZE), 100, np.uint8)
     augmentation = Augmentation(2, colour_noise=0.1)
-    result = augment(images, np.arange(count), 3, 7, augmentation, statistics, True)
+    result = augment(images, np.arange(count), 3, 7, augmentation, statistics)
     assert np.ptp(result, axis=(2, 3)).max() == 0  # one shift for the whole picture
     alphas = result[:, :, 0, 0].astype(float) @ statistics.component_vectors / statistics.component_std
     assert np.abs(alphas.mean(axis=0)).max() < 5 * 0.1 / np.sqrt(count)
     assert np.abs(np.cov(alphas.T) / 0.01 - np.eye(3)).max() < 0.06
     assert (np.abs(alphas / 0.1) < 1).mean() == pytest.approx(0.6827, abs=0.01)
-    assert not augment(images, np.arange(count), 3, 7, augmentation, statistics, False).any()
-    assert not augment(images, np.arange(count), 3, 7, Augmentation(2), statistics, True).any()
+    assert not augment(images, np.arange(count), 3, 7, Augmentation(2), statistics).any()
 
 
 def test_noise_ends_at_its_epoch_and_the_division_with_it():
@@ -100,8 +101,8 @@ def test_noise_ends_at_its_epoch_and_the_division_with_it():
         for off, divides in ((0, False), (67, False), (67, True))
     )
 
-    def made(augmentation, epoch, training=True):
-        return augment(images, np.arange(8), epoch, 0, augmentation, colour_statistics(100), training)
+    def made(augmentation, epoch):
+        return augment(images, np.arange(8), epoch, 0, augmentation, colour_statistics(100))
 
     for epoch in (1, 66):
         assert np.array_equal(made(ending, epoch), made(noisy, epoch))
@@ -110,13 +111,12 @@ def test_noise_ends_at_its_epoch_and_the_division_with_it():
     for epoch in (67, 90):
         assert np.array_equal(made(ending, epoch), made(plain, epoch))
         assert np.array_equal(made(dividing, epoch), made(plain, epoch))
-    assert np.array_equal(made(dividing, 1, training=False), made(plain, 1, training=False))
 
 
 def test_noise_does_not_move_the_crops():
     images = np.broadcast_to(PLACES, (20, 3, SIZE, SIZE))
     quiet, noisy = (
-        augment(images, np.arange(20), 0, 0, Augmentation(4, colour_noise=noise), colour_statistics(), True)
+        augment(images, np.arange(20), 0, 0, Augmentation(4, colour_noise=noise), colour_statistics())
         for noise in (0, 0.1)
     )
     assert np.ptp(noisy - quiet, axis=(2, 3)).max() < 1e-3 < np.abs(noisy - quiet).max()
@@ -128,9 +128,9 @@ def test_bad_arguments():
         with pytest.raises(
             DataError, match=rf"a crop of {crop} does not fit pictures of 9 x 9; choose one from 1 to 9"
         ):
-            augment(images, np.arange(2), 0, 0, Augmentation(crop), NO_MEAN, True)
+            augment(images, np.arange(2), 0, 0, Augmentation(crop), NO_MEAN)
     with pytest.raises(DataError, match=r"shape \(1, 9, 9\) need a mean image of the same shape, got \(3, 9, 9\)"):
-        augment(images, np.arange(2), 0, 0, Augmentation(4), colour_statistics(), True)
+        augment(images, np.arange(2), 0, 0, Augmentation(4), colour_statistics())
 
 
 def test_keyed_numbers():
@@ -151,7 +151,7 @@ def test_views_against_their_definition(count):
     statistics = Statistics(np.random.default_rng(1).uniform(0, 255, (3, SIZE, SIZE)).astype(np.float32), None, None)
     found = list(views(images, 6, statistics, count))
     assert len(found) == count and found[0].dtype == np.float32
-    assert np.array_equal(found[0], augment(images, np.arange(4), 0, 0, Augmentation(6), statistics, False))
+    assert np.array_equal(found[0], centre_view(images, 6, statistics))
     mean = statistics.mean[:, 1:7, 1:7]
     corners = [images[:, :, top : top + 6, left : left + 6] for top in (0, 3) for left in (0, 3)]
     expected = [patch[..., ::step] - mean for patch in [images[:, :, 1:7, 1:7], *corners] for step in (1, -1)]
@@ -163,6 +163,6 @@ def test_views_against_their_definition(count):
 def test_shared_draws():
     draws = np.arange(40) // 8
     images = np.broadcast_to(PLACES, (40, 1, SIZE, SIZE))
-    found = augment(images, np.arange(40), 0, 0, Augmentation(4), NO_MEAN, True, draws)
+    found = augment(images, np.arange(40), 0, 0, Augmentation(4), NO_MEAN, draws)
     groups = found.reshape(5, 8, -1)
     assert (groups == groups[:, :1]).all() and len(np.unique(groups[:, 0], axis=0)) > 1

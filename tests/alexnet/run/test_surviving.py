@@ -308,7 +308,7 @@ def test_a_run_that_no_room_was_left_for_leaves_no_log_behind(
 
 def unreadable(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run stopped after step 2 with a picture that cannot be read any more, and that comes in step 4."""
-    monkeypatch.setattr("alexnet.run.journal.REJECTED_SHARE", 0.2)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.2)
     assert cifar(pictures, "--epochs", 3, "--steps", 2, "--out", "run") == 0
     order = permutation(0, 1, SHUFFLE, 24)
     picture = sorted((pictures / "train").rglob("*.png"))[order[17]]
@@ -349,7 +349,7 @@ def test_a_picture_that_vanishes_in_mid_run_is_replaced_from_then_on(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alexnet.data.rescaling.MEMORY_LIMIT", 0)
-    monkeypatch.setattr("alexnet.run.journal.REJECTED_SHARE", 0.2)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.2)
     at_step(5, (pictures / "train" / "dark" / "7.png").unlink, monkeypatch)
     assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
     assert [(epoch, image) for epoch, _, image, _ in rejections(Path("run"))] == [(2, "dark/7.png")]
@@ -359,7 +359,7 @@ def test_more_than_one_percent_of_unreadable_pictures_stop_the_run(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = unreadable(pictures, monkeypatch)
-    monkeypatch.setattr("alexnet.run.journal.REJECTED_SHARE", 0.01)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.01)
     before = Path("run/checkpoint.npz").read_bytes()
     assert run("--resume", "--out", "run") == 2
     error = capsys.readouterr().err.splitlines()[-1]
@@ -371,7 +371,7 @@ def test_the_count_of_unreadable_pictures_goes_on_in_a_resumed_epoch(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unreadable(pictures, monkeypatch)
-    monkeypatch.setattr("alexnet.run.journal.REJECTED_SHARE", 1 / 24)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 1 / 24)
     assert run("--resume", "--out", "run", "--steps", 2) == 0
     assert state_of(Path("run"))["progress/rejected"] == 1
     order = permutation(0, 1, SHUFFLE, 24)
@@ -383,7 +383,7 @@ def test_the_count_of_unreadable_pictures_goes_on_in_a_resumed_epoch(
 def test_an_unreadable_validation_picture_is_left_out_and_told(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("alexnet.run.journal.REJECTED_SHARE", 0.2)
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.2)
     assert cifar(pictures, "--epochs", 1, "--steps", 2, "--out", "run") == 0
     (pictures / "val" / "dark" / "2.png").write_bytes(b"")
     seen = []
