@@ -1,4 +1,7 @@
-"""The recipes by name. Every number of the paper's training is here."""
+"""The recipes by name. Every number of the paper's training is here, in the recipe `paper`, with its section.
+
+The numbers of the network itself, with those that it starts from, are in `alexnet.model.alexnet`.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,8 @@ RECIPES = {
             batch_size=64,
             epochs=12,
             lr=0.004,
+            momentum=0.9,
+            weight_decay=0.0005,
             layer_lr={"conv1": 0.00004},
             drop_epochs=(11,),
         ),
@@ -47,6 +52,8 @@ RECIPES = {
             batch_size=64,
             epochs=80,
             lr=0.002,
+            momentum=0.9,
+            weight_decay=0.0005,
             layer_lr={"conv1": 0.00002},
             drop_epochs=(60, 75),
         ),
@@ -57,8 +64,10 @@ RECIPES = {
             data="",
             rescale=32,
             augmentation=Augmentation(crop=32, random_crop=False, mirror=False),
+            batch_size=128,
             epochs=10,
             lr=0.001,
+            momentum=0.9,
             weight_decay=0.004,
             layer_weight_decay={"fc64": 0.03, "fc10": 0.03},
             bias_lr_factor=2.0,
@@ -70,11 +79,15 @@ RECIPES = {
             summary="the paper to the letter: 224 x 224, two columns, about 90 epochs of ImageNet",
             network="alexnet",
             data="",
-            rescale=256,
-            augmentation=Augmentation(crop=224, colour_noise=0.1),
-            epochs=90,
+            rescale=256,  # section 2
+            augmentation=Augmentation(crop=224, colour_noise=0.1),  # section 4.1
+            batch_size=128,  # this and all that follows: section 5
+            epochs=90,  # "roughly 90 cycles through the training set"
             lr=0.01,
-            patience=5,
+            momentum=0.9,
+            weight_decay=0.0005,
+            patience=5,  # when the validation error "stopped improving"; for how many epochs is not said
+            most_drops=3,  # "three times prior to termination"
         ),
         Recipe(  # run 145 of 2012: layers-145.cfg and layer-params-145.cfg in the program's source
             name="original",
@@ -91,8 +104,11 @@ RECIPES = {
             augmentation=Augmentation(
                 crop=224, colour_noise=0.1, crop_group=32, noise_off_epoch=67, noise_divides=True
             ),
+            batch_size=128,
             epochs=90,  # it was ended at 91, as the rates fell at 25, 51 and 79
             lr=0.01,
+            momentum=0.9,
+            weight_decay=0.0005,
             bias_lr_factor=2.0,
             bias_lr_falls=False,
             decay_biases=False,

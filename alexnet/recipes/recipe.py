@@ -56,13 +56,13 @@ class Recipe:
     data: str
     rescale: int
     augmentation: Augmentation
+    batch_size: int
     epochs: int
     lr: float
+    momentum: float
+    weight_decay: float
     network_options: Mapping[str, Any] = field(default_factory=dict)
-    batch_size: int = 128
     layer_lr: Mapping[str, float] = field(default_factory=dict)
-    momentum: float = 0.9
-    weight_decay: float = 0.0005
     layer_weight_decay: Mapping[str, float] = field(default_factory=dict)
     bias_lr_factor: float = 1.0
     bias_lr_falls: bool = True

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,12 @@ def test_the_paper_trains_as_section_5_says() -> None:
     assert paper.most_drops == 3 and paper.epochs == 90
     rates = [paper.rate(1, drops, layer, bias) for drops in range(4) for layer in LAYERS for bias in (False, True)]
     np.testing.assert_allclose(rates, np.repeat([0.01, 0.001, 0.0001, 0.00001], 16))
+
+
+def test_the_numbers_of_section_5_are_written_in_each_recipe() -> None:
+    """A default would hide them from who reads the recipe `paper`."""
+    given = {each.name for each in fields(Recipe) if each.default is MISSING and each.default_factory is MISSING}
+    assert given >= {"rescale", "augmentation", "batch_size", "epochs", "lr", "momentum", "weight_decay"}
 
 
 def test_the_rates_of_the_original_at_each_epoch_of_every_layer() -> None:
