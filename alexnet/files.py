@@ -1,21 +1,24 @@
-"""Files: whole ones only, and locks, so that no two processes write the same thing."""
+"""Files: those that can be made again, whole ones only, and locks, so that no two processes write the same thing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from minigrad import checkpoint
+from minigrad.folders import cache_folder
 
 try:
     import fcntl
 except ImportError:  # Windows
     import msvcrt
 
-__all__ = ["ClaimError", "LockedError", "claimed", "lock", "locked_by", "whole"]
+__all__ = ["ClaimError", "LockedError", "cached_file", "claimed", "keep", "lock", "locked_by", "whole"]
 
 
 class LockedError(RuntimeError):
@@ -26,9 +29,28 @@ class ClaimError(ValueError):
     """Something cannot be made here and now; one sentence says why and what to do."""
 
 
+def cached_file(kind: str, digest: str) -> Path:
+    """Where arrays of some kind that can be made again are kept, in the user's cache folder.
+
+    Args:
+        kind: the beginning of the file's name.
+        digest: hexadecimal, of all that they depend on.
+    """
+    return cache_folder() / f"{kind}-{digest[:32]}.npz"
+
+
+def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays into a cached file; where that cannot be, they are made again another time."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(path, arrays)
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path`, to be written in the block; it takes the name at the end, or goes if the block fails.
+
+    It is on the disk before it takes the name, so that a power cut leaves either it or what had the name before.
 
     Raises:
         OSError: it cannot be written. The error names the file, also where the system does not, as on a full disk.
@@ -36,6 +58,8 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(path.name + ".part")
     try:
         yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
         checkpoint.rename(beside, path)
     except BaseException as error:
         beside.unlink(missing_ok=True)

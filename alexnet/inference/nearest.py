@@ -7,7 +7,6 @@ higher levels of the neural network consider them to be similar."
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,8 +116,6 @@ def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(hidden).data)
             bar.update(len(images))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _refuse(rejected: Rejected) -> None:

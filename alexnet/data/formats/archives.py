@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from array import array
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -16,8 +15,8 @@ from tqdm.auto import tqdm
 from alexnet.data.formats.images import EXTENSIONS, decode, read_start
 from alexnet.data.formats.unpacking import UNREADABLE
 from alexnet.data.splits import DataError, Split, identity
+from alexnet.files import cached_file, keep
 from minigrad import checkpoint
-from minigrad.folders import cache_folder
 
 __all__ = ["ArchiveSplit", "Members", "list_members"]
 
@@ -121,9 +120,7 @@ def list_members(archives: list[Path]) -> Members:
                     f"{path} cannot be read as an uncompressed tar archive ({error}); get it again, or unpack it"
                 ) from error
     if len(result.names) >= LONG:
-        with suppress(OSError):
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(cached, result.arrays())
+        keep(cached, result.arrays())
     return result
 
 
@@ -133,7 +130,7 @@ def _cache_file(archives: list[Path]) -> Path:
     for path in archives:
         digest.update(identity(path.parent.resolve(), path.name))
         digest.update(str(path.resolve()).encode("utf-8", "surrogateescape"))
-    return cache_folder() / f"listing-{digest.hexdigest()[:32]}.npz"
+    return cached_file("listing", digest.hexdigest())
 
 
 class _Headers:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
 import threading
@@ -42,7 +41,7 @@ from alexnet.data.store.layout import (
     index_name,
     shard_name,
 )
-from alexnet.files import claimed
+from alexnet.files import claimed, whole
 from minigrad import checkpoint
 
 __all__ = ["SHARD", "SIZE", "Rejected", "Result", "prepare", "prepare_claimed", "preparing"]
@@ -198,9 +197,8 @@ def _finish(folder: Path, store: Path, info: StoreInfo) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
@@ -274,8 +272,7 @@ class _Writer:
     def _fill(self, path: Path, made: Iterator[_Made], bar: tqdm[Any]) -> dict[str, np.ndarray]:
         """Write one shard, until it is full or the pictures end; returns its record so far."""
         stop, labels, names, rejected = 0, [], [], []
-        beside = path.with_name(path.name + ".part")
-        with beside.open("wb") as file:
+        with whole(path) as beside, beside.open("wb") as file:
             for picture in made:
                 stop = picture.number + 1
                 bar.update()
@@ -287,9 +284,6 @@ class _Writer:
                 names.append(_encoded(picture.name))
                 if len(labels) == self.shard:
                     break
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
         return {
             "stop": np.array(stop),
             "labels": np.array(labels, np.int64),
