@@ -226,11 +226,9 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _complete(folder: RunFolder, epochs: int) -> bool:
-    """Whether the latest checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
-    try:
-        return int(folder.load(best=False)["progress/epoch"]) > epochs
-    except (KeyError, TypeError, ValueError):  # there is none yet, or a damaged one
-        return False
+    """Whether the last checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
+    saved = folder.saved()
+    return saved is not None and saved.epoch > epochs
 
 
 def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any]) -> Trainer:

@@ -63,15 +63,15 @@ class Progress:
         """By name, for a file."""
         return {name: np.array(value) for name, value in vars(self).items()}
 
-    def take(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Become what `arrays` gave.
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Progress:
+        """What `arrays` gave.
 
         Raises:
             ValueError: a field is missing or unknown, or no single number.
         """
-        types = {name: type(value) for name, value in vars(Progress()).items()}
+        types = {name: type(value) for name, value in vars(cls()).items()}
         uncounted = types.keys() - arrays.keys() <= {"rejected"}  # in checkpoints of earlier versions
         if not uncounted or arrays.keys() - types.keys() or any(value.ndim for value in arrays.values()):
             raise ValueError("what it says of the run's progress is incomplete")
-        for name, value in arrays.items():
-            setattr(self, name, types[name](value.item()))
+        return cls(**{name: types[name](value.item()) for name, value in arrays.items()})

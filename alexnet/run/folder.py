@@ -18,7 +18,7 @@ import numpy.typing as npt
 from alexnet.files import LockedError, lock, locked_by, whole
 from alexnet.recipes import Recipe
 from alexnet.recipes.typed import read
-from alexnet.run.checkpoint import LOG_BYTES
+from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, Progress, part, under
 from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
 
@@ -316,6 +316,14 @@ class RunFolder:
             raise RunError(f"{self.path} has no {missing}; train longer, or choose another checkpoint") from None
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path} cannot be used: {error}") from error
+
+    def saved(self) -> Progress | None:
+        """Where the run would go on, by the last checkpoint; None if there is none. Its weights are not read."""
+        names = under(PROGRESS, vars(Progress()))
+        for file in (self.latest, self.previous):
+            with suppress(OSError, ValueError):
+                return Progress.from_arrays(part(checkpoint.read(file, names), PROGRESS))
+        return None
 
     def restore(self, accept: Callable[[dict[str, np.ndarray]], None]) -> list[str]:
         """Hand the last good checkpoint to `accept`, and cut the log back to where it was then.

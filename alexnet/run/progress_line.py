@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cached_property
 
 from alexnet.terminal import as_many_as_fit, duration, say
 from minigrad.compilation import code_folder, code_is_kept
@@ -44,6 +45,11 @@ class ProgressLine:
         self._images, self._waited = 0, 0.0
         self._evaluation, self._evaluating = 0.0, 0.0  # how long the last one took; when this one began
 
+    @cached_property
+    def _kept(self) -> bool:
+        """Whether compiled code is kept, which costs a file to find out."""
+        return code_is_kept()
+
     def say(self, text: str) -> None:
         """Print a line of its own."""
         self.clear()
@@ -56,7 +62,7 @@ class ProgressLine:
 
     def compile(self, done: int, total: int) -> None:
         """So many of the loops and kernels that the run needs are compiled, before its first step."""
-        kept = code_is_kept()
+        kept = self._kept
         if self._live and (kept or self._told):
             if self._due():
                 self._show([f"compiling for this machine{', once' if kept else ''}: {done} of {total}"])

@@ -11,7 +11,7 @@ from types import FrameType
 
 __all__ = ["Stop"]
 
-REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
+REQUESTED = b"\nstopping as soon as what has been learned is saved; Control-C once more leaves at once\n"
 
 
 class Stop:

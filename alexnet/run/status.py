@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.recipes import Recipe
+from alexnet.run.checkpoint import Progress
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.terminal import counted, duration, line_width, side_by_side
 
@@ -44,16 +45,16 @@ def describe(folder: RunFolder) -> str:
 
 
 def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[Line], epochs: int) -> str:
-    """Whether it trains, and how far it is as far as the log tells."""
-    finished = done[-1]["epoch"] if done else 0
-    step = lines[-1].get("step", 0) if lines else 0
-    where = f"epoch {min(finished + 1, epochs)} of {epochs}, after step {step:,} or later"
+    """Whether it trains, and how far it is: while it does, as far as the log tells; else as it would go on."""
     if owner:
-        return f"process {owner} is training it: {where}"
-    if finished >= epochs:
-        return f"finished: {counted(epochs, 'epoch')}, {counted(step, 'step')}"
+        epoch = min(done[-1]["epoch"] + 1 if done else 1, epochs)
+        step = lines[-1].get("step", 0) if lines else 0
+        return f"process {owner} is training it: epoch {epoch} of {epochs}, after step {step:,} or later"
+    saved = folder.saved() or Progress()
+    if saved.epoch > epochs:
+        return f"finished: {counted(epochs, 'epoch')}, {counted(saved.step, 'step')}"
     failed = f" ({lines[-1]['reason']})" if lines and lines[-1].get("event") == "failed" else ""
-    where = f"epoch {finished + 1} of {epochs}, after step {step:,}"
+    where = f"epoch {saved.epoch} of {epochs}, after step {saved.step:,}"
     return f"stopped{failed}: {where}; go on with: {folder.resume_command}"
 
 

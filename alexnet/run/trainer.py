@@ -178,14 +178,13 @@ class Trainer:
         """
         if not self._wrote(str(state.get(RUN))):
             raise RunError("it was written by a run of another recipe or seed")
-        progress = Progress()
-        progress.take(part(state, PROGRESS))
+        progress = Progress.from_arrays(part(state, PROGRESS))
         shape = self.data.channels, self.recipe.rescale, self.recipe.rescale
         statistics = Statistics.from_arrays(part(state, STATISTICS), shape)
         seed, counter = state[GENERATOR].tolist()
         self.model.load_state_dict(part(state, MODEL))
         self.optimizer.load_state_dict(part(state, VELOCITY))
-        self.progress.take(progress.arrays())
+        vars(self.progress).update(vars(progress))  # which the journal looks at too
         default_generator.set_state((seed, counter))
         self._saved_step = self.progress.step
         self._use(statistics)

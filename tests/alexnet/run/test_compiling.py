@@ -99,7 +99,9 @@ def test_signals_are_heard_while_the_compiler_works(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130 and time.monotonic() - begin < 30
-    assert "Control-C" in rest and rest.endswith("go on with: python -m alexnet.train --resume --out run\n")
+    assert "stopping as soon as what has been learned is saved" in rest and rest.endswith(
+        "go on with: python -m alexnet.train --resume --out run\n"
+    )
     assert (tmp_path / "run" / "recipe.json").exists()
 
 
@@ -125,6 +127,14 @@ def test_on_a_terminal_compiling_is_told_of_as_it_goes_on(
     clock = [0.0]
     line_of(ProgressLine(lambda: clock[0]), clock)
     assert "\rcompiling for this machine, once: 8 of 30" in capsys.readouterr().err
+
+
+def test_whether_code_is_kept_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("alexnet.run.progress_line.code_is_kept", lambda: not asked.append(True))
+    clock = [0.0]
+    line_of(ProgressLine(lambda: clock[0]), clock)
+    assert asked == [True]
 
 
 @pytest.mark.parametrize("terminal", [False, True])

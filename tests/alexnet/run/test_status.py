@@ -12,6 +12,7 @@ from training_runs import cifar, log, run
 from alexnet import evaluate, predict, train
 from alexnet.recipes import RECIPES
 from alexnet.run.folder import RunFolder
+from minigrad import checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,27 @@ def test_the_status_of_stopped_and_finished_runs(pictures: Path, capsys: pytest.
     )
 
 
+def test_the_status_of_a_stopped_run_is_that_of_its_checkpoint(
+    pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log may be ahead of it, where the run was left while it saved; of the weights nothing is read."""
+    assert cifar(pictures, "--epochs", 2, "--steps", 3, "--out", "run") == 0
+    assert run("--resume", "--out", "run", "--steps", 1) == 0
+    folder, before = RunFolder(Path("run")), checkpoint.load(Path("run/previous.npz"))
+    folder.append({"event": "saved", "epoch": 1, "step": 5})
+    wanted = []
+    read_array = checkpoint._read_array
+    monkeypatch.setattr(
+        checkpoint, "_read_array", lambda file, name, size: wanted.append(name) or read_array(file, name, size)
+    )
+    assert "stopped: epoch 1 of 2, after step 4; go on" in status("run", capsys)
+    assert wanted and all(name.startswith("progress/") for name in wanted)
+    folder.latest.rename(folder.path / "checkpoint.npz.part")  # left between two names
+    assert f"stopped: epoch 1 of 2, after step {before['progress/step']}; go on" in status("run", capsys)
+    folder.previous.write_bytes(b"")
+    assert "stopped: epoch 1 of 2, after step 0; go on" in status("run", capsys)
+
+
 def test_the_status_of_a_run_that_trains(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its lock is held; half a line is being written. The time left follows from the speed and the steps."""
     assert cifar(pictures, "--epochs", 1, "--steps", 3, "--out", "run") == 0
@@ -78,7 +100,7 @@ def test_the_status_tells_what_happened(pictures: Path, capsys: pytest.CaptureFi
     ):
         RunFolder(Path("run")).append(line)
     out = status("run", capsys)
-    assert "stopped (the disk is full): epoch 1 of 4, after step 9" in out
+    assert "stopped (the disk is full): epoch 1 of 4, after step 3" in out  # that of the checkpoint
     for words in (
         "rate 0.01 to 0.001 in epoch 2",
         "1 picture could not be read, 2 times in all: dark/1.png",

@@ -494,7 +494,7 @@ def test_a_second_interrupt_leaves_at_once(pictures: Path) -> None:
     finally:
         process.kill()
         _, error = process.communicate()
-    assert error.strip() == "finishing the step and saving; Control-C once more leaves at once"
+    assert error.strip() == "stopping as soon as what has been learned is saved; Control-C once more leaves at once"
 
 
 @posix
