@@ -59,6 +59,20 @@ class Progress:
     waited: int = 0
     rejected: int = 0
 
+    def judge(self, top1: float, patience: int, most_drops: int) -> bool:
+        """Take the validation error of an epoch, in percent: whether it is the lowest so far.
+
+        Section 5: "divide the learning rate by 10 when the validation error rate stopped improving". Here that is when
+        so many epochs (0 for never) have passed without a lower one, and at most so often.
+        """
+        if top1 < self.best_top1:
+            self.best_top1, self.best_epoch, self.waited = top1, self.epoch, 0
+            return True
+        self.waited += 1
+        if patience and self.waited >= patience and self.drops < most_drops:
+            self.drops, self.waited = self.drops + 1, 0
+        return False
+
     def arrays(self) -> dict[str, np.ndarray]:
         """By name, for a file."""
         return {name: np.array(value) for name, value in vars(self).items()}

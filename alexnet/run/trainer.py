@@ -342,13 +342,7 @@ class Trainer:
             "val_top5": score.top5,
             "images_per_second": speed,
         }
-        best = score.top1 < p.best_top1
-        if best:
-            p.best_top1, p.best_epoch, p.waited = score.top1, p.epoch, 0
-        else:
-            p.waited += 1
-            if self.recipe.patience and p.waited >= self.recipe.patience and p.drops < self.recipe.most_drops:
-                p.drops, p.waited = p.drops + 1, 0
+        best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops)
         replaced = p.rejected
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
         state = self._sound_state()

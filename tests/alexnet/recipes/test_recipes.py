@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alexnet_checks import check_rates_by_layer, check_rates_of_the_original, check_rates_of_the_paper
 from checks import complains
 
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.cuda_convnet import cifar10_80sec
 from alexnet.data import Loader, RescaledSplit, open_dataset
-from alexnet.model.alexnet import LAYERS, AlexNet
+from alexnet.model.alexnet import AlexNet
 from alexnet.recipes import KEYS, RECIPES, Recipe, build_network, parameter_groups, set_rates
 from alexnet.recipes import __main__ as recipes
 from alexnet.recipes.table import recipe_table
@@ -20,15 +21,6 @@ from minigrad import nn, optim
 from minigrad.random import default_generator
 
 ORIGINAL = RECIPES["original"]
-# the program's own record of its rates: epochs, and the rates of conv1's weights and of the other layers'
-RECORD = [
-    (range(1, 25), 0.01, 0.01),
-    (range(25, 51), 0.001, 0.001),
-    (range(51, 67), 0.0001, 0.0001),
-    (range(67, 72), 0.00001, 0.0001),
-    (range(72, 79), 0.0, 0.0001),
-    (range(79, 91), 0.0, 0.00001),
-]
 
 
 def small(recipe: Recipe, **changes: Any) -> tuple[Recipe, nn.Module, optim.SGD]:
@@ -75,8 +67,7 @@ def test_the_paper_trains_as_section_5_says() -> None:
     assert (paper.batch_size, paper.lr, paper.momentum, paper.weight_decay) == (128, 0.01, 0.9, 0.0005)
     assert (paper.rescale, paper.augmentation.crop, paper.augmentation.colour_noise) == (256, 224, 0.1)
     assert paper.most_drops == 3 and paper.epochs == 90
-    rates = [paper.rate(1, drops, layer, bias) for drops in range(4) for layer in LAYERS for bias in (False, True)]
-    np.testing.assert_allclose(rates, np.repeat([0.01, 0.001, 0.0001, 0.00001], 16))
+    check_rates_of_the_paper()
 
 
 def test_the_numbers_of_section_5_are_written_in_each_recipe() -> None:
@@ -86,19 +77,7 @@ def test_the_numbers_of_section_5_are_written_in_each_recipe() -> None:
 
 
 def test_the_rates_of_the_original_at_each_epoch_of_every_layer() -> None:
-    recipe, network, optimizer = small(ORIGINAL)
-    names = [name.split(".")[-2:] for name, _ in network.named_parameters()]
-    assert {layer for layer, _ in names} == set(LAYERS) and len(names) == 2 * 15
-    assert [epoch for epochs, _, _ in RECORD for epoch in epochs] == list(range(1, recipe.epochs + 1))
-    for epochs, first, others in RECORD:
-        for epoch in epochs:
-            set_rates(recipe, network, optimizer, epoch)
-            for (layer, kind), group in zip(names, optimizer.param_groups, strict=True):
-                weight = first if layer == "conv1" else others
-                wanted = weight if kind == "weight" else 0.02 if weight else 0.0
-                assert group["lr"] == pytest.approx(wanted, rel=1e-12, abs=0), (epoch, layer, kind)
-                assert group["momentum"] == 0.9
-                assert group["weight_decay"] == (0.0005 if kind == "weight" else 0.0)
+    check_rates_of_the_original()
 
 
 def test_a_frozen_layer_keeps_its_bits_and_the_others_learn() -> None:
@@ -144,18 +123,7 @@ def test_fc8_of_the_original_is_on_the_first_device() -> None:
 
 
 def test_rates_by_layer_and_drops_by_hand_and_by_the_error() -> None:
-    recipe = replace(
-        RECIPES["paper"],
-        layer_lr={"fc8": 0.1},
-        drop_epochs=(5,),
-        layer_drop_epochs={"conv2": ()},
-        bias_lr_factor=3.0,
-    )
-    rates = [
-        recipe.rate(epoch, drops, layer) for layer in ("fc8", "conv2", "conv1") for epoch, drops in ((4, 0), (5, 1))
-    ]
-    np.testing.assert_allclose(rates, [0.1, 0.001, 0.01, 0.001, 0.01, 0.0001])
-    np.testing.assert_allclose([recipe.rate(5, 1, "fc8", bias=True), recipe.rate(1, bias=True)], [0.003, 0.03])
+    check_rates_by_layer()
 
 
 def test_groups_of_cifar10_80sec_are_those_of_cuda_convnet() -> None:
