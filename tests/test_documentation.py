@@ -16,6 +16,7 @@ from alexnet.data import sources
 from minigrad import profiling
 
 ROOT = Path(__file__).parent.parent
+CUDA = "minigrad/backends/cuda/"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -75,6 +76,11 @@ def test_imports_go_down(path: Path) -> None:
         assert not [name for name in names if name.startswith("minigrad.") and name.split(".")[1] not in allowed]
     if room.startswith("alexnet/"):
         assert not [name for name in names if name.startswith("minigrad.backends")]
+    if room.startswith(CUDA) and not room.endswith(("/launch.py", "/driver.py", "/__init__.py")):
+        # no family knows what runs it; what runs kernels knows no family, and the hardware no emulator
+        others = {"runtime": ["runtime"], "emulator": ["runtime", "emulator"]}.get(path.parent.name)
+        rooms = {name.split(".")[3] for name in names if name.startswith("minigrad.backends.cuda.")}
+        assert rooms <= set(others) if others else not rooms & {"runtime", "emulator"}
 
 
 def test_importing_the_engine_compiles_and_loads_no_kernels() -> None:
