@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from alexnet.commands import Parser, run_command
-from alexnet.layout import table
-from alexnet.terminal import line_width
+from alexnet.cli import Parser, run_command
+from alexnet.terminal import line_width, table
 
 TOOLS = {
     "train": "train a network; by default a small one, in minutes",

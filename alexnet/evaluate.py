@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
+from alexnet.cli import Parser, add_devices, check_address_space, nonempty, nonempty_path, run_command
 from alexnet.data import VIEWS, DataSet, Split, open_dataset, printable
 from alexnet.files import whole
-from alexnet.prediction import Errors, Predictor, errors, load_predictor, probabilities_of
-from alexnet.runs import RunError, RunFolder
+from alexnet.inference.predictor import Predictor, probabilities_of
+from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.trained import load_predictor
+from alexnet.scores import Errors, errors
 from alexnet.terminal import say
 
 EPILOG = """\
@@ -83,20 +85,22 @@ def run(args: argparse.Namespace) -> None:
         _fits(load_predictor(folder, args.checkpoint == "best", args.devices), data, folder, args.views)
     table: list[tuple[str, Errors]] = []
     total = np.zeros((len(split), len(data.classes)))
-    unreadable: dict[int, str] = {}
+    readable = np.ones(len(split), bool)
+    reasons: list[str] = []
     for folder in args.runs:
         predictor = load_predictor(folder, args.checkpoint == "best", args.devices)
         _fits(predictor, data, folder, args.views)
-        probabilities, reasons = probabilities_of(predictor, split, args.views)
-        unreadable |= reasons
-        read = np.delete(np.arange(len(split)), list(unreadable))
+        probabilities, found, why = probabilities_of(predictor, split, args.views)
+        readable &= found
+        reasons += why
+        read = np.flatnonzero(readable)
         total += probabilities
         table.append((printable(str(folder)), errors(probabilities[read], split.labels[read])))
     if len(args.runs) > 1:
         table.append((f"average of {len(args.runs)}", errors(total[read], split.labels[read])))
     text = _table(table, f"{data.name}, {args.split}, {args.views} view{'s' if args.views > 1 else ''}")
-    if unreadable:
-        text += f"\n\n{len(unreadable)} of {len(split):,} pictures left out: {next(iter(unreadable.values()))}"
+    if reasons:
+        text += f"\n\n{len(split) - len(read)} of {len(split):,} pictures left out: {reasons[0]}"
     print(text)
     if args.report:
         _report(args.report, text, data, split, read, total[read] / len(args.runs))

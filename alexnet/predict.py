@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image
 
 from alexnet import figures
-from alexnet.commands import Parser, add_devices, check_address_space, nonempty_path, picture_file, run_command
+from alexnet.cli import Parser, add_devices, check_address_space, nonempty_path, picture_file, run_command
 from alexnet.data import printable, read_image, rescale
-from alexnet.data.store import open_store
-from alexnet.nearest import Index, Neighbour, open_index
-from alexnet.prediction import BATCH, Predictor, load_predictor
-from alexnet.runs import RunError
+from alexnet.data.store.layout import open_store
+from alexnet.inference.nearest import Index, Neighbour, open_index
+from alexnet.inference.predictor import Predictor
+from alexnet.inference.sweep import BATCH
+from alexnet.run.folder import RunError
+from alexnet.run.trained import load_predictor
 from alexnet.terminal import say
 
 EPILOG = """\

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from alexnet.commands import Parser, command_line, nonempty, nonempty_path, positive, run_command, seed
+from alexnet.cli import Parser, nonempty, nonempty_path, positive, run_command, seed
 from alexnet.data import WORDS, cores, open_dataset
-from alexnet.data.preparation import SIZE, Result, prepare_claimed, preparing
-from alexnet.data.store import open_store, verify
-from alexnet.terminal import amount, say
+from alexnet.data.store.layout import open_store, verify
+from alexnet.data.store.preparation import SIZE, Result, prepare_claimed, preparing
+from alexnet.terminal import amount, command_line, say
 
 EPILOG = """\
 sources:

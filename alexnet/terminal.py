@@ -1,30 +1,45 @@
-"""What commands print, and what a run says while it trains: one line, rewritten, on a terminal and in Jupyter; a line
-now and then elsewhere.
+"""Text for people: how quantities and commands are written, how lines fit a terminal, and printing them.
+
+Nothing is broken within a number, or within a command that may be pasted.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
+import shlex
 import shutil
+import subprocess
 import sys
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
-from alexnet.layout import as_many_as_fit, folded
-from minigrad.compilation import code_folder, code_is_kept
-from minigrad.display import in_jupyter
+__all__ = [
+    "amount",
+    "as_many_as_fit",
+    "command_line",
+    "counted",
+    "did_you_mean",
+    "drain",
+    "duration",
+    "folded",
+    "line_width",
+    "say",
+    "side_by_side",
+    "suggestion",
+    "table",
+]
 
-__all__ = ["ProgressLine", "amount", "counted", "drain", "duration", "line_width", "say"]
-
-REDRAWN = 0.25  # seconds between two looks of the line that is rewritten
-PRINTED = 30.0  # seconds between two lines where none is
-SILENCE = 2.0  # seconds before it is told what takes so long
-WINDOW = 50  # steps that speed and waiting are measured over
+GAP = "  "  # between parts and between columns
+LEAST = 20  # characters; what is narrower is not folded further
+KEPT = "\0"  # a space that no line is broken at
+# Spaces within "3 x 3", "3 / 2", "5 %", "2 GB", "N(0, 0.1)", and all of a command at the end, which may be pasted.
+WHOLE = re.compile(r"\d( [x/] (?=\d)| (?=%|[kMG]B))|\(0(, )|(python -m alexnet\.\w+ .*)")
 
 
 def duration(seconds: float) -> str:
@@ -46,10 +61,109 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def command_line(*words: str | Path) -> str:
+    """A command to be pasted into a shell: names with spaces and the like are quoted."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+
+
+def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
+    """The known words that are most like some others, as the end of a sentence; "" if none are."""
+    known = list(known)
+    return did_you_mean(_alike(word, known) for word in words)
+
+
+def _alike(word: str, known: Sequence[str]) -> str:
+    """The known word that is most like another, or else begins with it; "" if none is or does."""
+    begun = [each for each in known if word and each.startswith(word)]
+    return next(iter(get_close_matches(word, known, n=1) or begun), "")
+
+
+def did_you_mean(words: Iterable[str]) -> str:
+    """The end of a sentence that asks so, of the words that are not ""; "" if there are none."""
+    found = dict.fromkeys(word for word in words if word)
+    return f"; did you mean {' and '.join(found)}?" if found else ""
+
+
 def line_width() -> float:
     """How many characters a printed line may have: one less than a terminal is wide, any number elsewhere."""
     printed = sys.stdout is not None and sys.stdout.isatty()
     return shutil.get_terminal_size().columns - 1 if printed else math.inf
+
+
+def folded(text: str, width: float, indent: str = GAP) -> str:
+    """A line broken between words into lines of at most `width` characters, those after the first indented.
+
+    Commands, and words longer than a line, stay whole.
+    """
+    if len(text) <= width:
+        return text
+    whole = WHOLE.sub(lambda match: match[0].replace(" ", KEPT), text)
+    wrapper = textwrap.TextWrapper(
+        max(LEAST, int(width)),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+    return "\n".join(wrapper.wrap(whole)).replace(KEPT, " ")
+
+
+def side_by_side(parts: Iterable[str], width: float) -> str:
+    """Parts in a row; on several lines, broken between parts, where they are wider."""
+    return folded(GAP.join(part.replace(" ", KEPT) for part in parts), width).replace(KEPT, " ")
+
+
+def as_many_as_fit(parts: Sequence[str], width: float) -> str:
+    """The first parts in a row, as many as a line has room for."""
+    fitting = (GAP.join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((line for line in fitting if len(line) <= width), "")
+
+
+def table(
+    rows: Iterable[Sequence[str]], width: float = math.inf, right: Iterable[int] = (), ruled: bool = False
+) -> str:
+    """Rows of as many cells, in columns.
+
+    Columns that have no room beside the others follow below, as a table that begins with the first column again. A cell
+    that is too wide for the first column alone to stand beside it is folded.
+
+    Args:
+        rows: of cells; two or more if they are ruled.
+        width: of a line.
+        right: the numbers of columns whose cells are aligned to the right.
+        ruled: whether there is a line below the first row and above the last.
+    """
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    blocks: list[list[int]] = [[0]]
+    for number in range(1, len(columns)):
+        together = sum(widths[each] + len(GAP) for each in blocks[-1]) + widths[number]
+        if together > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(number)
+    right = set(right)
+    return "\n\n".join(
+        _block([columns[number] for number in block], width, [number in right for number in block], ruled)
+        for block in blocks
+    )
+
+
+def _block(columns: Sequence[Sequence[str]], width: float, right: Sequence[bool], ruled: bool) -> str:
+    """Columns side by side; the last gets the room that the others leave."""
+    widths = [max(map(len, column)) for column in columns]
+    room = width - sum(each + len(GAP) for each in widths[:-1])
+    rows: list[list[str]] = []
+    for row in zip(*columns, strict=True):
+        last, *more = folded(row[-1], room, "").split("\n") if len(columns) > 1 else row
+        cells = zip((*row[:-1], last), widths, right, strict=True)
+        line = GAP.join(cell.rjust(each) if flush else cell.ljust(each) for cell, each, flush in cells)
+        indent = " " * sum(each + len(GAP) for each in widths[:-1])
+        rows.append([line.rstrip(), *(indent + each for each in more)])
+    rule = ["-" * max(len(line) for row in rows for line in row)] if ruled else []
+    head, *body, total = rows if len(rows) > 1 else (*rows, [])
+    return "\n".join([*head, *rule, *(line for row in body for line in row), *rule, *total])
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -77,121 +191,3 @@ def drain() -> None:
         except OSError:
             with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
-
-
-class ProgressLine:
-    """Shows step, loss, the time that is left, speed, and the share of time spent waiting for data.
-
-    On a terminal, what comes last is left out where it has no room. Whatever happens to the terminal, training goes on:
-    what cannot be written is not written.
-
-    Args:
-        clock: seconds, as `time.monotonic`.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._terminal = sys.stderr.isatty()
-        self._live = self._terminal or in_jupyter()  # where "\\r" is taken as a terminal takes it
-        self._shown = clock()
-        self._length = 0  # of what the line holds
-        self._told = False  # that there is something to compile
-        self._head, self._steps, self._done, self._after = "", 0, 0, 0
-        self._window: deque[tuple[float, int, float]] = deque(maxlen=WINDOW + 1)  # when, images and waiting so far
-        self._images, self._waited = 0, 0.0
-        self._evaluation, self._evaluating = 0.0, 0.0  # how long the last one took; when this one began
-
-    def say(self, text: str) -> None:
-        """Print a line of its own."""
-        self.clear()
-        say(text)
-
-    def clear(self) -> None:
-        """Take the rewritten line away."""
-        if self._length:
-            self._rewrite("")
-
-    def compile(self, done: int, total: int) -> None:
-        """So many of the loops and kernels that the run needs are compiled, before its first step."""
-        kept = code_is_kept()
-        if self._live and (kept or self._told):
-            if self._due():
-                self._show([f"compiling for this machine{', once' if kept else ''}: {done} of {total}"])
-        elif not self._told and self._clock() - self._shown >= SILENCE:
-            self._told = True
-            often = "once" if kept else f"at every start, as {code_folder()} cannot be written"
-            self.say(f"compiling {total} loops and kernels for this machine, {often}")
-
-    def start(self, head: str, steps: int, done: int, epochs_after: int) -> None:
-        """An epoch begins.
-
-        Args:
-            head: "epoch 3/12".
-            steps: in an epoch.
-            done: of them, before.
-            epochs_after: how many follow.
-        """
-        self._head, self._steps, self._done, self._after = head, steps, done, epochs_after
-        self._window.clear()  # an evaluation lay between
-
-    def step(self, loss: float, images: int, waited: float) -> None:
-        """A step is done: its loss, its images, and the seconds that it waited for them."""
-        self._done += 1
-        self._images += images
-        self._waited += waited
-        self._window.append((self._clock(), self._images, self._waited))
-        if self._due():
-            self._show(self._describe(loss))
-
-    def evaluate(self, done: int, batches: int) -> None:
-        """So many of the batches of an evaluation are done, 0 at its beginning."""
-        if not done:
-            self._evaluating = self._clock()
-        if done == batches:
-            self._evaluation = self._clock() - self._evaluating
-        if self._due():
-            self._show([self._head, f"evaluation {done}/{batches}"])
-
-    def speed(self) -> float:
-        """Images per second over the last steps; 0 if there were too few to tell."""
-        if len(self._window) < 2:
-            return 0.0
-        (begin, before, _), (end, after, _) = self._window[0], self._window[-1]
-        return (after - before) / max(end - begin, 1e-9)
-
-    def _describe(self, loss: float) -> list[str]:
-        """The parts of the line, the most important first."""
-        parts = [self._head, f"step {self._done}/{self._steps}", f"loss {loss:.3f}"]
-        if len(self._window) < 2:
-            return parts
-        (begin, _, waited_before), (end, _, waited) = self._window[0], self._window[-1]
-        seconds = max(end - begin, 1e-9)
-        epoch = (self._steps - self._done) * seconds / (len(self._window) - 1)
-        whole = self._steps * seconds / (len(self._window) - 1) + self._evaluation
-        run = epoch + self._evaluation + self._after * whole
-        return [
-            *parts,
-            f"{duration(run)} left",
-            f"{self.speed():,.0f} images/s",
-            f"{duration(epoch)} left in the epoch",
-            f"{100 * (waited - waited_before) / seconds:.0f} % waiting for data",
-        ]
-
-    def _due(self) -> bool:
-        return self._clock() - self._shown >= (REDRAWN if self._live else PRINTED)
-
-    def _show(self, parts: Sequence[str]) -> None:
-        self._shown = self._clock()
-        width = shutil.get_terminal_size().columns - 1 if self._terminal else math.inf
-        text = as_many_as_fit(parts, width)
-        if self._live:
-            self._rewrite(text)
-        else:
-            self.say(text)
-
-    def _rewrite(self, text: str) -> None:
-        stream = sys.stderr if self._terminal else sys.stdout
-        with suppress(OSError):
-            stream.write(f"\r{text.ljust(self._length)}" + ("" if text else "\r"))
-            stream.flush()
-        self._length = len(text)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import minigrad as mg
-from alexnet.commands import (
+from alexnet.cli import (
     Parser,
     add_changes,
     check_address_space,
@@ -27,14 +23,15 @@ from alexnet.commands import (
     run_command,
     seed,
 )
-from alexnet.compiling import leave
 from alexnet.data import SOURCES, WORDS, open_dataset
-from alexnet.guards import chance_error
 from alexnet.recipes import KEYS, RECIPES, Recipe, summaries
-from alexnet.runs import RunError, RunFolder, free_folder, latest_folder, room, room_in_words
-from alexnet.status import describe
+from alexnet.run.compiling import leave
+from alexnet.run.folder import RunError, RunFolder, free_folder, latest_folder, room, room_in_words
+from alexnet.run.guards import chance_error
+from alexnet.run.signals import Stop
+from alexnet.run.status import describe
+from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import counted, say
-from alexnet.training import DATA_WORKERS, Trainer
 
 EPILOG = """\
 examples:
@@ -56,7 +53,6 @@ examples:
 
 """
 LARGE = 10**9  # bytes of checkpoints that are told of before a run starts
-REQUESTED = b"\nfinishing the step and saving; Control-C once more leaves at once\n"
 
 
 def parser() -> Parser:
@@ -104,43 +100,6 @@ def minutes(text: str) -> float:
     if not value > 0:
         raise argparse.ArgumentTypeError(f"a positive number of minutes; got {text!r}")
     return value
-
-
-class Stop:
-    """Whether a signal has asked the run to stop; called, it says so.
-
-    Attributes:
-        signal: its number; 0 before.
-    """
-
-    signal = 0
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.signal > 0
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take SIGINT, SIGTERM and SIGHUP for requests; a second SIGINT ends the process at once."""
-        if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
-            yield
-            return
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
-            numbers.append(signal.SIGHUP)
-        before = {number: signal.signal(number, self._request) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if not self.signal:
-            with suppress(OSError):
-                os.write(2, REQUESTED)  # not print, in whose middle the signal may have come
-        self.signal = number
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the system's own way, which waits for nothing
 
 
 def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
@@ -267,11 +226,9 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _complete(folder: RunFolder, epochs: int) -> bool:
-    """Whether the latest checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
-    try:
-        return int(folder.load(best=False)["progress/epoch"]) > epochs
-    except (KeyError, TypeError, ValueError):  # there is none yet, or a damaged one
-        return False
+    """Whether the last checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
+    saved = folder.saved()
+    return saved is not None and saved.epoch > epochs
 
 
 def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any]) -> Trainer:

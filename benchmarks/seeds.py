@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alexnet.commands import Parser, add_changes, nonempty_path, positive, run_command
+from alexnet.cli import Parser, add_changes, nonempty_path, positive, run_command
 from alexnet.data import open_dataset
 from alexnet.recipes import KEYS, RECIPES, Recipe
-from alexnet.runs import RunError, RunFolder
-from alexnet.training import DATA_WORKERS, Trainer, evaluate
+from alexnet.run.evaluation import evaluate
+from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.trainer import DATA_WORKERS, Trainer
 
 FIRST_STEPS = 20  # whose losses are averaged
 EVERY = 250  # steps of a long epoch, after which the validation error is looked at too
@@ -53,7 +54,7 @@ class Threshold:
         self.look(progress.best_top1, progress.best_epoch)
         steps = len(trainer.train_loader)
         if progress.step_in_epoch % EVERY == 0 and progress.step_in_epoch < steps:
-            score = evaluate(trainer.model, trainer.val_loader, trainer.device)
+            score = evaluate(trainer.model, trainer.val_sweep, trainer.device)
             assert score is not None  # nobody stops it
             self.look(score.top1, round(progress.step / steps, 2))
         return self.error < self.below

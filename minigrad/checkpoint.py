@@ -8,7 +8,7 @@ import os
 import re
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -149,8 +149,12 @@ def load(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def read(path: str | Path) -> dict[str, np.ndarray]:
+def read(path: str | Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """The arrays of a .npz that is not compressed, with the caution of `load` but without a checksum.
+
+    Args:
+        path: of the file.
+        names: of the arrays to read, those of them that are there; None for all. The others stay on the disk.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -158,7 +162,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
-            return _read(archive, os.fstat(file.fileno()).st_size)
+            return _read(archive, os.fstat(file.fileno()).st_size, names)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no checkpoint {path}") from None
     # zipfile lets out whatever a damaged directory makes of its fields
@@ -182,8 +186,8 @@ def map_array(path: str | Path) -> np.ndarray:
     return np.memmap(path, dtype, "r", start, shape, order)
 
 
-def _read(archive: zipfile.ZipFile, length: int) -> dict[str, np.ndarray]:
-    """The arrays of an archive in a file of so many bytes."""
+def _read(archive: zipfile.ZipFile, length: int, names: Collection[str] | None) -> dict[str, np.ndarray]:
+    """The arrays of these names, None for all, of an archive in a file of so many bytes."""
     members = archive.infolist()
     if any(each.compress_type != zipfile.ZIP_STORED or each.compress_size != each.file_size for each in members):
         raise ValueError("it is compressed")
@@ -194,6 +198,8 @@ def _read(archive: zipfile.ZipFile, length: int) -> dict[str, np.ndarray]:
         name = each.filename.removesuffix(".npy")
         if name in arrays:
             raise ValueError(f"it holds {name!r} twice")
+        if names is not None and name not in names:
+            continue
         with archive.open(each) as file:
             arrays[name] = _read_array(file, name, each.file_size)
     return arrays

@@ -1,9 +1,11 @@
-"""What the tests of the emulated GPUs share: arrays, launches, and a few kernels that are right."""
+"""What the tests of CUDA devices share: arrays, launches, processes, and a few kernels that are right."""
 
 from __future__ import annotations
 
 import inspect
 import math
+import os
+import subprocess
 import sys
 import textwrap
 from functools import cache
@@ -37,6 +39,20 @@ def on_device(array: np.ndarray, device: Device = FIRST) -> ArrayView:
     view = driver.allocate(array.shape, array.dtype, device)
     driver.copy_from_host(view, array)
     return view
+
+
+def in_a_process(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a fresh interpreter with these variables."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(("MINIGRAD_CUDA", "NUMBA_"))}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=variables | environment, capture_output=True, text=True, timeout=120)
+
+
+def second_device() -> Device:
+    """Another device, where there is one."""
+    if len(driver.devices()) < 2:
+        pytest.skip("one CUDA device; MINIGRAD_CUDA_DEVICES=2 makes it two")
+    return SECOND
 
 
 def result_of(kernel: Kernel, grid: Any, block: Any, shape: tuple[int, ...], dtype: Any, *arguments: Any) -> np.ndarray:
@@ -104,6 +120,22 @@ def multiply(a: np.ndarray, b: np.ndarray, kernel: Kernel = product) -> np.ndarr
     blocks = -(-b.shape[1] // TILE), -(-a.shape[0] // TILE)
     shape = (a.shape[0], b.shape[1])
     return result_of(kernel, blocks, (TILE, TILE), shape, a.dtype, on_device(a), on_device(b))
+
+
+def _scale(x, y, factor):
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        y[i] = x[i] * factor
+
+
+scale = Kernel(_scale, "float[::1], float[::1], float")
+
+
+def _convert(x, y):
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        y[i] = x[i]
+
+
+convert = Kernel(_convert, "any[::1], other[::1]")
 
 
 def _own_element(out, x):

@@ -89,15 +89,22 @@ def products() -> list[tuple[Any, ...]]:
     return cases
 
 
+def convolved(
+    shape: tuple[int, ...], weight: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The shape of a convolution's result."""
+    sizes = [
+        (shape[axis] + padding[2 * axis - 4] + padding[2 * axis - 3] - weight[axis]) // stride[axis - 2] + 1
+        for axis in (2, 3)
+    ]
+    return shape[0], weight[0], *sizes
+
+
 def convolutions(kind: str) -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for shape, weight, (stride, padding), groups in CONVOLUTIONS:
         x, w, bias = signed(*shape), signed(*weight, seed=1), signed(weight[0], seed=2)
-        sizes = [
-            (shape[axis] + padding[2 * axis - 4] + padding[2 * axis - 3] - weight[axis]) // stride[axis - 2] + 1
-            for axis in (2, 3)
-        ]
-        dy = signed(shape[0], weight[0], *sizes, seed=3)
+        dy = signed(*convolved(shape, weight, stride, padding), seed=3)
         cases += {
             "value": [(x, w, bias, stride, padding, groups, True), (Last(x), w, None, stride, padding, groups, False)],
             "input": [(dy, w, shape, stride, padding, groups), (Last(dy), w, shape, stride, padding, groups)],
@@ -209,6 +216,40 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Last)],
     "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Last)],
 }  # fmt: skip
+
+# Sizes at which the CPU takes its other algorithms: images, weight, stride, padding, groups.
+LARGER = [
+    ((32, 16, 13, 13), (32, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
+    ((33, 32, 12, 12), (64, 16, 5, 5), (1, 1), (2, 2, 2, 2), 2),
+    ((16, 3, 67, 67), (24, 3, 11, 11), (4, 4), (0, 0, 0, 0), 1),
+    ((2, 16, 13, 13), (40, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
+]
+
+
+def larger() -> list[tuple[str, tuple[Any, ...]]]:
+    """Primitives and arguments in sizes of networks."""
+    scenarios: list[tuple[str, tuple[Any, ...]]] = []
+    for number, (shape, weight, stride, padding, groups) in enumerate(LARGER):
+        x, w, bias = signed(*shape, seed=number), signed(*weight, seed=1), signed(weight[0], seed=2)
+        dy, geometry = signed(*convolved(shape, weight, stride, padding), seed=3), (stride, padding, groups)
+        scenarios += [
+            ("conv2d", (x, w, bias, *geometry, True)),
+            ("conv2d_grad_input", (Last(dy), w, shape, *geometry)),
+            ("conv2d_grad_weight", (Last(dy), Last(x), weight, *geometry)),
+            ("relu_bias_grad", (Last(dy), Last(dy.round(0)))),
+        ]
+    many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
+    return [
+        *scenarios,
+        ("linear", (signed(1, 9001), signed(50, 9001, seed=1), signed(50))),
+        ("local_response_norm", (Last(maps), 5, 1.0, 0.75, 2.0)),
+        ("local_response_norm_grad", (Last(maps), Last(maps[::-1]), 5, 1.0, 0.75, 2.0)),
+        ("dropout", (Last(maps), 0.5, 2.0, 3, 4)),
+        ("sum", (many, (1,), False)),
+        ("softmax", (many, 1)),
+        ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
+    ]
+
 
 # Tried by tests of their own, or by every test.
 OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update"}

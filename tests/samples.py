@@ -17,9 +17,9 @@ import scipy.io
 from PIL import Image
 
 from alexnet.data import DataSet, RescaledSplit, open_dataset, read_image
-from alexnet.data.preparation import prepare
 from alexnet.data.splits import ArraySplit
-from alexnet.data.store import digest
+from alexnet.data.store.layout import digest
+from alexnet.data.store.preparation import prepare
 
 NOISE = np.random.default_rng(0)
 PIXELS = 2**29  # bytes: room for the largest picture that is decoded, of 89 million pixels, and a copy

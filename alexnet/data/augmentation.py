@@ -11,14 +11,14 @@ from alexnet.data.keyed import COLOUR, CROP, normals, words
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import Statistics
 
-__all__ = ["VIEWS", "Augmentation", "augment", "views"]
+__all__ = ["VIEWS", "Augmentation", "augment", "centre_view", "views"]
 
 VIEWS = (1, 10)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training pictures; to others only the centre crop.
+    """What is done to training pictures; of others only the centre is taken, or the ten views.
 
     Section 4.1: "We do this by extracting random 224 x 224 patches (and their horizontal reflections) from the
     256 x 256 images and training our network on these extracted patches." And: "to each training image, we add
@@ -59,10 +59,9 @@ def augment(
     seed: int,
     augmentation: Augmentation,
     statistics: Statistics,
-    training: bool,
     draws: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Crops of a batch, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
+    """Crops to train on, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
 
     Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in; where `draws`
     are given, position and mirroring depend on them in place of the index.
@@ -74,7 +73,6 @@ def augment(
         seed: a non-negative integer below 2^63.
         augmentation: what to do.
         statistics: of the training set; its mean has the shape (C, S, S).
-        training: without it, each picture gets its centre crop and nothing random.
         draws: integers (b,); pictures with the same number are cut and mirrored alike. The indices if not given.
 
     Returns:
@@ -84,16 +82,16 @@ def augment(
     mean, centre = _centre_of_mean(images, crop, statistics)
     random_words = words(seed, epoch, CROP, indices if draws is None else draws)
     corners = np.full((len(images), 2), centre)
-    if training and augmentation.random_crop:
+    if augmentation.random_crop:
         corners = (random_words[:, :2].astype(np.uint64) * np.uint64(size - crop + 1) >> np.uint64(32)).astype(np.int64)
-    mirrored = (random_words[:, 2] >> 31).astype(bool) & (training and augmentation.mirror)
+    mirrored = (random_words[:, 2] >> 31).astype(bool) & augmentation.mirror
 
     result = np.empty((len(images), images.shape[1], crop, crop), dtype=np.float32)
     for image, (top, left), mirror, out in zip(images, corners.tolist(), mirrored.tolist(), result, strict=True):
         patch = image[:, top : top + crop, left : left + crop]
         np.subtract(patch[:, :, ::-1] if mirror else patch, mean, out=out)
     noise, std, vectors = augmentation.noise(epoch), statistics.component_std, statistics.component_vectors
-    if training and noise and std is not None and vectors is not None:
+    if noise and std is not None and vectors is not None:
         alphas = noise * normals(words(seed, epoch, COLOUR, indices))[:, :3]
         shifts = (alphas * std) @ vectors.T  # for each picture, what its red, green and blue move by
         result += shifts.astype(np.float32)[:, :, np.newaxis, np.newaxis]
@@ -114,6 +112,11 @@ def _centre_of_mean(images: np.ndarray, crop: int, statistics: Statistics) -> tu
         )
     centre = (size - crop) // 2
     return statistics.mean[:, centre : centre + crop, centre : centre + crop], centre
+
+
+def centre_view(images: np.ndarray, crop: int, statistics: Statistics) -> np.ndarray:
+    """The centre of each picture, minus that of the mean image: uint8 (b, C, S, S) -> float32 (b, C, crop, crop)."""
+    return next(views(images, crop, statistics, 1))
 
 
 def views(images: np.ndarray, crop: int, statistics: Statistics, count: int) -> Iterator[np.ndarray]:

@@ -124,9 +124,8 @@ class RescaledSplit:
         if self._kept is None or self._ready.all():
             return
         starts = range(0, len(self), READ_TOGETHER)
-        with tqdm(
-            total=len(self), desc="validation pictures", unit=" images", leave=False, disable=None if progress else True
-        ) as bar:
+        what, disable = "reading the validation pictures", None if progress else True
+        with tqdm(total=len(self), desc=what, unit=" images", leave=False, disable=disable) as bar:
             for pictures in made_ahead(
                 lambda i: self.batch(np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers
             ):

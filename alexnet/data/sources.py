@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from alexnet.commands import suggestion
-from alexnet.data.caltech import is_caltech, open_caltech
-from alexnet.data.cifar import ARCHIVE_SUFFIXES, is_cifar, open_cifar
-from alexnet.data.download import DOWNLOADS, fetch
-from alexnet.data.folders import open_folders
-from alexnet.data.ilsvrc import is_ilsvrc, open_ilsvrc
-from alexnet.data.labelme import is_labelme, open_labelme
-from alexnet.data.mnist import is_mnist, open_mnist
-from alexnet.data.norb import is_norb, open_norb
-from alexnet.data.shapes import open_shapes
+from alexnet.data.formats.download import DOWNLOADS, fetch
+from alexnet.data.sets.caltech import is_caltech, open_caltech
+from alexnet.data.sets.cifar import ARCHIVE_SUFFIXES, is_cifar, open_cifar
+from alexnet.data.sets.folders import open_folders
+from alexnet.data.sets.ilsvrc import is_ilsvrc, open_ilsvrc
+from alexnet.data.sets.labelme import is_labelme, open_labelme
+from alexnet.data.sets.mnist import is_mnist, open_mnist
+from alexnet.data.sets.norb import is_norb, open_norb
+from alexnet.data.sets.shapes import open_shapes
 from alexnet.data.splits import DataError, DataSet
-from alexnet.data.store import is_store, open_store
+from alexnet.data.store.layout import is_store, open_store
+from alexnet.terminal import suggestion
 
 __all__ = ["SOURCES", "WORDS", "open_dataset"]
 

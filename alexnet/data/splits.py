@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["ArraySplit", "DataError", "DataSet", "Pixels", "Split", "printable"]
+__all__ = ["ArraySplit", "DataError", "DataSet", "Pixels", "Split", "identity", "printable"]
 
 
 class DataError(ValueError):
@@ -24,6 +24,19 @@ class DataError(ValueError):
 def printable(name: str) -> str:
     """A name that can be drawn and written as UTF-8: what is none in the name of a file is spelled out, as \\udcff."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def identity(root: Path, name: str) -> bytes:
+    """Relative path, size and time of change of a file, for a fingerprint.
+
+    Raises:
+        DataError: it is gone.
+    """
+    try:
+        status = (root / name).stat()
+    except OSError as error:
+        raise DataError(f"{root / name} is gone ({error.strerror}); open the data set again") from error
+    return f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
 
 
 class Pixels(Protocol):

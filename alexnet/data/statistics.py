@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +13,8 @@ from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
 from alexnet.data.splits import DataError
+from alexnet.files import cached_file, keep
 from minigrad import checkpoint
-from minigrad.folders import cache_folder
 
 __all__ = [
     "Pictures",
@@ -91,13 +89,11 @@ class Statistics:
 def cached_statistics(pictures: Pictures, fingerprint: str, workers: int, progress: bool) -> Statistics:
     """`measure`, unless it was done before: then the cached file is read. A cache that fails is no error."""
     key = f"statistics {_VERSION} {fingerprint} {pictures.channels} {pictures.size}"
-    path = cache_folder() / f"statistics-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    path = cached_file("statistics", hashlib.sha256(key.encode()).hexdigest())
     statistics = _load(path, (pictures.channels, pictures.size, pictures.size))
     if statistics is None:
         statistics = measure(pictures, workers, progress)
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_statistics(path, statistics)
+        keep(path, statistics.arrays())
     return statistics
 
 
@@ -164,7 +160,8 @@ def measure(pictures: Pictures, workers: int = 2, progress: bool = False) -> Sta
         result.take(pictures.batch(np.arange(start, min(start + sums.step, count))))
         return result
 
-    with tqdm(total=count, desc="mean image", unit=" images", leave=False, disable=None if progress else True) as bar:
+    what, disable = "measuring the training pictures, once", None if progress else True
+    with tqdm(total=count, desc=what, unit=" images", leave=False, disable=disable) as bar:
         for done in made_ahead(part, range(0, count, sums.step), workers):
             sums.add(done.count, done.total, done.products)
             bar.update(done.count)
@@ -201,17 +198,9 @@ def load_statistics(path: Path, shape: tuple[int, int, int]) -> Statistics:
 
 
 def save_statistics(path: Path, statistics: Statistics) -> None:
-    """Write beside and rename, so that a file with the final name is whole.
+    """Write a file that `load_statistics` reads.
 
     Raises:
         OSError: it cannot be written.
     """
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".statistics-", delete=False) as file:
-            temporary = Path(file.name)
-            np.savez(file, **statistics.arrays())  # type: ignore[arg-type]
-        temporary.replace(path)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    checkpoint.save(path, statistics.arrays())

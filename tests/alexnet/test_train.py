@@ -20,10 +20,11 @@ import numpy as np
 import pytest
 from training_runs import assert_same_run, cifar, log, run, state_of
 
-from alexnet import figures, runs, train
+from alexnet import figures, train
 from alexnet.data import open_dataset
-from alexnet.runs import RunFolder, free_folder, latest_folder
-from alexnet.training import Trainer
+from alexnet.run import folder
+from alexnet.run.folder import RunFolder, free_folder, latest_folder
+from alexnet.run.trainer import Trainer
 from minigrad import checkpoint
 from minigrad.folders import cache_folder
 
@@ -332,7 +333,7 @@ def test_runs_that_start_together_get_a_folder_each(monkeypatch: pytest.MonkeyPa
             together.wait(60)
         return path
 
-    monkeypatch.setattr(runs, "free_folder", free)
+    monkeypatch.setattr(folder, "free_folder", free)
     folders = [RunFolder(Path("none")) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda folder: folder.make_free("shapes"), folders))

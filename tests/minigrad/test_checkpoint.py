@@ -118,6 +118,18 @@ def test_damaged_file_complains(cut: int, tmp_path: Path) -> None:
         checkpoint.load(path)
 
 
+def test_of_the_arrays_that_are_not_asked_for_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.npz"
+    checkpoint.save(path, {"large": np.zeros(10_000), "small": np.arange(3)})
+    sizes = []
+    read = checkpoint._read_array
+    monkeypatch.setattr(
+        checkpoint, "_read_array", lambda file, name, size: sizes.append(size) or read(file, name, size)
+    )
+    found = checkpoint.read(path, {"small", "none"})
+    assert list(found) == ["small"] and found["small"].tolist() == [0, 1, 2] and max(sizes) < 1000
+
+
 def test_pickles_are_not_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "file.npz", x=np.array([{}], dtype=object))
     with complains("file.npz", error=ValueError):

@@ -18,6 +18,7 @@ from parity import (
     assert_same,
     check_arguments,
     check_kernel,
+    larger,
     on,
     signed,
     uniform,
@@ -40,6 +41,12 @@ def test_every_primitive_has_cases_and_is_drawn() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_primitive_agrees_with_the_reference(name: str, dtype: type, fast_device: str) -> None:
     check_kernel(name, dtype, fast_device)
+
+
+def test_primitives_agree_with_the_reference_at_the_sizes_of_networks(fast_device: str) -> None:
+    """Where the CPU takes its other algorithms, in float32."""
+    for name, arguments in larger():
+        check_arguments(name, arguments, np.float32, fast_device)
 
 
 def examples(device: str) -> settings:

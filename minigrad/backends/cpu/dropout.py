@@ -35,7 +35,7 @@ def _dropout(x, y, images, features, threshold, scale, seed, counter, start, sto
 
 @jitted
 def _dropout_rows(x, y, threshold, scale, seed, counter, start, stop):
-    """The same for batch-stop storage, features x images, whose features are a multiple of 4: along the images."""
+    """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
     features, images = x.shape
     zero = x.dtype.type(0)
     for i in range(start, stop):

@@ -1,4 +1,10 @@
-"""The primitives on CUDA devices, in numba.cuda: what `minigrad.backends.protocol` asks for, one file per family."""
+"""The primitives on CUDA devices, in numba.cuda: what `minigrad.backends.protocol` asks for, one file per family.
+
+A primitive takes arrays of a device, makes room for its results and launches kernels, each with its loop in words. What
+the families share stands beside them: how kernels are made and launched (`launch`), arrays made, copied and reordered
+(`memory`), walked by `strides` and under a `window`; `driver` chooses between real and emulated GPUs. What those are
+made of, in `runtime` and `emulator`, need not be known to read a kernel or to write one.
+"""
 
 import minigrad.backends.cuda.runtime.numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad

@@ -22,15 +22,15 @@ def random_word(index, seed, counter):
 
 
 @kernel("float[:,::1], float[:,::1], i8, i8, i8, float, i8, i8")
-def _dropout(x, y, row_step, column_step, threshold, scale, seed, counter):
-    """x and y are matrices of the storage; element (i, j) has logical index i * row_step + j * column_step.
+def _dropout(x, y, row_stride, column_stride, threshold, scale, seed, counter):
+    """x and y are matrices of the storage; element (i, j) has logical index i * row_stride + j * column_stride.
 
     for each element: keep it, scaled, if its random word is at least the threshold
     """
     width = x.shape[1]
     for number in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         i, j = number // width, number % width
-        word = random_word(i * row_step + j * column_step, seed, counter)
+        word = random_word(i * row_stride + j * column_stride, seed, counter)
         y[i, j] = x[i, j] * scale if word >= np.uint64(threshold) else x.dtype.type(0)
 
 
@@ -38,9 +38,9 @@ def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> 
     y = new(x.shape, x.dtype, x.device, x.batch_last)
     if x.batch_last:
         matrix, out = rows(x), rows(y)
-        steps = 1, matrix.shape[0]
+        strides = 1, matrix.shape[0]
     else:
         matrix, out = (array.reshape(1, x.size) for array in (x.data, y.data))
-        steps = 0, 1
-    launch_1d(_dropout, x.size, x.device, matrix, out, *steps, round(p * 2**32), scale, seed, counter)
+        strides = 0, 1
+    launch_1d(_dropout, x.size, x.device, matrix, out, *strides, round(p * 2**32), scale, seed, counter)
     return y

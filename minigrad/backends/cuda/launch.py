@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numba import cuda
 
 from minigrad import compilation
 from minigrad.backends.cuda import driver as drivers
-from minigrad.backends.cuda.runtime.memory import ArrayView
-from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel
+from minigrad.backends.cuda.runtime.memory import Argument, ArrayView
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Dim3, Kernel, Variant
 from minigrad.device import Device, DeviceMismatchError
 
-__all__ = ["REGISTRY", "Kernel", "block_function", "device_function", "kernel", "launch", "launch_1d"]
+__all__ = ["REGISTRY", "DeviceFunction", "Kernel", "block_function", "device_function", "kernel", "launch", "launch_1d"]
 
 WARP = 32
 THREADS = 256  # of a block of `launch_1d`; fewer where there is less to do
+
+
+class DeviceFunction(Protocol):
+    """A function that kernels may call; `py_func` is the Python function that it was made of."""
+
+    py_func: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it, in a kernel."""
 
 
 def kernel(declaration: str) -> Callable[[Callable[..., None]], Kernel]:
@@ -36,14 +45,16 @@ def kernel(declaration: str) -> Callable[[Callable[..., None]], Kernel]:
     return decorate
 
 
-def device_function(py_func: Callable[..., Any]) -> Any:
+def device_function(py_func: Callable[..., Any]) -> DeviceFunction:
     """Make a function one that a thread may call. It may hold no barrier."""
-    return cuda.jit(device=True)(py_func)
+    made: DeviceFunction = cuda.jit(device=True)(py_func)
+    return made
 
 
-def block_function(py_func: Callable[..., Any]) -> Any:
+def block_function(py_func: Callable[..., Any]) -> DeviceFunction:
     """Make a function one that all threads of a block call together. It may hold barriers: kernels have it inlined."""
-    return cuda.jit(device=True, inline="always")(py_func)
+    made: DeviceFunction = cuda.jit(device=True, inline="always")(py_func)
+    return made
 
 
 def launch(
@@ -51,7 +62,7 @@ def launch(
     grid: int | tuple[int, ...],
     block: int | tuple[int, ...],
     device: Device,
-    *arguments: ArrayView | int | float,
+    *arguments: Argument,
     driver: drivers.Driver | None = None,
 ) -> None:
     """Run a kernel on a grid of blocks of threads, by this process's driver or the one given.
@@ -62,32 +73,38 @@ def launch(
     """
     variant = tuple([_dtype(arguments[at]) for at in kernel.deciders])
     _check(kernel, variant, device, arguments)
-    grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
-    block = (block, 1, 1) if isinstance(block, int) else (*block, 1, 1)[:3]
-    if not (grid[0] and grid[1] and grid[2]):
+    blocks, threads = _dim3(grid), _dim3(block)
+    if 0 in blocks:
         return
     chosen = driver or drivers.current()
     if compilation.rehearsing():
         place = None if chosen.one_code else device
         compilation.note((kernel, variant, place), lambda: chosen.prepare(kernel, variant, device))
     else:
-        chosen.launch(kernel, variant, grid, block, device, arguments)
+        chosen.launch(kernel, variant, blocks, threads, device, arguments)
 
 
-def launch_1d(kernel: Kernel, count: int, device: Device, *arguments: ArrayView | int | float) -> None:
+def launch_1d(kernel: Kernel, count: int, device: Device, *arguments: Argument) -> None:
     """Run a kernel with a thread for each of `count` elements, or as many as help: it walks in grid-stride loops."""
     threads = min(-(-count // WARP) * WARP, THREADS)
     blocks = min(-(-count // THREADS), drivers.current().most_blocks)
     launch(kernel, blocks, threads, device, *arguments)
 
 
-def _dtype(argument: ArrayView | int | float) -> np.dtype[Any]:
+def _dim3(size: int | tuple[int, ...]) -> Dim3:
+    if isinstance(size, int):
+        return size, 1, 1
+    x, y, z = (*size, 1, 1)[:3]
+    return x, y, z
+
+
+def _dtype(argument: Argument) -> np.dtype[Any]:
     if isinstance(argument, ArrayView):
         return argument.dtype
     return np.dtype("f8" if isinstance(argument, float) else "i8")
 
 
-def _check(kernel: Kernel, variant: tuple[Any, ...], device: Device, arguments: tuple[Any, ...]) -> None:
+def _check(kernel: Kernel, variant: Variant, device: Device, arguments: tuple[Argument, ...]) -> None:
     """Complain about arguments that do not fit the declaration or live elsewhere."""
     if len(arguments) != len(kernel.parameters):
         raise TypeError(f"kernel {kernel.name} takes {len(kernel.parameters)} arguments, got {len(arguments)}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import cuda
+from numpy.typing import DTypeLike
 
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
@@ -24,8 +23,8 @@ def devices() -> tuple[DeviceInfo, ...]:
     return driver.devices()
 
 
-def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = False) -> DeviceArray:
-    """An uninitialised array; `data` is a view in storage shape (axis 0 at the end if `batch_last`)."""
+def new(shape: tuple[int, ...], dtype: DTypeLike, device: Device, batch_last: bool = False) -> DeviceArray:
+    """An uninitialised array; `data` is a view in storage shape: axis 0 last (CHWN for images) if `batch_last`."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
     return DeviceArray(
@@ -39,7 +38,7 @@ def flat(x: DeviceArray) -> ArrayView:
 
 
 def rows(x: DeviceArray) -> ArrayView:
-    """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
+    """The storage as a matrix: the rest by the batch where that is stored last, else the batch by the rest."""
     batch = x.shape[0]
     rest = x.size // batch if batch else 0
     return x.data.reshape(rest, batch) if x.batch_last else x.data.reshape(batch, rest)
@@ -131,7 +130,7 @@ def fill(x, value):
         x[i] = value
 
 
-def full(shape: tuple[int, ...], value: float, dtype: Any, device: Device) -> DeviceArray:
+def full(shape: tuple[int, ...], value: float, dtype: DTypeLike, device: Device) -> DeviceArray:
     x = new(shape, dtype, device)
     launch_1d(fill, x.size, device, flat(x), x.dtype.type(value).item())
     return x
@@ -144,7 +143,7 @@ def _cast(x, y):
         y[i] = x[i]
 
 
-def cast(x: DeviceArray, dtype: Any) -> DeviceArray:
+def cast(x: DeviceArray, dtype: DTypeLike) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.batch_last)
     launch_1d(_cast, x.size, x.device, flat(x), flat(y))
     return y

@@ -27,23 +27,23 @@ def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
     if x.ndim == 2 and dim0 != dim1 and not x.batch_last and x.size:
         transpose_matrix(x.data, y.data, x.device)
         return y
-    along = strides.steps_of(x)
-    strides.copy_steps(x.data, y.data, y.shape, tuple(along[axis] for axis in order), strides.contiguous(y.shape))
+    along = strides.strides_of(x)
+    strides.copy_strided(x.data, y.data, y.shape, tuple(along[axis] for axis in order), strides.contiguous(y.shape))
     return y
 
 
-def _taken(x_shape: tuple[int, ...], x_steps: strides.Steps, index: Index) -> tuple[list[int], list[int], int]:
-    """What x[index] takes: the sizes of its axes, the steps along them in x, and where in x it begins."""
-    sizes, along, first = [], [], 0
-    for size, step, entry in zip(x_shape, x_steps, index, strict=True):
+def _taken(shape: strides.Shape, own: strides.Strides, index: Index) -> tuple[strides.Shape, strides.Strides, int]:
+    """What x[index] takes of an array: the sizes of its axes, its strides in x, and where in x it begins."""
+    sizes, along, start = [], [], 0
+    for size, stride, entry in zip(shape, own, index, strict=True):
         if isinstance(entry, slice):
             places = range(size)[entry]
             sizes.append(len(places))
-            along.append(step * places.step)
-            first += step * (places.start if places else 0)
+            along.append(stride * places.step)
+            start += stride * (places.start if places else 0)
         else:
-            first += step * (entry % size)
-    return sizes, along, first
+            start += stride * (entry % size)
+    return tuple(sizes), tuple(along), start
 
 
 def _leading_rows(x: DeviceArray, index: Index) -> range | None:
@@ -61,23 +61,22 @@ def _leading_rows(x: DeviceArray, index: Index) -> range | None:
 
 
 def getitem(x: DeviceArray, index: Index) -> DeviceArray:
-    sizes, along, first = _taken(x.shape, strides.steps_of(x), index)
-    shape = tuple(sizes)
+    shape, along, start = _taken(x.shape, strides.strides_of(x), index)
     batch_last = layout.order_of_part(x, index, shape)
     rows = _leading_rows(x, index)
     if rows is not None and batch_last == x.batch_last:
         part = x.data.part(rows.start, max(rows.start, rows.stop))
         return DeviceArray(part, shape, x.dtype, x.device, batch_last)
     y = new(shape, x.dtype, x.device, batch_last)
-    strides.copy_steps(x.data, y.data, shape, tuple(along), strides.steps_of(y), x_first=first)
+    strides.copy_strided(x.data, y.data, shape, along, strides.strides_of(y), x_start=start)
     return y
 
 
 def getitem_grad(dy: DeviceArray, index: Index, shape: tuple[int, ...]) -> DeviceArray:
     dx = new(shape, dy.dtype, dy.device, layout.order_as(shape, dy))
     launch_1d(fill, dx.size, dx.device, flat(dx), 0)
-    _, along, first = _taken(shape, strides.steps_of(dx), index)
-    strides.copy_steps(dy.data, dx.data, dy.shape, strides.steps_of(dy), tuple(along), y_first=first)
+    _, along, start = _taken(shape, strides.strides_of(dx), index)
+    strides.copy_strided(dy.data, dx.data, dy.shape, strides.strides_of(dy), along, y_start=start)
     return dx
 
 
@@ -93,7 +92,7 @@ def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
             driver.copy(z.data.part(start, stop), data)
         else:
             walk = strides.contiguous(data.shape)
-            strides.copy_steps(data, z.data, data.shape, walk, along, y_first=start * along[axis])
+            strides.copy_strided(data, z.data, data.shape, walk, along, y_start=start * along[axis])
         start = stop
     return z
 

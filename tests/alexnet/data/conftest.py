@@ -7,7 +7,6 @@ import tarfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from alexnet.data import RescaledSplit
 from alexnet.data.splits import ArraySplit
@@ -61,27 +60,6 @@ def mnist_folder(tmp_path):
         for name, content in files.items():
             (folder / (name + suffix)).write_bytes(gzip.compress(content) if suffix else content)
     return folder
-
-
-@pytest.fixture
-def save_image():
-    """Write a plain picture of one colour."""
-
-    def save(path, size=(12, 10), colour=(200, 100, 50), mode="RGB", **options):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new(mode, size, colour).save(path, **options)
-        return path
-
-    return save
-
-
-@pytest.fixture
-def class_folders(tmp_path, save_image):
-    """cat/ with 20 pictures and dog/ with 3, each picture of a colour of its own."""
-    for name, count in (("cat", 20), ("dog", 3)):
-        for number in range(count):
-            save_image(tmp_path / "pets" / name / f"{number:02}.png", colour=(number, count, 7))
-    return tmp_path / "pets"
 
 
 @pytest.fixture

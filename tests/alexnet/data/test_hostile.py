@@ -21,10 +21,11 @@ from mutations import timed, watched
 from PIL import Image
 from samples import cifar_binary, ilsvrc, labelme, mnist, store, write
 
-from alexnet.data import DataError, archives, images, open_dataset, read_image
-from alexnet.data.archives import list_members
+from alexnet.data import DataError, open_dataset, read_image
+from alexnet.data.formats import archives, images
+from alexnet.data.formats.archives import list_members
+from alexnet.data.formats.unpickling import UnpicklingError, read_pickle
 from alexnet.data.splits import ArraySplit, DataSet
-from alexnet.data.unpickling import UnpicklingError, read_pickle
 
 TERABYTE = 2**40
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from alexnet.data import open_dataset, rescale
-from alexnet.data.ilsvrc import _devkit, _synsets
-from alexnet.data.images import decode
+from alexnet.data.formats.images import decode
+from alexnet.data.sets.ilsvrc import _devkit, _synsets
 
 FOLDER = Path(os.environ.get("MINIGRAD_DATASETS", Path(__file__).parents[4] / "shared" / "datasets"))
 

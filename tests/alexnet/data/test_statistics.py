@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from alexnet_checks import check_statistics
 
 from alexnet.data import DataError, RescaledSplit, open_dataset
 from alexnet.data.splits import ArraySplit
@@ -12,19 +13,7 @@ def same(a, b):
 
 
 def test_against_the_definition():
-    rng = np.random.default_rng(0)
-    mixing = np.array([[60, 20, 5], [50, -25, 3], [40, 10, -12]])
-    pixels = np.clip(128 + rng.standard_normal((40, 8, 8, 3)) @ mixing.T, 0, 255).astype(np.uint8)
-    found = RescaledSplit(ArraySplit(pixels, np.zeros(40)), 8).statistics()
-    assert found.mean.dtype == found.component_std.dtype == found.component_vectors.dtype == np.float32
-    assert np.allclose(found.mean, pixels.mean(axis=0).transpose(2, 0, 1), atol=1e-4)
-
-    covariance = np.cov(pixels.reshape(-1, 3).T.astype(float), bias=True)
-    std, vectors = found.component_std.astype(float), found.component_vectors.astype(float)
-    assert (np.diff(std) < 0).all()
-    assert np.allclose(covariance @ vectors, vectors * std**2, rtol=1e-4, atol=1e-2)
-    assert np.allclose(vectors.T @ vectors, np.eye(3), atol=1e-6)
-    assert (vectors[np.abs(vectors).argmax(axis=0), range(3)] > 0).all()
+    check_statistics()
 
 
 def test_sums_are_exact():
@@ -43,6 +32,12 @@ def test_any_number_of_workers_gives_the_same_bits(random_split, monkeypatch):
     assert same(results[0], results[1]) and same(results[0], results[2])
     monkeypatch.setattr("alexnet.data.statistics._CHUNK", 1)
     assert same(results[0], measure(split, 3))
+
+
+def test_it_says_what_it_does_and_that_it_is_done_once(random_split, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    measure(random_split(count=50), progress=True)
+    assert "measuring the training pictures, once:" in capsys.readouterr().err
 
 
 def test_grayscale_has_no_colour_components(random_split):

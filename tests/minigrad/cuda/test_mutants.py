@@ -42,16 +42,16 @@ MUTANTS = {
         "im2col", "column + v < image_w", "column + v < image_w - 1", "conv2d"
     ),
     "col2im misses the last position of a span": Mutant(
-        "col2im", "position < width", "position < width - 1", "conv2d_grad_input"
+        "col2im", "position < stop", "position < stop - 1", "conv2d_grad_input"
     ),
     "pooling looks one row too far": Mutant(
-        "max_pool2d", "range(first_u, min(kernel_h", "range(first_u, min(kernel_h + 1", "max_pool2d"
+        "max_pool2d", "range(u_start, min(kernel_h", "range(u_start, min(kernel_h + 1", "max_pool2d"
     ),
     "average pooling forgets the first window of a pixel": Mutant(
-        "avg_pool2d_grad", "range(first_window(row,", "range(1 + first_window(row,", "avg_pool2d_grad"
+        "avg_pool2d_grad", "range(windows_start(row,", "range(1 + windows_start(row,", "avg_pool2d_grad"
     ),
     "normalisation's gradient misses a channel": Mutant(
-        "subtract_shared", "c + before + 1", "c + before", "local_response_norm_grad"
+        "subtract_cross", "c + before + 1", "c + before", "local_response_norm_grad"
     ),
     "the gradient of normalisation within a map leans to the wrong side": Mutant(
         "subtract_within_map", "j - after", "j - before", "within_map_response_norm_grad"
@@ -78,7 +78,7 @@ MUTANTS = {
     # other places
     "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
-        "dropout", "random_word(i * row_step + j * column_step", "random_word(number", "dropout"
+        "dropout", "random_word(i * row_stride + j * column_stride", "random_word(number", "dropout"
     ),
     "products of a second span replace the first": Mutant(
         "product", "value += c[part", "value += 0 * c[part", "conv2d_grad_weight"

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import os
 
+_VARIABLE = "KMP_DUPLICATE_LIB_OK"  # OpenMP's, which threadpoolctl sets when it is imported
+_was_set = _VARIABLE in os.environ
+
+import threadpoolctl  # noqa: E402
+
+if not _was_set:
+    os.environ.pop(_VARIABLE, None)  # no import changes the environment
+
 __all__ = ["hold_to_one_thread"]
 
 
 def hold_to_one_thread() -> None:
-    """Let BLAS have one thread from here on. The environment stays as it is."""
-    variable = "KMP_DUPLICATE_LIB_OK"  # OpenMP's; threadpoolctl sets it when it is imported
-    was_set = variable in os.environ
-    import threadpoolctl
-
-    if not was_set:
-        os.environ.pop(variable, None)
+    """Let BLAS have one thread from here on."""
     threadpoolctl.threadpool_limits(1, user_api="blas")

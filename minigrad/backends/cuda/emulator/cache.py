@@ -20,13 +20,14 @@ import numba
 import numpy as np
 
 from minigrad.backends.cuda.emulator import lowering
+from minigrad.backends.cuda.runtime.signature import Signature
 
 __all__ = ["digest"]
 
 _SIMPLE = (int, float, complex, str, bytes, bool, type(None), np.dtype, np.generic)
 
 
-def digest(py_func: Callable[..., Any], signature: tuple[Any, ...], checked: bool) -> str | None:
+def digest(py_func: Callable[..., Any], signature: Signature, checked: bool) -> str | None:
     """The name of a kernel's compiled code; None if the function depends on a thing that has no lasting name."""
     parts = _function(py_func, set())
     if parts is None:

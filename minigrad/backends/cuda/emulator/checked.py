@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from minigrad.backends.cuda.emulator.driver import EmulatedDriver, Program, host, reserve
-from minigrad.backends.cuda.runtime.memory import ArrayView, Memory
-from minigrad.backends.cuda.runtime.signature import Kernel, Variant
+from minigrad.backends.cuda.runtime.memory import Argument, ArrayView, Memory
+from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.device import Device
 
 __all__ = ["CheckedDriver", "KernelCheckError", "chosen"]
@@ -56,7 +56,7 @@ class CheckedDriver(EmulatedDriver):
         self._shadows: dict[int, np.ndarray] = {}  # by the address of the memory
         super().__init__()
 
-    def reserve(self, size: int) -> tuple[Any, int]:
+    def reserve(self, size: int) -> tuple[np.ndarray, int]:
         """Memory with a shadow that says which of its bytes were written."""
         block, address = reserve(size)
         self._shadows[address] = np.zeros(size, np.uint8)
@@ -83,10 +83,10 @@ class CheckedDriver(EmulatedDriver):
         self,
         kernel: Kernel,
         variant: Variant,
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
+        grid: Dim3,
+        block: Dim3,
         device: Device,
-        arguments: tuple[Any, ...],
+        arguments: tuple[Argument, ...],
     ) -> None:
         """Run a kernel both ways, or the one that was asked for, and complain about what it did wrong."""
         views = {
@@ -96,10 +96,10 @@ class CheckedDriver(EmulatedDriver):
         }
         with self._lock:
             program = self._program(kernel, variant)
-            ways = (self.backwards,) if os.environ.get("MINIGRAD_CUDA_SCHEDULE") else (True, False)
+            orders = (self.backwards,) if os.environ.get("MINIGRAD_CUDA_SCHEDULE") else (True, False)
             before = self._contents(views)
             results = []
-            for backwards in ways:
+            for backwards in orders:
                 self._restore(before)
                 finding = self._run(program, grid, block, arguments, views, backwards)
                 if finding:
@@ -133,9 +133,9 @@ class CheckedDriver(EmulatedDriver):
     def _run(
         self,
         program: Program,
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
-        arguments: tuple[Any, ...],
+        grid: Dim3,
+        block: Dim3,
+        arguments: tuple[Argument, ...],
         views: dict[str, ArrayView],
         backwards: bool,
     ) -> Finding | None:

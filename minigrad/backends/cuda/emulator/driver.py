@@ -2,7 +2,7 @@
 
 A launch runs at once, its blocks handed out to a worker a core. Each worker has a compiled instance of the kernel of
 its own, since shared memory and the special registers are globals of an instance. Each emulated GPU has memory of its
-own: a launch that is given another's array is refused by `kernel.launch`.
+own: a launch that is given another's array is refused by `launch`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 
 from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 from minigrad.backends.cuda.emulator.compile import compiled, load
-from minigrad.backends.cuda.runtime.memory import ArrayView, DevicePool, Memory, device_count
-from minigrad.backends.cuda.runtime.signature import Kernel, Variant
+from minigrad.backends.cuda.runtime.memory import (
+    Argument,
+    ArrayView,
+    DevicePool,
+    Memory,
+    device_count,
+)
+from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.backends.host import free_host_memory, host_memory
 from minigrad.device import Device, DeviceInfo
 from minigrad.display import in_jupyter
@@ -88,16 +96,16 @@ class EmulatedDriver:
         self,
         kernel: Kernel,
         variant: Variant,
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
+        grid: Dim3,
+        block: Dim3,
         device: Device,
-        arguments: tuple[Any, ...],
+        arguments: tuple[Argument, ...],
     ) -> None:
         """Run a kernel to its end."""
         with self._lock:
             self._program(kernel, variant).run(grid, block, arguments, self.backwards)
 
-    def reserve(self, size: int) -> tuple[Any, int]:
+    def reserve(self, size: int) -> tuple[np.ndarray, int]:
         """Memory of a device: (its handle, the address)."""
         return reserve(size)
 
@@ -125,8 +133,8 @@ class Program:
         self.kernel = kernel
         self._pack = struct.Struct(_layout(kernel, variant)).pack
         self._code = compiled(kernel, variant, checked)
-        self._engines: list[Any] = []
-        self._runs: list[Any] = []
+        self._engines: list[llvm.ExecutionEngine] = []
+        self._runs: list[Callable[..., None]] = []
         self._addresses: dict[str, int] = {}
         self._seconds = 1e-5  # a block; a guess, then what was last measured
         self._extend(1)
@@ -138,16 +146,14 @@ class Program:
             self._engines.append(engine)
             self._runs.append(_RUN(engine.get_function_address("run_blocks")))
 
-    def run(
-        self, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], backwards: bool = False
-    ) -> None:
+    def run(self, grid: Dim3, block: Dim3, arguments: tuple[Argument, ...], backwards: bool = False) -> None:
         """Run the blocks of a grid, on all workers if it takes long enough."""
         blocks = grid[0] * grid[1] * grid[2]
         workers = min(THREADS, blocks, 1 + int(blocks * self._seconds / WORTH_A_WORKER))
         if workers == 1:
-            start = time.perf_counter()
+            began = time.perf_counter()
             self.run_serially(grid, block, arguments, backwards)
-            self._seconds = (time.perf_counter() - start) / blocks
+            self._seconds = (time.perf_counter() - began) / blocks
             return
         packed, dims = self.pack(arguments), self._dims(grid, block, backwards)
         self._extend(workers)
@@ -155,16 +161,14 @@ class Program:
         ticket = itertools.count(0, step)  # its next() is one step under the GIL
 
         def work(worker: int) -> None:
-            while (first := next(ticket)) < blocks:
-                self._runs[worker](packed, dims, first, min(first + step, blocks))
+            while (start := next(ticket)) < blocks:
+                self._runs[worker](packed, dims, start, min(start + step, blocks))
 
-        start = time.perf_counter()
+        began = time.perf_counter()
         parallel(work, workers)
-        self._seconds = (time.perf_counter() - start) * workers / blocks
+        self._seconds = (time.perf_counter() - began) * workers / blocks
 
-    def run_serially(
-        self, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], backwards: bool
-    ) -> None:
+    def run_serially(self, grid: Dim3, block: Dim3, arguments: tuple[Argument, ...], backwards: bool) -> None:
         """Run the blocks of a grid one after another."""
         self._runs[0](self.pack(arguments), self._dims(grid, block, backwards), 0, grid[0] * grid[1] * grid[2])
 
@@ -174,12 +178,12 @@ class Program:
             self._addresses[name] = int(self._engines[0].get_global_value_address(name))
         return self._addresses[name]
 
-    def _dims(self, grid: tuple[int, ...], block: tuple[int, ...], backwards: bool) -> bytes:
+    def _dims(self, grid: Dim3, block: Dim3, backwards: bool) -> bytes:
         """The launch's sizes as compiled code takes them."""
         _check_limits(self.kernel.name, grid, block)
         return struct.pack("=7i", *block, *grid, backwards)
 
-    def pack(self, arguments: tuple[Any, ...]) -> bytes:
+    def pack(self, arguments: tuple[Argument, ...]) -> bytes:
         """The arguments as a compiled kernel takes them, eight bytes a field."""
         fields: list[Any] = []
         for argument in arguments:
@@ -193,7 +197,7 @@ class Program:
             raise TypeError(f"kernel {self.kernel.name}: a number does not fit its declaration ({error})") from None
 
 
-def reserve(size: int) -> tuple[Any, int]:
+def reserve(size: int) -> tuple[np.ndarray, int]:
     """Memory of the host, aligned for vectors."""
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     address = buffer.ctypes.data
@@ -234,7 +238,7 @@ def _layout(kernel: Kernel, variant: Variant) -> str:
     return result
 
 
-def _check_limits(name: str, grid: tuple[int, ...], block: tuple[int, ...]) -> None:
+def _check_limits(name: str, grid: Dim3, block: Dim3) -> None:
     """Refuse what a GPU would refuse."""
     threads = block[0] * block[1] * block[2]
     fits = all(

@@ -24,6 +24,8 @@ from numba.cuda import cgutils, compiler, dispatcher, target  # type: ignore[att
 from numba.cuda.cudadrv import nvvm
 from numba.cuda.np import arrayobj
 
+from minigrad.backends.cuda.runtime.signature import Signature
+
 __all__ = ["CHECKS", "COMPUTE_CAPABILITY", "Lowered", "check_nvvm", "check_version", "device_functions", "lower", "ptx"]
 
 KNOWN_VERSIONS = ((0, 30, 4), (0, 31))  # numba-cuda from, and before
@@ -54,7 +56,7 @@ def check_version() -> str:
     return version
 
 
-def lower(py_func: Callable[..., None], signature: tuple[Any, ...], checked: bool = False) -> Lowered:
+def lower(py_func: Callable[..., None], signature: Signature, checked: bool = False) -> Lowered:
     """The LLVM IR of a kernel.
 
     With `checked`, accesses call `mg_bounds(base, index, length, axis)` before they leave a thread that would go out of
@@ -70,7 +72,7 @@ def lower(py_func: Callable[..., None], signature: tuple[Any, ...], checked: boo
     return Lowered(main, tuple(text for text in texts if text is not main), entry)
 
 
-def ptx(py_func: Callable[..., None], signature: tuple[Any, ...], capability: tuple[int, int]) -> str:
+def ptx(py_func: Callable[..., None], signature: Signature, capability: tuple[int, int]) -> str:
     """The PTX of a kernel for a chip, by NVVM, which comes with the CUDA toolkit."""
     with _lock, _no_gpu(py_func):
         text, _ = compiler.compile_ptx(py_func, signature, cc=capability)
@@ -82,9 +84,9 @@ def check_nvvm() -> None:
     nvvm.NVVM()
 
 
-def device_functions(py_func: Callable[..., Any]) -> list[Any]:
+def device_functions(py_func: Callable[..., Any]) -> list[dispatcher.CUDADispatcher]:
     """The device functions that a function calls, and those that they call."""
-    found: list[Any] = []
+    found: list[dispatcher.CUDADispatcher] = []
     pending = [py_func]
     while pending:
         for value in referenced(pending.pop()).values():

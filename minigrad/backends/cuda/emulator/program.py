@@ -7,7 +7,8 @@ It is done in two steps, with LLVM's optimiser between them: `host_modules` make
 from __future__ import annotations
 
 import re
-from typing import Any
+
+import llvmlite.binding as llvm
 
 from minigrad.backends.cuda.emulator.barriers import CORO_END, coroutine
 from minigrad.backends.cuda.emulator.llvm import text
@@ -47,7 +48,7 @@ def _short_names(modules: list[str]) -> tuple[str, ...]:
     return tuple(re.sub(r"; ModuleID = [^\n]*", "", module) for module in renamed)
 
 
-def program(name: str, optimised: Any, checked: bool) -> str:
+def program(name: str, optimised: llvm.ModuleRef, checked: bool) -> str:
     """The module that runs the blocks of a grid, `run_blocks(args, dims, start, stop)`, from the optimised kernel.
 
     Args:

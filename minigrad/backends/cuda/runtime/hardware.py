@@ -21,8 +21,14 @@ from numba import config, cuda, types
 from numba.cuda.core.errors import NumbaPerformanceWarning
 
 from minigrad.backends.cuda.runtime import simulator
-from minigrad.backends.cuda.runtime.memory import ArrayView, DevicePool, Memory, device_count
-from minigrad.backends.cuda.runtime.signature import Kernel, Variant
+from minigrad.backends.cuda.runtime.memory import (
+    Argument,
+    ArrayView,
+    DevicePool,
+    Memory,
+    device_count,
+)
+from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.backends.host import free_host_memory, host_memory
 from minigrad.device import Device, DeviceInfo
 
@@ -199,10 +205,10 @@ class HardwareDriver:
         self,
         kernel: Kernel,
         variant: Variant,
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
+        grid: Dim3,
+        block: Dim3,
         device: Device,
-        arguments: tuple[Any, ...],
+        arguments: tuple[Argument, ...],
     ) -> None:
         """Queue a kernel on the device's stream."""
         here = self._logical[device.index]
@@ -216,9 +222,7 @@ class HardwareDriver:
         with _explained(), here.active():
             here.stream.synchronize()
 
-    def _configure(
-        self, kernel: Kernel, variant: Variant, grid: tuple[int, ...], block: tuple[int, ...], here: _Logical
-    ) -> Any:
+    def _configure(self, kernel: Kernel, variant: Variant, grid: Dim3, block: Dim3, here: _Logical) -> Any:
         """The compiled kernel with its grid, kept for the next launch of the same size."""
         key = (kernel, variant, grid, block, here.device.index)
         run = self._configured.get(key)

@@ -15,7 +15,14 @@ import numpy as np
 from minigrad.backends.pool import Block, Pool
 from minigrad.device import Device
 
-__all__ = ["ArrayView", "DevicePool", "Memory", "OutOfMemoryError", "device_count"]
+__all__ = [
+    "Argument",
+    "ArrayView",
+    "DevicePool",
+    "Memory",
+    "OutOfMemoryError",
+    "device_count",
+]
 
 GRAIN = 512  # bytes: what the CUDA driver aligns its allocations to
 
@@ -118,12 +125,12 @@ class ArrayView:
     @property
     def strides(self) -> tuple[int, ...]:
         """Bytes from one element to the next along each axis."""
-        steps = []
-        step = self.dtype.itemsize
+        strides = []
+        stride = self.dtype.itemsize
         for length in reversed(self.shape):
-            steps.append(step)
-            step *= length
-        return tuple(reversed(steps))
+            strides.append(stride)
+            stride *= length
+        return tuple(reversed(strides))
 
     def reshape(self, *shape: int | tuple[int, ...]) -> ArrayView:
         """The same elements under another shape; one length may be -1."""
@@ -146,3 +153,6 @@ class ArrayView:
 
     def __repr__(self) -> str:
         return f"ArrayView(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"
+
+
+Argument = ArrayView | int | float  # of a kernel that is launched

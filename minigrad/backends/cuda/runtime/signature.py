@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import from_dtype, types
+from numpy.typing import DTypeLike
 
-__all__ = ["REGISTRY", "Kernel", "Parameter", "Variant"]
+__all__ = ["REGISTRY", "Dim3", "Kernel", "Parameter", "Signature", "Variant"]
 
 FLOATS = tuple(np.dtype(name) for name in ("f4", "f8"))
 ELEMENTS = tuple(np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"))
@@ -26,6 +27,9 @@ _PARAMETER = re.compile(r"(?P<element>\w+)(?:\[(?P<axes>[:,1 ]+)\])?")
 
 # The dtypes that stand for the words of CHOICES that a kernel uses, in that order: what a compiled kernel is made for.
 Variant = tuple[np.dtype[Any], ...]
+
+Signature = tuple[types.Type, ...]  # the types of the arguments, for Numba
+Dim3 = tuple[int, int, int]  # the blocks of a grid, or the threads of a block, along x, y and z
 
 
 class Parameter(NamedTuple):
@@ -76,7 +80,7 @@ class Kernel:
         chosen = dict(zip(self.words, variant, strict=True))
         return tuple(parameter.dtype(chosen) for parameter in self.parameters)
 
-    def signature(self, *variant: Any) -> tuple[Any, ...]:
+    def signature(self, *variant: DTypeLike) -> Signature:
         """The Numba types of the arguments; `variant` says what "float", "any" and "other" stand for, in that order."""
         kinds = tuple(np.dtype(each) for each in variant)
         if len(kinds) != len(self.words):
@@ -88,7 +92,7 @@ class Kernel:
         """Every choice of dtypes for the words of the declaration."""
         return list(itertools.product(*(CHOICES[word] for word in self.words)))
 
-    def all_signatures(self) -> list[tuple[Any, ...]]:
+    def all_signatures(self) -> list[Signature]:
         """Every signature that the kernel may be launched with."""
         return [self.signature(*variant) for variant in self.variants()]
 
@@ -117,7 +121,7 @@ def _parse(name: str, py_func: Callable[..., None], declaration: str) -> Iterato
         yield Parameter(parameter, element, ndim, "C" if axes and axes.endswith("::1") else "A")
 
 
-def _numba_type(parameter: Parameter, dtype: np.dtype[Any]) -> Any:
+def _numba_type(parameter: Parameter, dtype: np.dtype[Any]) -> types.Type:
     element = from_dtype(dtype)
     if parameter.ndim is None:
         return element

@@ -9,6 +9,7 @@
 @mg_span = global [2 x i64] zeroinitializer ; from the first of the arguments' addresses to behind the last
 @mg_record = global [11 x i64] zeroinitializer
 
+; keep what was found, with thread and block (place), if it is the first
 define void @mg_report(i64 %kind, i64 %address, i64 %index, i64 %length, i64 %axis) noinline {
   %before = load i64, ptr @mg_record
   %first = icmp eq i64 %before, 0
@@ -35,13 +36,14 @@ out:
   ret void
 }
 
+; an index is out of bounds; the kernel's thread leaves
 define void @mg_bounds(ptr %base, i64 %index, i64 %length, i64 %axis) noinline {
   %address = ptrtoint ptr %base to i64
   call void @mg_report(i64 1, i64 %address, i64 %index, i64 %length, i64 %axis)
   ret void
 }
 
-; where the bytes that say whether an address was written are, or null for memory that is no argument's
+; where the bytes are that say whether an address was written, or null for memory that is no argument's
 define ptr @mg_shadow(i64 %address) noinline {
 entry:
   %count = load i64, ptr @mg_count
@@ -73,6 +75,7 @@ none:
   ret ptr null
 }
 
+; a thread reads: report it if its first byte was never written
 define void @mg_read(ptr %pointer, i64 %bytes) {
 entry:
   %address = ptrtoint ptr %pointer to i64
@@ -97,6 +100,7 @@ out:
   ret void
 }
 
+; a thread writes: mark the bytes as written
 define void @mg_write(ptr %pointer, i64 %bytes) {
 entry:
   %address = ptrtoint ptr %pointer to i64

@@ -12,10 +12,16 @@ declare void @llvm.coro.resume(ptr)
 declare void @llvm.coro.destroy(ptr)
 declare ptr @malloc(i64)
 
+; of each thread of a block: its frame; its coroutine, null once it has ended; and the number of the one that starts
 @frames = global [1024 x ptr] zeroinitializer
 @handles = global [1024 x ptr] zeroinitializer
 @current = global i32 0
 
+; for each thread i of the block (begin):
+;   start it; it comes back from its first barrier, or from its end
+; again and again, until all have ended (round):
+;   for each thread j that has not (step):
+;     destroy it if it is at its end (finish), else let it run to its next barrier or its end (resume)
 define internal void @run_block(ptr %args, i32 %threads, i1 %backwards) {
 entry:
   %ret = alloca ptr

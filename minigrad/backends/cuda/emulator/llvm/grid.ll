@@ -5,6 +5,7 @@
 @sreg = global [12 x i32] zeroinitializer
 
 ; the thread with a number in its block becomes the current one; backwards: numbers count from the last thread
+; in a block that is a line (line) the number is threadIdx.x, in others (box) it is taken apart
 define internal void @set_thread(i32 %number, i32 %threads, i1 %backwards) alwaysinline {
 entry:
   %last = sub i32 %threads, 1
@@ -33,6 +34,9 @@ out:
 }
 
 ; run blocks start to stop - 1 of the grid; dims: block x y z, grid x y z, whether backwards
+; copy the sizes of block and grid into the table (copy)
+; for each block b, or its mirror image (block):
+;   blockIdx is its number taken apart; run its threads
 define void @run_blocks(ptr %args, ptr %dims, i64 %start, i64 %stop) {
 entry:
   br label %copy

@@ -1,0 +1,86 @@
+"""One sweep over a split, batch by batch from its first picture to its last: how a network is evaluated and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from alexnet.data import Rejected, RescaledSplit, Statistics, centre_view, check_share, made_ahead, read_batch
+
+__all__ = ["BATCH", "WORKERS", "Sweep", "centre_sweep"]
+
+BATCH = 128  # pictures
+WORKERS = 2
+Made = TypeVar("Made")
+
+
+class Sweep(Generic[Made]):
+    """The pictures of a split, in order, in batches that threads make ahead.
+
+    A picture that cannot be read is left out, and told of; where they are more than REJECTED_SHARE of the split, the
+    sweep ends with an error.
+
+    Args:
+        pictures: the split, at the size that the network was trained on.
+        make: what is handed out of a batch, uint8 (b, C, size, size); called by the workers.
+        batch_size: positive; the last batch may be smaller.
+        workers: threads; any number gives the same.
+        left_out: told of each picture that cannot be read, before the batch that it belongs to is handed out.
+    """
+
+    def __init__(
+        self,
+        pictures: RescaledSplit,
+        make: Callable[[np.ndarray], Made],
+        batch_size: int = BATCH,
+        workers: int = WORKERS,
+        left_out: Callable[[Rejected], object] = lambda rejected: None,
+    ) -> None:
+        self.pictures, self.make, self.batch_size, self.workers = pictures, make, batch_size, workers
+        self.left_out = left_out
+
+    def __len__(self) -> int:
+        """Batches."""
+        return -(-len(self.pictures) // self.batch_size)
+
+    def batches(self) -> Generator[tuple[np.ndarray, Made], None, None]:
+        """Go over the split once. Closing the iterator early stops the workers; what goes wrong in one is raised here.
+
+        Yields:
+            which pictures these are, int64 (b,), and what was made of them.
+
+        Raises:
+            DataError: too many pictures cannot be read.
+        """
+
+        def read(start: int) -> tuple[np.ndarray, Made | None, list[Rejected]]:
+            indices = np.arange(start, min(start + self.batch_size, len(self.pictures)))
+            images, readable, rejected = read_batch(self.pictures, indices)
+            return indices[readable], self.make(images) if len(images) else None, rejected
+
+        count = 0
+        with closing(made_ahead(read, range(0, len(self.pictures), self.batch_size), self.workers)) as ahead:
+            for indices, made, rejected in ahead:
+                for each in rejected:
+                    count += 1
+                    self.left_out(each)
+                    check_share(count, len(self.pictures), each)
+                if made is not None:
+                    yield indices, made
+
+
+def centre_sweep(
+    pictures: RescaledSplit,
+    crop: int,
+    statistics: Statistics,
+    batch_size: int = BATCH,
+    workers: int = WORKERS,
+    left_out: Callable[[Rejected], object] = lambda rejected: None,
+) -> Sweep[np.ndarray]:
+    """A sweep over the centres of all pictures, minus the mean: float32 (b, C, crop, crop)."""
+    make = partial(centre_view, crop=crop, statistics=statistics)
+    return Sweep(pictures, make, batch_size, workers, left_out)

@@ -1,0 +1,214 @@
+"""What a recipe is: a network, what is done to its data, and how it is trained, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
+from typing import Any
+
+import minigrad as mg
+from alexnet.data import Augmentation
+from alexnet.model import NETWORKS
+from alexnet.recipes.typed import no_such, read_dataclass, read_table
+from minigrad import nn
+
+__all__ = ["KEYS", "Recipe", "build_network"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a run learns, besides data, seed and devices.
+
+    Layers are named as in Figure 2, conv1 to fc8; a rate is a learning rate. Epochs are counted from 1, and what
+    happens at an epoch happens at its start.
+
+    Attributes:
+        name: what `--recipe` calls it.
+        summary: a line for `--help`.
+        network: "alexnet" or "cifar10-80sec".
+        network_options: keyword arguments of `AlexNet`; its image_size is the crop's unless given.
+        data: what it trains on when `--data` is not given; "" if it must be.
+        rescale: side of the square that each picture is rescaled and cut to (section 2).
+        augmentation: crop, mirror and colour noise (section 4.1).
+        batch_size: examples a step.
+        epochs: passes over the training set.
+        lr: the rate at the start.
+        layer_lr: the same by layer, where it differs.
+        momentum, weight_decay: of `optim.SGD` (section 5).
+        layer_weight_decay: weight decay by layer, where it differs.
+        bias_lr_factor: the rate of biases over that of weights, at the start.
+        bias_lr_falls: whether the rate of biases is divided with that of weights.
+        decay_biases: whether weight decay acts on biases.
+        drop_epochs: the rate is divided by ten at these epochs.
+        layer_drop_epochs: the same by layer, where they differ.
+        frozen_from: by layer, the epoch from which on its weights and biases stay as they are.
+        patience: the rate is divided by ten also when the validation error has not improved for so many epochs; 0 for
+            never.
+        most_drops: how often it is divided for that reason, at most.
+    """
+
+    name: str
+    summary: str
+    network: str
+    data: str
+    rescale: int
+    augmentation: Augmentation
+    batch_size: int
+    epochs: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    network_options: Mapping[str, Any] = field(default_factory=dict)
+    layer_lr: Mapping[str, float] = field(default_factory=dict)
+    layer_weight_decay: Mapping[str, float] = field(default_factory=dict)
+    bias_lr_factor: float = 1.0
+    bias_lr_falls: bool = True
+    decay_biases: bool = True
+    drop_epochs: tuple[int, ...] = ()
+    layer_drop_epochs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    frozen_from: Mapping[str, int] = field(default_factory=dict)
+    patience: int = 0
+    most_drops: int = 3
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no training can be made of."""
+        if self.network not in NETWORKS:
+            raise ValueError(f"a recipe's network is one of {', '.join(NETWORKS)}; got {self.network!r}")
+        network = NETWORKS[self.network]
+        read_table(self.network_options, network.options, "network_options.")
+        for name in ("rescale", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"a recipe's {name} is 1 or more; got {getattr(self, name)}")
+        for name in ("momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
+        if not self.lr > 0:
+            raise ValueError(f"a recipe's lr is above 0; got {self.lr}")
+        if self.momentum >= 1:
+            raise ValueError(f"a recipe's momentum is below 1; got {self.momentum}")
+        for name in ("layer_lr", "layer_weight_decay", "layer_drop_epochs", "frozen_from"):
+            for layer in getattr(self, name):
+                if layer not in network.layers:
+                    raise no_such(f"{name}.{layer}", [f"{name}.{known}" for known in network.layers])
+        self._check_layers()
+        self._check_pictures()
+
+    def _check_layers(self) -> None:
+        for name, table in (("layer_lr", self.layer_lr), ("layer_weight_decay", self.layer_weight_decay)):
+            for layer, value in table.items():
+                if value < 0:
+                    raise ValueError(f"a recipe's {name}.{layer} is 0 or more; got {value}")
+        drops = {"drop_epochs": self.drop_epochs}
+        drops |= {f"layer_drop_epochs.{layer}": epochs for layer, epochs in self.layer_drop_epochs.items()}
+        for name, epochs in (drops | {f"frozen_from.{layer}": (at,) for layer, at in self.frozen_from.items()}).items():
+            if min(epochs, default=1) < 1:
+                raise ValueError(f"a recipe's {name} counts epochs from 1; got {min(epochs)}")
+            if any(after <= before for before, after in pairwise(epochs)):
+                raise ValueError(f"a recipe's {name} names each epoch once, in order; got {list(epochs)}")
+
+    def _check_pictures(self) -> None:
+        crop, size = self.augmentation.crop, self.image_size
+        if not 1 <= crop <= self.rescale:
+            raise ValueError(f"a recipe's augmentation.crop is from 1 to its rescale, {self.rescale}; got {crop}")
+        if size != crop:
+            raise ValueError(
+                f"crops of {crop} x {crop} (augmentation.crop) do not fit a network for {size} x {size} "
+                "(network_options.image_size); change both"
+            )
+        for name, least in (("crop_group", 1), ("colour_noise", 0), ("noise_off_epoch", 0)):
+            if getattr(self.augmentation, name) < least:
+                raise ValueError(
+                    f"a recipe's augmentation.{name} is {least} or more; got {getattr(self.augmentation, name)}"
+                )
+
+    @property
+    def image_size(self) -> int:
+        """Side of what the network sees."""
+        return int(self.network_options.get("image_size", self.augmentation.crop))
+
+    # as text
+
+    def to_json(self) -> dict[str, Any]:
+        """As numbers, text, lists and dicts."""
+        return dict(json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe that `to_json` wrote; what an older one lacks gets its default.
+
+        Raises:
+            ValueError: keys are missing or unknown, or a value is of another type.
+        """
+        recipe = read_dataclass(values, cls)
+        options = read_table(recipe.network_options, NETWORKS[recipe.network].options, "network_options.")
+        return replace(recipe, network_options=options)
+
+    def changed(self, changes: Sequence[tuple[str, Any]]) -> Recipe:
+        """A recipe with other values.
+
+        Args:
+            changes: keys, with a dot for what is in a table ("augmentation.crop"), and values as in JSON.
+
+        Raises:
+            ValueError: there is no such key, or the value does not fit, or it is the name.
+        """
+        values = self.to_json()
+        for key, value in changes:
+            if key in ("name", "summary"):
+                raise ValueError(f"a recipe keeps its {key}; --out DIR is the place for a run's own name")
+            *path, last = key.split(".")
+            table = values
+            for name in path:
+                table = table.setdefault(name, {})
+                if not isinstance(table, dict):
+                    raise ValueError(f"a recipe has no {key}: {name} is a single value")
+            table[last] = value
+        return Recipe.from_json(values)
+
+    # the schedule
+
+    def rate(self, epoch: int, drops: int = 0, layer: str = "", bias: bool = False) -> float:
+        """A learning rate.
+
+        Args:
+            epoch: counted from 1.
+            drops: how often the rate was divided because the validation error stood still.
+            layer: whose; "" for those without rates of their own.
+            bias: that of the biases, not of the weights.
+
+        Returns:
+            the rate, 0 where the layer is frozen.
+        """
+        if epoch >= self.frozen_from.get(layer, math.inf):
+            return 0.0
+        start = self.layer_lr.get(layer, self.lr) * (self.bias_lr_factor if bias else 1.0)
+        if bias and not self.bias_lr_falls:
+            return start
+        drops += sum(epoch >= each for each in self.layer_drop_epochs.get(layer, self.drop_epochs))
+        return start * 10.0**-drops
+
+    def rates(self, epoch: int, drops: int = 0) -> dict[str, float]:
+        """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""
+        own = {**self.layer_lr, **self.layer_drop_epochs, **self.frozen_from}
+        return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
+
+
+# What `Recipe.changed` changes, with the keys of its tables, but for those that are layers.
+KEYS = (
+    *(each.name for each in fields(Recipe) if each.name not in ("name", "summary", "augmentation", "network_options")),
+    *(f"augmentation.{each.name}" for each in fields(Augmentation)),
+    *(f"network_options.{name}" for name in NETWORKS["alexnet"].options),
+)
+
+
+def build_network(recipe: Recipe, num_classes: int, in_channels: int, devices: Sequence[str | mg.Device]) -> nn.Module:
+    """The recipe's network with fresh weights, drawn from the generator that `mg.manual_seed` seeds.
+
+    Raises:
+        ValueError: the options or devices do not fit the network.
+    """
+    network = NETWORKS[recipe.network]
+    return network.build(num_classes, in_channels, recipe.image_size, devices, recipe.network_options)

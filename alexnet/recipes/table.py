@@ -1,0 +1,153 @@
+"""A recipe as a table: what each layer does and starts from, what is done to pictures, and every rate by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from alexnet.model import NETWORKS
+from alexnet.recipes.recipe import Recipe, build_network
+from alexnet.terminal import folded, table
+from minigrad import nn
+from minigrad.random import default_generator
+
+__all__ = ["recipe_table"]
+
+
+def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
+    """The whole recipe as text, in lines of at most so many characters."""
+    facts = [
+        ("network", _network(recipe)),
+        ("options", _options(recipe)),
+        ("pictures", _pictures(recipe)),
+        ("colour noise", _noise(recipe)),
+        ("training", _training(recipe)),
+    ]
+    head = ("layer", "what it does", "initial weights", "and biases", "weight decay")
+    parts = [
+        folded(f"{recipe.name}: {recipe.summary}", width),
+        table((fact for fact in facts if fact[1]), width),
+        table([head, *_layers(recipe)], width),
+        "learning rates of weights and biases\n" + table(_schedule(recipe), width),
+    ]
+    return "\n\n".join(parts)
+
+
+def _network(recipe: Recipe) -> str:
+    if recipe.network_options.get("columns", NETWORKS[recipe.network].columns) == 1:
+        return f"{recipe.network}, one column"
+    return f"{recipe.network}, two columns; fc8 on the first one's device"
+
+
+def _options(recipe: Recipe) -> str:
+    """Those of the network, as `--set` takes them; initial weights are in the table of layers."""
+    given = {name: value for name, value in recipe.network_options.items() if name != "weight_std"}
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in given.items())
+
+
+def _pictures(recipe: Recipe) -> str:
+    augmentation = recipe.augmentation
+    words = f"{recipe.rescale} x {recipe.rescale}, minus the mean; crops of {augmentation.crop} x {augmentation.crop} "
+    words += "at random places" if augmentation.random_crop else "from the centre"
+    if augmentation.mirror:
+        words += ", half of them mirrored"
+    if augmentation.crop_group > 1 and (augmentation.random_crop or augmentation.mirror):
+        words += f", alike for {augmentation.crop_group} pictures of a batch in a row"
+    return words
+
+
+def _noise(recipe: Recipe) -> str:
+    augmentation = recipe.augmentation
+    if not augmentation.noise(1):
+        return "none"
+    words = f"N(0, {augmentation.colour_noise:g}) times the standard deviation along each component of RGB"
+    if augmentation.noise_divides:
+        words += f"; then the picture is divided by {1 + augmentation.colour_noise:g}"
+    if augmentation.noise_off_epoch:
+        words += f"; off from epoch {augmentation.noise_off_epoch} on"
+    return words
+
+
+def _training(recipe: Recipe) -> str:
+    words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {recipe.momentum:g}"
+    if recipe.patience:
+        falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
+        words += f"; {falling} / 10 after {recipe.patience} epochs without a lower validation error, at most "
+        words += f"{recipe.most_drops} times"
+    return words
+
+
+def _layers(recipe: Recipe) -> list[tuple[str, ...]]:
+    """A line for each layer of the network: name, parts in order, initial weights and biases, decay.
+
+    The state of the random generator is left alone.
+    """
+    state = default_generator.state()
+    network = build_network(recipe, 2, 3, ["cpu"])  # its weights are drawn when they are looked at: here they are not
+    default_generator.set_state(state)
+    rows: dict[str, tuple[list[str], nn.Conv2d | nn.Linear]] = {}
+    parts: list[str] = []
+    for path, module in network.named_modules():
+        name = path.rpartition(".")[2]
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            parts = []  # of the second column, whose layers are those of the first, they are forgotten
+            rows.setdefault(name, (parts, module))
+        if not module._modules:
+            parts += _parts(module)
+    decay = recipe.layer_weight_decay
+    return [
+        (
+            name,
+            ", ".join(parts),
+            _initial_weights(recipe, name),
+            "" if layer.bias is None else f"{layer.bias.numpy()[0]:g}",
+            f"{decay.get(name, recipe.weight_decay):g}" + ("" if recipe.decay_biases else ", biases 0"),
+        )
+        for name, (parts, layer) in rows.items()
+    ]
+
+
+def _parts(module: nn.Module) -> list[str]:
+    """What a module does, in words; a convolution may apply the ReLU too."""
+    if isinstance(module, nn.Conv2d):
+        stride = f" / {module.stride}" if module.stride != 1 else ""
+        height, width = module.weight.shape[2:]
+        return [f"conv {height} x {width}{stride}", *(["ReLU"] if module.relu else [])]
+    if isinstance(module, nn.Linear):
+        return ["fc"]
+    if isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
+        kind = "max" if isinstance(module, nn.MaxPool2d) else "mean"
+        return [f"{kind} pool {module.kernel_size} / {module.stride}"]
+    if isinstance(module, nn.LocalResponseNorm):
+        return [f"LRN (alpha {module.alpha:g} / {module.size})"]
+    if isinstance(module, nn.WithinMapResponseNorm):
+        return [f"norm within maps (alpha {module.alpha:g} / {module.size**2})"]
+    if isinstance(module, nn.Dropout):
+        return [f"dropout {module.p:g}"]
+    return [] if isinstance(module, nn.Flatten) else [type(module).__name__]
+
+
+def _initial_weights(recipe: Recipe, layer: str) -> str:
+    std = NETWORKS[recipe.network].initial_std(recipe.network_options, layer)
+    return "N(0, sqrt(2 / fan-in))" if std is None else f"N(0, {std:g})"
+
+
+def _schedule(recipe: Recipe) -> list[tuple[str, ...]]:
+    """A line for each time in which no rate changes; layers that always learn alike share a column."""
+    changes = {1, *recipe.drop_epochs, *recipe.frozen_from.values()}
+    changes |= {epoch for epochs in recipe.layer_drop_epochs.values() for epoch in epochs}
+    starts = sorted(epoch for epoch in changes if 1 <= epoch <= recipe.epochs)
+    spans = [
+        f"{first}-{last}" if first < last else f"{first}"
+        for first, last in zip(starts, [*(epoch - 1 for epoch in starts[1:]), recipe.epochs], strict=True)
+    ]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, *_ in _layers(recipe):
+        alike.setdefault(tuple(_rates(recipe, epoch, name) for epoch in starts), []).append(name)
+    heads = ["all layers" if len(alike) == 1 else ", ".join(names) for names in alike.values()]
+    return [("epochs", *heads), *zip(spans, *alike, strict=True)]
+
+
+def _rates(recipe: Recipe, epoch: int, layer: str) -> str:
+    weight, bias = (recipe.rate(epoch, layer=layer, bias=each) for each in (False, True))
+    return f"{weight:g}, {bias:g}" if weight or bias else "frozen"

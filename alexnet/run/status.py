@@ -1,0 +1,111 @@
+"""What a run's folder tells of it while it trains or afterwards. Everything here reads; nothing is written."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alexnet.recipes import Recipe
+from alexnet.run.checkpoint import Progress
+from alexnet.run.folder import RunError, RunFolder
+from alexnet.terminal import counted, duration, line_width, side_by_side
+
+__all__ = ["describe"]
+
+Line = Mapping[str, Any]
+
+
+def describe(folder: RunFolder) -> str:
+    """A run in a few lines: whether it trains, how far it is, its errors, its rate, and what happened to it.
+
+    Raises:
+        RunError: there is no run, or its files are damaged.
+    """
+    settings = folder.read_settings()
+    recipe = Recipe.from_json(settings["recipe"])
+    epochs, batch, pictures = recipe.epochs, recipe.batch_size, settings.get("pictures", {}).get("train", 0)
+    head = f"{folder.path}: recipe {recipe.name}, data {settings['data']}, on {', '.join(settings['devices'])}"
+    owner = folder.owner()
+    try:
+        lines = folder.lines()
+        written = time.time() - max(file.stat().st_mtime for file in (folder.log, folder.settings))
+    except OSError as error:
+        raise RunError(
+            f"{folder.log} cannot be read ({error.strerror}); is {folder.path} the folder of a run?"
+        ) from error
+    done = [line for line in lines if "event" not in line]
+    steps = -(-pictures // batch)
+    report = [head, _state(folder, owner, lines, done, epochs), f"last written {duration(written)} ago"]
+    if owner:
+        report.append(_left(lines, done, epochs, steps, batch, written))
+    report += _errors(done) + _happened(lines)
+    return "\n".join(line for line in report if line)
+
+
+def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[Line], epochs: int) -> str:
+    """Whether it trains, and how far it is: while it does, as far as the log tells; else as it would go on."""
+    if owner:
+        epoch = min(done[-1]["epoch"] + 1 if done else 1, epochs)
+        step = lines[-1].get("step", 0) if lines else 0
+        return f"process {owner} is training it: epoch {epoch} of {epochs}, after step {step:,} or later"
+    saved = folder.saved() or Progress()
+    if saved.epoch > epochs:
+        return f"finished: {counted(epochs, 'epoch')}, {counted(saved.step, 'step')}"
+    failed = f" ({lines[-1]['reason']})" if lines and lines[-1].get("event") == "failed" else ""
+    where = f"epoch {saved.epoch} of {epochs}, after step {saved.step:,}"
+    return f"stopped{failed}: {where}; go on with: {folder.resume_command}"
+
+
+def _left(lines: Sequence[Line], done: Sequence[Line], epochs: int, steps: int, batch: int, written: float) -> str:
+    """The time that is left, by the speed that was logged last."""
+    speed = next((line["images_per_second"] for line in reversed(lines) if line.get("images_per_second")), 0.0)
+    if not speed or not steps:
+        return "time left: not known before the first epoch or checkpoint"
+    first = done[-1]["step"] - steps * done[-1]["epoch"] if done else 0  # not 0 where the data have changed
+    left = (steps * epochs + first - lines[-1]["step"]) * batch / speed - written
+    return f"about {duration(left)} left, at {speed:,.0f} images per second"
+
+
+def _errors(done: Sequence[Line]) -> list[str]:
+    """The last epoch and the best."""
+    if not done:
+        return ["no epoch is finished yet"]
+    best = min(done, key=lambda line: float(line["val_top1"]))
+    lines = []
+    for name, line in (("last", done[-1]), ("best", best)):
+        parts = [
+            f"{name} epoch {line['epoch']:3d}: top-1 error {line['val_top1']:.2f} %",
+            f"top-5 error {line['val_top5']:.2f} %",
+            f"validation loss {line['val_loss']:.3f}",
+            f"training loss {line['train_loss']:.3f}",
+            f"rate {line['lr']:g}",
+        ]
+        lines.append(side_by_side(parts, line_width()))
+    return lines
+
+
+def _happened(lines: Sequence[Line]) -> list[str]:
+    """Changes of the rate, pictures that could not be read, and other events worth a line."""
+    found = []
+    rejected: dict[str, int] = {}
+    for line in lines:
+        event = line.get("event")
+        if event == "rate":
+            whose = f"rate of {line['layer']}" if "layer" in line else "rate"
+            found.append(
+                f"{whose} {line.get('from', math.nan):g} to {line.get('to', math.nan):g} in epoch {line['epoch']}"
+            )
+        elif event == "resumed":
+            found.append(f"resumed in epoch {line['epoch']}, after step {line['step']:,}")
+        elif event in ("flat", "data"):
+            found.append(f"epoch {line['epoch']}, step {line['step']:,}: {line['reason']}")
+        elif event == "rejected":
+            rejected[line["image"]] = rejected.get(line["image"], 0) + 1
+    if rejected:
+        names = ", ".join(list(rejected)[:3]) + (", ..." if len(rejected) > 3 else "")
+        count, times = len(rejected), sum(rejected.values())
+        text = f"{count:,} picture{'s' if count > 1 else ''} could not be read"
+        found.append(f"{text}{f', {times:,} times in all' if times > count else ''}: {names}")
+    return found

@@ -1,0 +1,351 @@
+"""The training of a network by a recipe: epochs, evaluation, rates, and a state that can be stopped and continued."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import minigrad as mg
+import minigrad.functional as F
+from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
+from alexnet.inference.sweep import centre_sweep
+from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
+from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, Progress, part, under
+from alexnet.run.compiling import Compiling
+from alexnet.run.evaluation import Score, evaluate
+from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
+from alexnet.run.journal import Journal
+from minigrad import nn, optim
+from minigrad.compilation import needed_by
+from minigrad.random import default_generator
+
+__all__ = ["DATA_WORKERS", "Trainer"]
+
+DATA_WORKERS = max(2, min(8, cores() // 2))  # threads; any number gives the same batches
+
+
+class Trainer:
+    """Trains a recipe's network into a run's folder.
+
+    Args:
+        recipe: what to do.
+        data: what to learn.
+        devices: for the columns of the network; batches go to the first.
+        seed: of everything random.
+        folder: where to log and to keep checkpoints.
+        workers: threads that make batches; any number gives the same ones.
+
+    Raises:
+        ValueError: data, devices and network do not fit together.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: DataSet,
+        devices: Sequence[str | mg.Device],
+        seed: int,
+        folder: RunFolder,
+        workers: int = DATA_WORKERS,
+    ) -> None:
+        self.recipe, self.data, self.folder, self.seed = recipe, data, folder, seed
+        self.devices, self.device = devices, mg.device(devices[0])
+        mg.manual_seed(seed)
+        self.model = build_network(recipe, len(data.classes), data.channels, devices)
+        self._check_memory()
+        self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
+        self.workers = workers
+        self._splits = [RescaledSplit(split, recipe.rescale) for split in (data.train, data.val)]
+        self.statistics: Statistics | None = None
+        self.progress = Progress()
+        self.journal = Journal(folder, data, recipe.name, self.progress)
+        self._flat = FlatStart(data.train.labels)
+        self._compiling: Compiling | None = None
+        self._saved = 0.0  # when, on the monotonic clock
+        self._saved_step = 0  # of the last checkpoint; 0 before the first
+
+    def _check_memory(self) -> None:
+        """Raise RunError for a network that a device has no room for, before the first weight is drawn."""
+        for device in dict.fromkeys(each.device for each in self.model.parameters()):
+            weights = sum(each.size for each in self.model.parameters() if each.device == device)
+            needed = 3 * 4 * weights  # with their gradients and velocities, in float32
+            if needed > device.memory > 0:
+                raise RunError(
+                    f"training takes {needed / 2**30:,.1f} GiB for the {weights:,} weights on {device}, which has "
+                    f"{device.memory / 2**30:,.1f} GiB; make the network narrower, or use more devices"
+                )
+
+    def compile(self) -> None:
+        """Begin to compile what the run needs, in a thread of its own; `run` waits for it, and begins if nobody did."""
+        if self._compiling is None:
+            drawn = default_generator.state()
+            self._compiling = Compiling(needed_by(self._rehearse))
+            default_generator.set_state(drawn)
+
+    def _rehearse(self) -> None:
+        """A step and an evaluation of a network like the run's, of batches of each size that comes."""
+        network = build_network(self.recipe, len(self.data.classes), self.data.channels, self.devices)
+        for parameter in network.parameters():
+            nn.init.zeros_(parameter)  # without drawing any number
+        optimizer = optim.SGD(parameter_groups(self.recipe, network), lr=self.recipe.lr)
+        with np.errstate(all="ignore"):
+            for x, labels in self._blank_batches(len(self.data.train)):
+                loss = F.cross_entropy(network(x), labels)
+                loss.backward()
+                gradient_fault(network)
+                optimizer.step()
+            network.eval()
+            with mg.no_grad():
+                for x, labels in self._blank_batches(len(self.data.val)):
+                    logits = network(x)
+                    F.cross_entropy(logits, labels, reduction="sum")
+                    logits.numpy()
+
+    def _blank_batches(self, pictures: int) -> Iterator[tuple[mg.Tensor, mg.Tensor]]:
+        """A batch of each size that an epoch of so many pictures has: whole ones, and the rest."""
+        batch, side = self.recipe.batch_size, self.recipe.augmentation.crop
+        for count in {min(batch, pictures), pictures % batch} - {0}:
+            images = np.zeros((count, self.data.channels, side, side), np.float32)
+            yield mg.tensor(images, self.device), mg.tensor(np.zeros(count, np.int64), self.device)
+
+    def measure(self) -> None:
+        """Measure the training pictures and read those of the validation: how a run begins that has no state yet.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        train, val = self._splits
+        self._use(train.statistics(self.workers, progress=True))
+        val.read(self.workers, progress=True)
+
+    def _use(self, statistics: Statistics) -> None:
+        """Go on with these statistics of the training set, which all batches need."""
+        self.statistics = statistics
+        train, val = self._splits
+        recipe, batch = self.recipe, self.recipe.batch_size
+        self.train_loader = Loader(
+            *(train, recipe.augmentation, statistics, batch, self.seed, self.workers), on_rejected=self.journal.replaced
+        )
+        self.val_sweep = centre_sweep(
+            *(val, recipe.augmentation.crop, statistics, batch, self.workers), left_out=self.journal.left_out
+        )
+
+    # state
+
+    def state(self) -> dict[str, npt.ArrayLike]:
+        """Everything that decides how training goes on: tensors and arrays, which change with the next step."""
+        state: dict[str, npt.ArrayLike] = {}
+        state |= under(MODEL, dict(self.model.named_parameters()))
+        state |= under(VELOCITY, self.optimizer.velocities())
+        state |= under(PROGRESS, self.progress.arrays())
+        if self.statistics is not None:
+            state |= under(STATISTICS, self.statistics.arrays())
+        state[GENERATOR] = np.array(default_generator.state(), dtype=np.int64)
+        state[RUN] = np.array(self._identity())
+        return state
+
+    def checkpoint_size(self) -> int:
+        """The bytes of a checkpoint, nearly: weights and velocities."""
+        weights = sum(parameter.size * parameter.dtype.itemsize for parameter in self.model.parameters())
+        return weights * (2 if self.recipe.momentum else 1)
+
+    def _identity(self) -> str:
+        """What a checkpoint must share with a run that goes on from it, as text: all of the recipe but its length."""
+        recipe = {name: value for name, value in self.recipe.to_json().items() if name != "epochs"}
+        return json.dumps({"seed": self.seed, **recipe}, sort_keys=True)
+
+    def _wrote(self, identity: str) -> bool:
+        """Whether a checkpoint of this identity is of this run, perhaps from when recipes had fewer keys."""
+        try:
+            recipe = {"epochs": self.recipe.epochs, **json.loads(identity)}
+            return recipe.pop("seed") == self.seed and Recipe.from_json(recipe) == self.recipe
+        except (KeyError, TypeError, ValueError):
+            return False
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            ValueError, KeyError: it belongs to another run.
+        """
+        if not self._wrote(str(state.get(RUN))):
+            raise RunError("it was written by a run of another recipe or seed")
+        progress = Progress.from_arrays(part(state, PROGRESS))
+        shape = self.data.channels, self.recipe.rescale, self.recipe.rescale
+        statistics = Statistics.from_arrays(part(state, STATISTICS), shape)
+        seed, counter = state[GENERATOR].tolist()
+        self.model.load_state_dict(part(state, MODEL))
+        self.optimizer.load_state_dict(part(state, VELOCITY))
+        vars(self.progress).update(vars(progress))  # which the journal looks at too
+        default_generator.set_state((seed, counter))
+        self._saved_step = self.progress.step
+        self._use(statistics)
+
+    # training
+
+    def rate(self) -> float:
+        """The learning rate of this epoch, of the weights of all layers that have none of their own."""
+        return self.recipe.rate(self.progress.epoch, self.progress.drops)
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of the run."""
+        return self.folder._repr_html_()
+
+    def run(
+        self,
+        epochs: int,
+        steps: int | None = None,
+        minutes: float = math.inf,
+        stop: Callable[[], object] = lambda: False,
+    ) -> None:
+        """Train until `epochs` are done, for so many steps, or until told to stop; the state is then saved.
+
+        Args:
+            epochs: the number of the last.
+            steps: how many to make at most; each is printed.
+            minutes: between the checkpoints within an epoch.
+            stop: asked after every step.
+        """
+        last_step = None if steps is None else self.progress.step + steps
+        self._saved = time.monotonic()
+        try:
+            if not self._compiled(stop):
+                return
+            if self.progress.step == 0:
+                self._tell(fading_start(self.model))
+            while self.progress.epoch <= epochs:
+                if not self._epoch(epochs, last_step, minutes, stop):
+                    self._save()
+                    return
+        except Exception as error:
+            with suppress(RunError):  # where the log cannot be written, this is what the error says already
+                self.journal.event("failed", reason=str(error) or type(error).__name__)
+            raise
+        finally:
+            self.journal.line.clear()
+
+    def _compiled(self, stop: Callable[[], object]) -> bool:
+        """Wait for the compiler; False if it was told to stop before the end."""
+        self.compile()
+        assert self._compiling is not None
+        return self._compiling.wait(self.journal.line.compile, stop)
+
+    def _save(self) -> None:
+        """A checkpoint within an epoch."""
+        state = self._sound_state()
+        self.journal.saved()
+        self._write(state, best=False)
+
+    def _sound_state(self) -> dict[str, npt.ArrayLike]:
+        """The state, which is finite: no good checkpoint is replaced by a bad one."""
+        state = self.state()
+        fault = state_fault(state)
+        if fault:
+            raise self._not_finite(f"{fault} is not finite after step {self.progress.step}")
+        return state
+
+    def _write(self, state: dict[str, npt.ArrayLike], best: bool) -> None:
+        self.folder.save(state, best)
+        self._saved, self._saved_step = time.monotonic(), self.progress.step
+
+    def _not_finite(self, what: str) -> RunError:
+        kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
+        return RunError(
+            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes --set lr=...); {kept}"
+        )
+
+    def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
+        """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
+        p, line = self.progress, self.journal.line
+        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
+        self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
+        start, seen_before, waited = time.perf_counter(), p.seen, 0.0
+        line.start(f"epoch {p.epoch}/{epochs}", len(self.train_loader), p.step_in_epoch, epochs - p.epoch)
+        with closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:
+            while p.step != last_step and p.step_in_epoch < len(self.train_loader):
+                begin = time.perf_counter()
+                images, labels = next(batches)
+                waiting = time.perf_counter() - begin
+                loss = self._step(images, labels)
+                waited += waiting
+                line.step(loss, len(labels), waiting)
+                if last_step is not None:
+                    speed = len(labels) / (time.perf_counter() - begin)
+                    line.say(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
+                if stop():
+                    return False
+                if time.monotonic() - self._saved >= 60 * minutes:
+                    self._save()
+        if p.step_in_epoch < len(self.train_loader):
+            return False
+        seconds = time.perf_counter() - start
+        score = self._evaluate(stop)
+        if score is None:
+            return False
+        self._finish_epoch(epochs, score, (p.seen - seen_before) / seconds, waited / seconds)
+        return True
+
+    def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
+        """One step of gradient descent (section 5); returns the loss before it."""
+        p = self.progress
+        drawn = default_generator.state()
+        self.optimizer.zero_grad()
+        x = mg.tensor(images, self.device)
+        loss = F.cross_entropy(self.model(x), mg.tensor(labels, self.device))
+        value = float(loss)
+        if not math.isfinite(value):
+            default_generator.set_state(drawn)  # so that dropout drops the same units once more
+            where = first_fault(self.model, x)
+            raise self._not_finite(f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}: {where}")
+        loss.backward()
+        fault = gradient_fault(self.model)
+        if fault:
+            raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
+        dead = self._flat.gradient(p.step + 1, self.model, x)
+        self.optimizer.step()
+        p.step += 1
+        p.step_in_epoch += 1
+        p.loss_sum += value * len(labels)
+        p.seen += len(labels)
+        self._tell(dead or self._flat.step(p.step, value))
+        return value
+
+    def _tell(self, flat: str) -> None:
+        """Tell that the net does not learn, if that is so."""
+        if flat:
+            self.journal.flat(flat, self._flat.dead)
+
+    def _evaluate(self, stop: Callable[[], object]) -> Score | None:
+        """The error on the validation pictures; None if it was stopped."""
+        self.journal.evaluation()
+        line, total = self.journal.line, len(self.val_sweep)
+        return evaluate(self.model, self.val_sweep, self.device, stop, lambda done: line.evaluate(done, total))
+
+    def _finish_epoch(self, epochs: int, score: Score, speed: float, waited: float) -> None:
+        """Log, save and draw at the end of an epoch."""
+        p = self.progress
+        line: dict[str, Any] = {
+            "epoch": p.epoch,
+            "step": p.step,
+            "lr": self.rate(),
+            "train_loss": p.loss_sum / p.seen,
+            "val_loss": score.loss,
+            "val_top1": score.top1,
+            "val_top5": score.top5,
+            "images_per_second": speed,
+        }
+        best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops)
+        replaced = p.rejected
+        p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
+        state = self._sound_state()
+        self.journal.epoch(epochs, line, waited, replaced)
+        self._write(state, best)
+        self.journal.draw(self.model)
