@@ -4,7 +4,7 @@ Column (position, image) of the im2col matrix holds the C x KH x KW numbers that
 is weight (K x C KH KW) times columns, and lands in the result's memory as it stands. The matrix is made and used a few
 positions at a time in a workspace that fits the cache; it never exists whole.
 
-This is the plain way, and the reference of the faster ones (see choose.py).
+This is the plain algorithm, which the tests hold the faster ones to (see choose.py).
 """
 
 from __future__ import annotations
