@@ -78,7 +78,8 @@ def _sum(x, y, width, span):
     parts = y.shape[1]
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * parts * strips, cuda.gridDim.x):
-        o, part, i = task // strips // parts, task // strips % parts, task % strips * width + column
+        i, number = task % strips * width + column, task // strips
+        o, part = number // parts, number % parts
         total = x.dtype.type(0)
         if i < inner:
             for row in range(part * span + own, min(length, (part + 1) * span), slices):
