@@ -40,13 +40,15 @@ def lines(x: DeviceArray, dim: int) -> ArrayView:
 def reduce_block(join, partial, width):
     """Join what the threads of a block have found, in a tree: partial[i] becomes the result of place i of the strip.
 
-    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number.
+    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number. With
+    eight threads and a width of 2 the steps are 0 + 4, 1 + 5, 2 + 6, 3 + 7, and then 0 + 2, 1 + 3.
 
     (barrier: all slices are there)
-    while more than one slice a place is left:
-        join each thread's of the second half to that of a thread of the first half
-        (barrier: they are there, before the next step reads them)
-    A thread may write its own number of `partial` again after the last barrier, if it alone has read that one since.
+    halve the number of threads until as many are left as there are places:
+        each joins what one of the other half has to its own
+        (barrier: that is done, before it is read in the next step)
+    Between barriers a thread writes its own number, and reads beside it one of the half that nobody writes. After the
+    last barrier it may write its own again, if no other thread is to read that.
     """
     thread = cuda.threadIdx.x
     cuda.syncthreads()
