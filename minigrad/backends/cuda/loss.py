@@ -52,7 +52,6 @@ def _cross_entropy_grad(dy, probabilities, labels, dx):
 def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
     dx = new(probabilities.shape, dy.dtype, dy.device, batch_last=True)
     examples, classes = dx.shape
-    tables = (array.reshape(classes, examples) for array in (stored(probabilities, True), dx.data))
-    chances, gradient = tables
-    launch_1d(_cross_entropy_grad, dx.size, dx.device, dy.data, chances, targets.data, gradient)
+    table, gradient = (array.reshape(classes, examples) for array in (stored(probabilities, True), dx.data))
+    launch_1d(_cross_entropy_grad, dx.size, dx.device, dy.data, table, targets.data, gradient)
     return dx

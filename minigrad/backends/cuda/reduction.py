@@ -41,13 +41,15 @@ def lines(x: DeviceArray, dim: int) -> ArrayView:
 def reduce_block(join, partial, width):
     """Join what the threads of a block have found, in a tree: partial[i] becomes the result of place i of the strip.
 
-    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number.
+    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number. With
+    eight threads and a width of 2 the steps are 0 + 4, 1 + 5, 2 + 6, 3 + 7, and then 0 + 2, 1 + 3.
 
     (barrier: all slices are there)
-    while more than one slice a place is left:
-        join each thread's of the second half to that of a thread of the first half
-        (barrier: they are there, before the next step reads them)
-    A thread may write its own number of `partial` again after the last barrier, if it alone has read that one since.
+    halve the number of threads until as many are left as there are places:
+        each joins what one of the other half has to its own
+        (barrier: that is done, before it is read in the next step)
+    Between barriers a thread writes its own number, and reads beside it one of the half that nobody writes. After the
+    last barrier it may write its own again, if no other thread is to read that.
     """
     thread = cuda.threadIdx.x
     cuda.syncthreads()
@@ -79,7 +81,8 @@ def _sum(x, y, width, span):
     parts = y.shape[1]
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * parts * strips, cuda.gridDim.x):
-        o, part, i = task // strips // parts, task // strips % parts, task % strips * width + column
+        i, number = task % strips * width + column, task // strips
+        o, part = number // parts, number % parts
         total = x.dtype.type(0)
         if i < inner:
             for row in range(part * span + own, min(length, (part + 1) * span), slices):
