@@ -11,10 +11,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import minigrad.backends.cuda  # noqa: F401  (registers the kernels)
-from minigrad.backends.cuda import codegen
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel, Variant
+from minigrad.backends.cuda.emulator import assemble
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel, Variant
 
-NAMES = [f"sm_{major}{minor}" for major, minor in codegen.CHIPS]
+NAMES = [f"sm_{major}{minor}" for major, minor in assemble.CHIPS]
 PRODUCT = "product"  # the kernel whose inner loop is looked at
 
 
@@ -25,21 +25,21 @@ def kinds(variant: Variant) -> str:
 
 def usage(kernel: Kernel, variant: Variant, chip: tuple[int, int]) -> str:
     """Registers, with spills and stack where there are any."""
-    found = codegen.assemble(kernel, variant, chip)
+    found = assemble.assemble(kernel, variant, chip)
     extra = f" ({found.spills} B spilled)" if found.spills else f" ({found.stack} B stack)" if found.stack else ""
     return f"{found.registers}{extra}"
 
 
 def row(kernel: Kernel, variant: Variant) -> str:
     """A line of the table of kernels."""
-    shared = codegen.assemble(kernel, variant, codegen.CHIPS[0]).shared
-    cells = [usage(kernel, variant, chip) for chip in codegen.CHIPS]
+    shared = assemble.assemble(kernel, variant, assemble.CHIPS[0]).shared
+    cells = [usage(kernel, variant, chip) for chip in assemble.CHIPS]
     return f"| {kernel.name} | {kinds(variant)} | {shared} | {' | '.join(cells)} |"
 
 
 def loop(kernel: Kernel, variant: Variant, chip: tuple[int, int]) -> str:
     """Share of multiply-adds in the inner loop, and what else is in it."""
-    counts = codegen.inner_loop(codegen.assemble(kernel, variant, chip).code)
+    counts = assemble.inner_loop(assemble.assemble(kernel, variant, chip).code)
     total = counts.total()
     products = sum(counts[name] for name in ("FFMA", "FFMA2", "DFMA"))
     rest = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
@@ -49,14 +49,14 @@ def loop(kernel: Kernel, variant: Variant, chip: tuple[int, int]) -> str:
 
 def main() -> int:
     """Print both tables as Markdown."""
-    reason = codegen.missing()
+    reason = assemble.missing()
     if reason:
         print(reason, file=sys.stderr)
         return 1
     print("Registers a thread, and bytes of shared memory a block:\n")
     print(f"| kernel | elements | shared | {' | '.join(NAMES)} |")
     print("|---|---|---:|" + "---:|" * len(NAMES))
-    jobs = [(kernel, variant) for kernel in REGISTRY for variant in codegen.usual_variants(kernel)]
+    jobs = [(kernel, variant) for kernel in REGISTRY for variant in assemble.usual_variants(kernel)]
     jobs = [(kernel, variant) for kernel, variant in jobs if all(dtype.kind == "f" for dtype in variant)]
     with ThreadPoolExecutor() as pool:
         for line in pool.map(lambda job: row(*job), jobs):
@@ -66,7 +66,7 @@ def main() -> int:
     print("|---|---|---:|---:|---|")
     for kernel in (each for each in REGISTRY if each.name == PRODUCT):
         for variant in kernel.variants():
-            for chip in codegen.CHIPS:
+            for chip in assemble.CHIPS:
                 print(loop(kernel, variant, chip), flush=True)
     return 0
 

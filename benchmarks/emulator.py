@@ -20,8 +20,8 @@ import minigrad.functional as F
 from alexnet.model import AlexNet, layer_table
 from minigrad import optim
 from minigrad.backends.cuda import driver
-from minigrad.backends.cuda.declaration import Kernel
-from minigrad.backends.cuda.kernel import launch
+from minigrad.backends.cuda.launch import launch
+from minigrad.backends.cuda.runtime.signature import Kernel
 from minigrad.device import Device
 
 SIDE, TILE = 64, 8

@@ -19,7 +19,8 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from contenders import minigrad_step
 
-from minigrad.backends import KERNELS, cpu
+from minigrad.backends import cpu
+from minigrad.backends.protocol import PRIMITIVES
 
 LAYERS = {
     (3, 11): "conv1",
@@ -79,7 +80,7 @@ def timed(name: str, kernel: Callable[..., Any], times: Times) -> Callable[..., 
 def measure(net: str, batch: int, steps: int) -> Times:
     """Seconds by layer and pass of the fastest of some steps."""
     times: Times = defaultdict(float)
-    for name in KERNELS:
+    for name in PRIMITIVES:
         setattr(cpu, name, timed(name, getattr(cpu, name), times))
     step = minigrad_step(net, batch)
     step()

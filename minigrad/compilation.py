@@ -115,7 +115,7 @@ def code_is_kept() -> bool:
 
 @cache
 def _prune() -> None:
-    """Remove what has not been used for long, once a process; another process may be removing it too."""
+    """Remove what has not been used for long, once per process; another process may be removing it too."""
     oldest = time.time() - KEPT
     for path in code_folder().iterdir():
         with suppress(OSError):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minigrad.device import Device, DeviceArray
 from minigrad.device import device as as_device
+from minigrad.dtypes import checked_dtype
 from minigrad.ops import shape as shape_ops
 from minigrad.random import default_generator
-from minigrad.tensor import Tensor, apply, checked_dtype
+from minigrad.tensor import Tensor, apply
 
 __all__ = ["cat", "ones", "randn", "tensor", "zeros"]
 
@@ -42,7 +43,7 @@ def tensor(
 
 def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike | None) -> DeviceArray:
     where = as_device(device)
-    return cast(DeviceArray, where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where))
+    return where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where)
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Devices and the arrays that live on them: the ground floor, which knows no kernel and no operation.
+"""Devices and the arrays that live on them: the ground floor, which knows no primitive and no operation.
 
 A `DeviceArray` belongs to one device for good. Arrays of two devices never meet in an operation; data moves between
 devices only where the program says so.
@@ -12,11 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+if TYPE_CHECKING:  # the table is about arrays, which are below it
+    from minigrad.backends.protocol import Backend
+
 __all__ = [
+    "Deferred",
     "Device",
     "DeviceArray",
     "DeviceInfo",
@@ -28,7 +32,7 @@ __all__ = [
     "unusable",
 ]
 
-BACKENDS = ("cpu", "cuda")
+BACKENDS = ("cpu", "cuda", "reference")
 
 # The package that a kind of device needs, and what to say where it is not installed.
 REQUIRED = {
@@ -45,7 +49,10 @@ class DeviceMismatchError(RuntimeError):
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What `devices()` tells of a device: its memory in bytes, and what carries it out ("hardware", "emulated")."""
+    """What `devices()` tells of a device: its memory in bytes, and what carries it out.
+
+    `kind` is "hardware", "emulated" or, of the reference, "plain NumPy".
+    """
 
     device: Device
     memory: int
@@ -56,7 +63,7 @@ class DeviceInfo:
 
 
 class DeviceList(list[DeviceInfo]):
-    """What `devices()` gives: a list that prints a line a device, and says which kinds are not there, and why.
+    """What `devices()` gives: a list that prints a line for each device, and says which kinds are not there, and why.
 
     Attributes:
         missing: the reason by kind of device: `{"cuda": "the package numba-cuda is not installed ..."}`.
@@ -91,8 +98,8 @@ class Device:
         return next(info.memory for info in self.backend.devices() if info.device == self)
 
     @property
-    def backend(self) -> Any:
-        """The module with the kernels for this kind of device, loaded when first asked for."""
+    def backend(self) -> Backend:
+        """The module with the primitives for this kind of device, loaded when first asked for."""
         return _backend(self.type)
 
 
@@ -106,8 +113,8 @@ def unusable(package: str, error: Exception) -> str:
 
 
 @cache
-def _load(device_type: str) -> tuple[Any, str]:
-    """The module with the kernels for a kind of device, or None and the reason; tried once in a process."""
+def _load(device_type: str) -> tuple[Backend | None, str]:
+    """The module with the primitives for a kind of device, or None and the reason; tried once per process."""
     package, absent = REQUIRED.get(device_type, ("", ""))
     module = f"minigrad.backends.{device_type}"
     if not package:
@@ -121,7 +128,7 @@ def _load(device_type: str) -> tuple[Any, str]:
 
 
 @cache
-def _backend(device_type: str) -> Any:
+def _backend(device_type: str) -> Backend:
     module, reason = _load(device_type)
     if module is None:
         raise RuntimeError(reason)
@@ -147,7 +154,7 @@ def _device_by_name(name: str) -> Device:
 
 
 def device(name: str | Device) -> Device:
-    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1", "cuda", "cuda:1".
+    """The device of that name: "cpu" (the same as "cpu:0"), "cpu:1", "cuda", "cuda:1", "reference".
 
     Raises:
         ValueError: there is no such device; the message lists those there are.
@@ -160,7 +167,7 @@ def device(name: str | Device) -> Device:
 
 
 def devices() -> DeviceList:
-    """The devices of this machine: name, memory and whether hardware or an emulation carries them out.
+    """The devices of this machine: name, memory and what carries them out.
 
     Where a kind of device cannot be had at all, the list says why, in `missing` and when printed.
     """
@@ -173,6 +180,17 @@ def devices() -> DeviceList:
     return found
 
 
+class Deferred(Protocol):
+    """The elements of an array that are made when they are first asked for, the same ones at each call.
+
+    So weights are that a layer draws and a checkpoint replaces, and the gradient of a large linear layer, which the
+    update of the weights takes piece by piece, without it ever lying in memory.
+    """
+
+    def __call__(self) -> Any:
+        """The elements, in the form that the device's backend chooses."""
+
+
 class DeviceArray:
     """A dense array of one dtype on one device.
 
@@ -181,15 +199,14 @@ class DeviceArray:
     along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
 
     Args:
-        data: the elements, in a form that the device's backend chooses; or a function that makes them, the same ones
-            at each call, which is called when they are first asked for.
+        data: the elements, in a form that the device's backend chooses; or a `Deferred` that makes them.
         shape: the shape as its users see it.
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
         batch_last: whether axis 0 is stored last.
 
     Attributes:
-        pending: the function that will make the elements; None once they are there.
+        pending: what will make the elements, which nobody has asked for yet; None once they are there.
         forms: what a backend has made of the elements and may want again (the array never changes), by a name of its
             own; it dies with the array.
     """
@@ -197,9 +214,14 @@ class DeviceArray:
     __slots__ = ("__weakref__", "_data", "batch_last", "device", "dtype", "forms", "pending", "shape")
 
     def __init__(
-        self, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], device: Device, batch_last: bool = False
+        self,
+        data: Any | Deferred,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        device: Device,
+        batch_last: bool = False,
     ) -> None:
-        self.pending = data if callable(data) else None
+        self.pending: Deferred | None = data if callable(data) else None
         self._data = None if callable(data) else data
         self.shape = shape
         self.dtype = dtype
@@ -237,8 +259,7 @@ class DeviceArray:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DeviceArray:
         """Memory of its own on the same device, for `copy.deepcopy` of tensors, modules and optimisers."""
-        copy: DeviceArray = self.device.backend.copy_to(self, self.device)
-        return copy
+        return self.device.backend.copy_to(self, self.device)
 
     def __repr__(self) -> str:
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from minigrad.device import DeviceArray
 
-__all__ = ["Function", "Gradients"]
+__all__ = ["Function", "Gradients", "Leaf"]
 
-Gradients = tuple[DeviceArray | None, ...]  # one an input; None where it is not needed
+Gradients = tuple[DeviceArray | None, ...]  # one for each input; None where it is not needed
+
+
+class Leaf(Protocol):
+    """Where a backward pass ends: a tensor that nobody computed."""
+
+    def accumulate(self, dx: DeviceArray) -> None:
+        """Add to the gradient, which has the shape and dtype of the tensor."""
 
 
 class Function:
@@ -27,7 +34,7 @@ class Function:
     """
 
     name: ClassVar[str] = ""
-    sources: tuple[Any, ...] | None = None
+    sources: tuple[Function | Leaf | None, ...] | None = None
     needs: tuple[bool, ...] = ()
     serial: int = -1
 

@@ -1,4 +1,4 @@
-"""The operations of a network as a user calls them: arguments are checked here, so that kernels need not."""
+"""The operations of a network as a user calls them: arguments are checked here, so that primitives need not."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops import activation, convolution, matrix, normalisation, pooling
+from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
+from minigrad.ops import dropout as dropout_ops
 from minigrad.ops import reduction as reduction_ops
-from minigrad.ops import training as training_ops
 from minigrad.random import default_generator
 from minigrad.tensor import Tensor, apply, same_dtype
 
@@ -100,7 +100,8 @@ def conv2d(
         stride: an integer or (h, w).
         padding: zeros around the image: an integer, (h, w), or (top, bottom, left, right).
         groups: the k-th group of filters sees the k-th group of channels only.
-        relu: return the ReLU of the result, which the convolution can apply as it writes.
+        relu: return the ReLU of the result. The numbers are those of `relu(conv2d(...))`; applied as the convolution
+            writes, it saves a pass over the largest arrays of a network, and the array before it.
 
     Returns:
         shape (N, K, OH, OW), with OH = (H + top + bottom - KH) // stride + 1.
@@ -201,7 +202,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, scale_at: str = "t
         return x
     scale = 1.0 if scale_at == "test" or p == 1 else 1 / (1 - p)
     seed, counter = default_generator.next()
-    return apply(training_ops.Dropout, x, p=float(p), scale=scale, seed=seed, counter=counter)
+    return apply(dropout_ops.Dropout, x, p=float(p), scale=scale, seed=seed, counter=counter)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -210,7 +211,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     Args:
         logits: shape (N, classes).
         targets: the right class of each example, shape (N,), int64.
-        reduction: "mean", "sum" or "none" (one loss an example).
+        reduction: "mean", "sum" or "none" (one loss per example).
 
     Raises:
         ValueError: a target is not among the classes.
@@ -227,7 +228,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
         )
     if 0 in logits.shape:
         raise ValueError(f"cross_entropy: there is nothing to average in logits of shape {logits.shape}")
-    losses = apply(training_ops.CrossEntropy, logits, targets.to(np.int64))
+    losses = apply(loss.CrossEntropy, logits, targets.to(np.int64))
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.autograd import no_grad
 from minigrad.creation import tensor
-from minigrad.tensor import Tensor, no_grad
+from minigrad.tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck"]
 

@@ -1,5 +1,7 @@
 """Initial weights. Each function fills a tensor in place with numbers from the generator that `mg.manual_seed` seeds.
 
+Users write `nn.init`, as in PyTorch; the layers of `nn` use these functions, so the file stands below theirs.
+
 Names end in an underscore, as PyTorch's do, because they change their argument, a tensor of float32 or float64. They
 return it. TypeError is raised for other tensors and for arguments that are no numbers, ValueError for a negative
 standard deviation and for a range that ends before it begins.

@@ -15,14 +15,13 @@
     relu[4, 256](x, y)                                   # 4 blocks of 256 threads
 
 Where numba-cuda has no packages (macOS, Python 3.15), Numba's simulator runs the kernels on tensors of the CPU, for
-small sizes: its threads are Python's. It must be switched on before Numba is imported, so import this module before
-numba.
+small sizes: its threads are Python's. Numba looks for its switch when numba.cuda is imported, so import this module
+first.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -37,8 +36,9 @@ from minigrad.tensor import Tensor
 __all__ = ["Kernel", "jit", "place"]
 
 SIMULATED = find_spec("numba_cuda") is None
-if SIMULATED and "numba" not in sys.modules:
-    os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
+if SIMULATED and "numba.cuda" not in sys.modules:
+    numba_config: Any = importlib.import_module("numba.core.config")
+    numba_config.ENABLE_CUDASIM = 1  # for this process alone: the environment stays as it is
 
 Size = int | tuple[int, ...]
 
@@ -112,7 +112,7 @@ class Kernel:
         if SIMULATED:
             self._simulate(grid, block, plain)
             return
-        backend = importlib.import_module("minigrad.backends.cuda.kernel")
+        backend = importlib.import_module("minigrad.backends.cuda.launch")
         if declaration not in self._declared:
             self._declared[declaration] = backend.Kernel(self.py_func, declaration)
         driver = _checking_driver() if self._checked else None
@@ -142,8 +142,8 @@ class Kernel:
 
     def _simulate(self, grid: Size, block: Size, arguments: list[Any]) -> None:
         cuda = importlib.import_module("numba.cuda")
-        if not importlib.import_module("numba.core.config").ENABLE_CUDASIM:
-            raise RuntimeError("numba was imported before minigrad.kernels; import minigrad.kernels first")
+        if not cuda.jit.__module__.startswith("numba.cuda.simulator"):
+            raise RuntimeError("numba.cuda was imported before minigrad.kernels; import minigrad.kernels first")
         if self._checked:
             raise RuntimeError(f"kernel {self.name}: checks need an emulated GPU, this is Numba's simulator")
         cuda.jit(self.py_func)[grid, block](*arguments)
@@ -155,4 +155,4 @@ def _checking_driver() -> Any:
     kind = place().kind
     if kind != "emulated":
         raise RuntimeError(f"checked kernels need emulated GPUs, these are {kind}; set MINIGRAD_CUDA=emulated")
-    return importlib.import_module("minigrad.backends.cuda.emulator_check").CheckedDriver()
+    return importlib.import_module("minigrad.backends.cuda.emulator.checked").CheckedDriver()

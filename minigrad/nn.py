@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from minigrad import display, init
 from minigrad import functional as F
+from minigrad.autograd import no_grad
 from minigrad.device import Device, DeviceArray
 from minigrad.device import device as as_device
 from minigrad.functional import Padding, Size, check_count, check_pair, check_sides
-from minigrad.tensor import Tensor, no_grad
+from minigrad.tensor import Tensor
 
 __all__ = [
     "AvgPool2d",

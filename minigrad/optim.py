@@ -65,7 +65,7 @@ class SGD:
         for parameter in params:
             if not isinstance(parameter, Tensor):
                 raise TypeError(f"SGD updates tensors, got {type(parameter).__name__}")
-            if parameter._function is not None or parameter.dtype.kind != "f":
+            if parameter.grad_fn is not None or parameter.dtype.kind != "f":
                 raise TypeError("SGD updates float32 and float64 tensors that were not computed from others")
         result = {**defaults, **group, "params": params}
         for name in defaults:

@@ -7,18 +7,34 @@ in every thread and in any order, which is why a dropout mask can be made again 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["Generator", "default_generator", "manual_seed", "philox4x32", "stream"]
+__all__ = ["Generator", "default_generator", "manual_seed", "philox", "philox4x32", "stream"]
 
-PHILOX_M0 = np.uint32(0xD2511F53)
-PHILOX_M1 = np.uint32(0xCD9E8D57)
-PHILOX_W0 = np.uint32(0x9E3779B9)
-PHILOX_W1 = np.uint32(0xBB67AE85)
-PHILOX_ROUNDS = 10
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # steps of the key
+_ROUNDS = 10
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+
+
+def philox(block: Any, seed: Any, counter: Any) -> tuple[Any, Any, Any, Any]:
+    """Words 4 * block to 4 * block + 3 of the stream (seed, counter): Philox4x32-10, the only text of it.
+
+    Block, seed and counter are 64-bit integers, or arrays of them; the words are below 2^32, in 64 bits. NumPy runs it
+    as it stands, for many blocks at once; the backends compile it into their dropout, for one.
+    """
+    c0, c1 = np.uint64(block) & _LOW, np.uint64(block) >> _HALF
+    c2, c3 = np.uint64(counter) & _LOW, np.uint64(counter) >> _HALF
+    k0, k1 = np.uint64(seed) & _LOW, np.uint64(seed) >> _HALF
+    for _ in range(_ROUNDS):
+        product0, product1 = c0 * _M0, c2 * _M1
+        c0, c1, c2, c3 = (product1 >> _HALF) ^ c1 ^ k0, product1 & _LOW, (product0 >> _HALF) ^ c3 ^ k1, product0 & _LOW
+        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return c0, c1, c2, c3
 
 
 def philox4x32(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
@@ -29,20 +45,12 @@ def philox4x32(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
         key: two integers; only their low 32 bits count.
 
     Returns:
-        uint32 of the same shape: four random words a counter.
+        uint32 of the same shape: four random words for each counter.
     """
     c0, c1, c2, c3 = (counter[..., word].astype(np.uint64) for word in range(4))
-    k0, k1 = (np.uint64(word & 0xFFFFFFFF) for word in key)
-    for _ in range(PHILOX_ROUNDS):
-        product0, product1 = c0 * np.uint64(PHILOX_M0), c2 * np.uint64(PHILOX_M1)
-        c0, c1, c2, c3 = (
-            (product1 >> _HALF) ^ c1 ^ k0,
-            product1 & _LOW,
-            (product0 >> _HALF) ^ c3 ^ k1,
-            product0 & _LOW,
-        )
-        k0, k1 = (k0 + np.uint64(PHILOX_W0)) & _LOW, (k1 + np.uint64(PHILOX_W1)) & _LOW
-    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+    k0, k1 = (word & 0xFFFFFFFF for word in key)
+    words = philox(c0 | c1 << _HALF, k0 | k1 << 32, c2 | c3 << _HALF)
+    return np.stack(words, axis=-1).astype(np.uint32)
 
 
 def stream(seed: int, counter: int) -> np.random.Generator:

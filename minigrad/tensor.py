@@ -1,66 +1,27 @@
-"""Tensor: a DeviceArray that remembers which Function made it, and `backward`, which walks those Functions once."""
+"""Tensor: what a user holds, an array and the Function that computed it. The engine is in autograd.py."""
 
 from __future__ import annotations
 
-import functools
-import heapq
-import itertools
 import numbers
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from types import EllipsisType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from minigrad import display
+from minigrad.autograd import backpropagate, record
 from minigrad.device import Device, DeviceArray, check_same_device, device
+from minigrad.dtypes import checked_dtype, common_dtype, is_dtype_name
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
-from minigrad.profiling import noted
 
-__all__ = ["Largest", "Tensor", "apply", "backpropagate", "checked_dtype", "is_recording", "no_grad", "same_dtype"]
+__all__ = ["Largest", "Tensor", "apply", "same_dtype"]
 
 Index = int | slice | EllipsisType | tuple[Any, ...]
 Dims = int | Sequence[int] | None
-C = TypeVar("C", bound=Callable[..., Any])
-
-_serial = itertools.count()
-_state = threading.local()
-
-
-def is_recording() -> bool:
-    """Whether operations are recorded for a backward pass in this thread."""
-    return getattr(_state, "recording", True)
-
-
-class no_grad:  # noqa: N801 - PyTorch's name
-    """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory.
-
-    It holds for the thread that entered it.
-    """
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(is_recording())
-        _state.recording = False
-
-    def __exit__(self, *exception: object) -> None:
-        _state.recording = self._before.pop()
-
-    def __call__(self, function: C) -> C:
-        """The function, unrecorded."""
-
-        @functools.wraps(function)
-        def unrecorded(*arguments: Any, **options: Any) -> Any:
-            with no_grad():  # one of each call: several threads may be in the function
-                return function(*arguments, **options)
-
-        return cast(C, unrecorded)
 
 
 class Largest(NamedTuple):
@@ -80,6 +41,7 @@ class Tensor:
         array: the DeviceArray.
         grad: the gradient that backward passes have added up, a Tensor, or None. Only tensors that were made with
             `requires_grad=True` (not computed from others) have one.
+        grad_fn: the Function that computed this tensor, where that was recorded; None for a leaf.
         requires_grad: whether operations on this tensor are recorded.
     """
 
@@ -90,7 +52,7 @@ class Tensor:
             raise TypeError(f"Tensor wraps a DeviceArray, got {type(array).__name__}; make a tensor with mg.tensor")
         self.array = array
         self._grad: Tensor | None = None
-        self._function: Function | None = None
+        self.grad_fn: Function | None = None
         self._requires_grad = False
         self.requires_grad = requires_grad
 
@@ -130,7 +92,7 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         if value and self.dtype.kind != "f":
             raise TypeError(f"only float32 and float64 tensors can require a gradient, this one is {self.dtype}")
-        if not value and self._function is not None:
+        if not value and self.grad_fn is not None:
             raise RuntimeError("a computed tensor cannot stop requiring its gradient; use .detach()")
         self._requires_grad = bool(value)
 
@@ -167,7 +129,7 @@ class Tensor:
 
     def numpy(self) -> np.ndarray:
         """A copy on the host in C order, from any device, also where a gradient is required."""
-        return cast(np.ndarray, self.device.backend.to_host(self.array))
+        return self.device.backend.to_host(self.array)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -210,7 +172,7 @@ class Tensor:
 
         Differentiable: the gradient travels back to this tensor's device and dtype.
         """
-        if isinstance(target, Device) or (isinstance(target, str) and not _is_dtype_name(target)):
+        if isinstance(target, Device) or (isinstance(target, str) and not is_dtype_name(target)):
             where = device(target)
             return self if where == self.device else apply(shape.To, self, target=where)
         if target is None:
@@ -306,7 +268,13 @@ class Tensor:
         dims = self._dims(dim)
         return apply(reduction.Mean, self, dims=dims, keepdim=keepdim) if dims else self
 
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    @overload
+    def max(self, dim: None = None, keepdim: bool = False) -> Tensor: ...
+
+    @overload
+    def max(self, dim: int, keepdim: bool = False) -> Largest: ...
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Tensor | Largest:
         """Largest value of all (a tensor), or along `dim` a named pair (values, indices), the first among equals.
 
         The whole gradient goes to the value that was returned.
@@ -328,8 +296,8 @@ class Tensor:
     def _max(x: Tensor, dim: int, keepdim: bool) -> Largest:
         if not x.shape[dim]:
             raise ValueError(f"the maximum of nothing does not exist: axis {dim} of the shape {x.shape} is empty")
-        values, function = _apply(reduction.Max, (x,), {"dim": dim, "keepdim": keepdim})
-        return Largest(values, Tensor(cast(reduction.Max, function).indices))
+        values, function = record(reduction.Max, (x,), {"dim": dim, "keepdim": keepdim})
+        return Largest(_computed(values, function), Tensor(cast(reduction.Max, function).indices))
 
     # shape
 
@@ -365,7 +333,7 @@ class Tensor:
         return apply(shape.GetItem, self, index=self._index(index))
 
     def _index(self, index: Index) -> tuple[int | slice, ...]:
-        """One integer or slice an axis, integers non-negative."""
+        """One integer or slice for each axis, integers non-negative."""
         items = index if isinstance(index, tuple) else (index,)
         for item in items:
             if not (isinstance(item, (slice, numbers.Integral)) or item is Ellipsis) or isinstance(item, bool):
@@ -425,10 +393,16 @@ class Tensor:
         else:
             _check_gradient("backward", self, gradient)
             start = gradient.array
-        if self._function is None:
-            _accumulate(self, start)
+        if self.grad_fn is None:
+            self.accumulate(start)
         else:
-            backpropagate(self._function, start)
+            backpropagate(self.grad_fn, start)
+
+    def accumulate(self, dx: DeviceArray) -> None:
+        """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
+        backend = dx.device.backend
+        total = backend.add(self.grad.array, dx) if self.grad is not None else dx
+        self.grad = Tensor(backend.reorder(total, self.array.batch_last))
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -454,80 +428,20 @@ def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
         )
 
 
-def _accumulate(leaf: Tensor, dx: DeviceArray) -> None:
-    """Add dx to leaf.grad, in the memory order of the leaf."""
-    backend = dx.device.backend
-    total = backend.add(leaf.grad.array, dx) if leaf.grad is not None else dx
-    leaf.grad = Tensor(backend.reorder(total, leaf.array.batch_last))
-
-
-def backpropagate(root: Function, gradient: DeviceArray) -> None:
-    """Call backward of every recorded Function once, the latest first.
-
-    A Function is made after those that made its inputs, so when one has the highest serial number of all that wait, no
-    gradient for it can still come. A heap gives that one; no recursion, and each is freed when it is done.
-    """
-    gradients = {root: gradient}
-    waiting = [(-root.serial, root)]
-    while waiting:
-        _, function = heapq.heappop(waiting)
-        for source, dx in _sources(function, gradients.pop(function)):
-            if isinstance(source, Tensor):
-                _accumulate(source, dx)
-            elif source in gradients:
-                gradients[source] = dx.device.backend.add(gradients[source], dx)
-            else:
-                gradients[source] = dx
-                heapq.heappush(waiting, (-source.serial, source))
-
-
-def _sources(function: Function, dy: DeviceArray) -> Iterator[tuple[Any, DeviceArray]]:
-    """Call a Function's backward: where its inputs came from, and the gradient of each.
-
-    A generator that gives each gradient up as it yields it, so that none lives longer than it must.
-    """
-    sources = function.sources
-    if sources is None:
-        raise RuntimeError(
-            "backward went through this graph before and gave up what it had saved; compute the value again"
-        )
-    results = noted(function, function.backward, dy)
-    del dy
-    function.release()
-    results = list(results) if isinstance(results, tuple) else [results]
-    if len(results) != len(sources):
-        raise TypeError(f"{function.name}: backward gave {len(results)} gradients for {len(sources)} inputs")
-    for number, source in enumerate(sources):
-        dx, results[number] = results[number], None
-        if source is not None:
-            yield source, dx
-
-
-# recording
+# operations on tensors
 
 
 def apply(function_class: type[Function], *tensors: Tensor | None, **options: Any) -> Tensor:
     """Apply an operation to tensors (None where an optional one is missing) and record it if a gradient is wanted."""
-    return _apply(function_class, tensors, options)[0]
+    return _computed(*record(function_class, tensors, options))
 
 
-def _apply(
-    function_class: type[Function], tensors: tuple[Tensor | None, ...], options: dict[str, Any]
-) -> tuple[Tensor, Function]:
-    arrays = [None if x is None else x.array for x in tensors]
-    check_same_device(function_class.name, (array for array in arrays if array is not None))
-    function = function_class()
-    recording = is_recording()
-    function.needs = tuple(recording and x is not None and x.requires_grad for x in tensors)
-    y = Tensor(noted(function, function.forward, *arrays, **options))
-    if any(function.needs):
-        # a computed input is known by what made it: its array need not live on for this
-        wanted = zip(tensors, function.needs, strict=True)
-        function.sources = tuple((x._function or x) if x is not None and need else None for x, need in wanted)
-        function.serial = next(_serial)
-        y._function = function
-        y._requires_grad = True
-    return y, function
+def _computed(array: DeviceArray, function: Function) -> Tensor:
+    """The result of a Function as a tensor, which holds on to it if it was recorded."""
+    y = Tensor(array)
+    if function.sources is not None:
+        y.grad_fn, y._requires_grad = function, True
+    return y
 
 
 def _binary(function_class: type[Function], left: Any, right: Any) -> Tensor:
@@ -541,7 +455,7 @@ def _binary(function_class: type[Function], left: Any, right: Any) -> Tensor:
         raise ValueError(f"{name}: the shapes {x.shape} and {y.shape} do not broadcast") from None
     if function_class is arithmetic.Div:
         x, y = (_as_float(each, other) for each, other in ((x, y), (y, x)))
-    dtype = _common_dtype(x.dtype, y.dtype)
+    dtype = common_dtype(x.dtype, y.dtype)
     return apply(function_class, x.to(dtype), y.to(dtype))
 
 
@@ -557,15 +471,6 @@ def _operand(name: str, value: Any, other: Any) -> Tensor:
             raise ValueError(f"{name}: {value} does not fit the other operand's dtype, {dtype}; convert it with .to")
         return Tensor(other.device.backend.full((), value, dtype, other.device))
     raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
-
-
-def _common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
-    """Floating point wins over integers, the wider over the narrower."""
-    if a.kind == "f" and b.kind != "f":
-        return a
-    if b.kind == "f" and a.kind != "f":
-        return b
-    return np.result_type(a, b)
 
 
 def _as_float(x: Tensor, other: Tensor | None = None) -> Tensor:
@@ -584,25 +489,3 @@ def same_dtype(name: str, *tensors: Tensor) -> None:
     if dtypes[0].kind != "f" or any(dtype != dtypes[0] for dtype in dtypes):
         given = " and ".join(dict.fromkeys(str(dtype) for dtype in dtypes))
         raise TypeError(f"{name} takes tensors of one floating-point dtype, got {given}; convert with .to(np.float32)")
-
-
-# dtypes
-
-
-def _is_dtype_name(name: str) -> bool:
-    try:
-        np.dtype(name)
-    except TypeError:
-        return False
-    return True
-
-
-def checked_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
-    """The dtype, if tensors can have it: float32, which None stands for, float64 or an integer type."""
-    try:
-        result = np.dtype(np.float32 if dtype is None else dtype)
-    except TypeError:
-        raise TypeError(f"a dtype is one of NumPy's, such as np.float32; got {dtype!r}") from None
-    if result.kind not in "iu" and result not in (np.float32, np.float64):
-        raise TypeError(f"tensors hold float32, float64 or integers, not {result}; convert with .astype first")
-    return result

@@ -25,20 +25,30 @@ hypothesis.settings.register_profile("thorough", _settings, derandomize=False, m
 hypothesis.settings.load_profile("minigrad")
 
 # Real GPUs or emulated ones, whichever this process has; with -m gpu real ones only.
-DEVICES = [
+FAST_DEVICES = [
     "cpu:0",
     pytest.param("cuda:0", marks=pytest.mark.skipif(find_spec("numba_cuda") is None, reason="no numba-cuda here")),
     pytest.param("cuda:0 hardware", marks=pytest.mark.gpu),
 ]
 
 
-@pytest.fixture(params=DEVICES, scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """The name of each device on which every operation must give the same values and gradients."""
+def _name(request: pytest.FixtureRequest) -> str:
     name, _, kind = request.param.partition(" ")
     if kind:
         request.getfixturevalue("gpu")
-    return name
+    return str(name)
+
+
+@pytest.fixture(params=[*FAST_DEVICES, "reference:0"], scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """The name of each device on which every operation must give the same values and gradients."""
+    return _name(request)
+
+
+@pytest.fixture(params=FAST_DEVICES, scope="session")
+def fast_device(request: pytest.FixtureRequest) -> str:
+    """The name of each device that is held against the reference, which is not among them."""
+    return _name(request)
 
 
 @pytest.fixture(scope="session")

@@ -16,45 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from parity import CASES, Last, on, signed
+from parity import CASES, larger, on
 from training_runs import run, state_of
 
 import minigrad as mg
 from minigrad.device import Device, DeviceArray
-
-# Sizes at which the CPU takes its other algorithms: images, weight, stride, padding, groups.
-LARGER = [
-    ((32, 16, 13, 13), (32, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
-    ((33, 32, 12, 12), (64, 16, 5, 5), (1, 1), (2, 2, 2, 2), 2),
-    ((16, 3, 67, 67), (24, 3, 11, 11), (4, 4), (0, 0, 0, 0), 1),
-    ((2, 16, 13, 13), (40, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
-]
-
-
-def larger() -> list[tuple[str, tuple[Any, ...]]]:
-    """Primitives and arguments in sizes of networks."""
-    scenarios: list[tuple[str, tuple[Any, ...]]] = []
-    for number, (shape, weight, stride, padding, groups) in enumerate(LARGER):
-        x, w, bias = signed(*shape, seed=number), signed(*weight, seed=1), signed(weight[0], seed=2)
-        y = mg.functional.conv2d(mg.tensor(x), mg.tensor(w), None, stride, padding, groups)
-        dy, geometry = signed(*y.shape, seed=3), (stride, padding, groups)
-        scenarios += [
-            ("conv2d", (x, w, bias, *geometry, True)),
-            ("conv2d_grad_input", (Last(dy), w, shape, *geometry)),
-            ("conv2d_grad_weight", (Last(dy), Last(x), weight, *geometry)),
-            ("relu_bias_grad", (Last(dy), Last(dy.round(0)))),
-        ]
-    many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
-    return [
-        *scenarios,
-        ("linear", (signed(1, 9001), signed(50, 9001, seed=1), signed(50))),
-        ("local_response_norm", (Last(maps), 5, 1.0, 0.75, 2.0)),
-        ("local_response_norm_grad", (Last(maps), Last(maps[::-1]), 5, 1.0, 0.75, 2.0)),
-        ("dropout", (Last(maps), 0.5, 2.0, 3, 4)),
-        ("sum", (many, (1,), False)),
-        ("softmax", (many, 1)),
-        ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
-    ]
 
 
 def bits(result: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Every kernel on CUDA against its namesake on the CPU: the arguments to try, and the comparison."""
+"""Every primitive of the fast backends against the reference: the arguments to try, and the comparison."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
 
 import minigrad as mg
 from minigrad.device import Device, DeviceArray
 
-pytest.importorskip("numba_cuda", reason="numba-cuda has no wheels for this platform")
-
-CPU, CUDA = mg.device("cpu:0"), mg.device("cuda:0")
+REFERENCE = mg.device("reference:0")
 
 # Of the largest value: float64 sums differ in their last bits, float32 ones by a few roundings of long sums.
 TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
@@ -92,15 +89,22 @@ def products() -> list[tuple[Any, ...]]:
     return cases
 
 
+def convolved(
+    shape: tuple[int, ...], weight: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The shape of a convolution's result."""
+    sizes = [
+        (shape[axis] + padding[2 * axis - 4] + padding[2 * axis - 3] - weight[axis]) // stride[axis - 2] + 1
+        for axis in (2, 3)
+    ]
+    return shape[0], weight[0], *sizes
+
+
 def convolutions(kind: str) -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for shape, weight, (stride, padding), groups in CONVOLUTIONS:
         x, w, bias = signed(*shape), signed(*weight, seed=1), signed(weight[0], seed=2)
-        sizes = [
-            (shape[axis] + padding[2 * axis - 4] + padding[2 * axis - 3] - weight[axis]) // stride[axis - 2] + 1
-            for axis in (2, 3)
-        ]
-        dy = signed(shape[0], weight[0], *sizes, seed=3)
+        dy = signed(*convolved(shape, weight, stride, padding), seed=3)
         cases += {
             "value": [(x, w, bias, stride, padding, groups, True), (Last(x), w, None, stride, padding, groups, False)],
             "input": [(dy, w, shape, stride, padding, groups), (Last(dy), w, shape, stride, padding, groups)],
@@ -112,7 +116,7 @@ def convolutions(kind: str) -> list[tuple[Any, ...]]:
 def averaged_gradients() -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for size, stride, padding, ceil in POOLS:
-        shape = mg.device("cpu").backend.avg_pool2d(on(signed(*IMAGES), CPU), size, stride, padding, ceil, True).shape
+        shape = REFERENCE.backend.avg_pool2d(on(signed(*IMAGES), REFERENCE), size, stride, padding, ceil, True).shape
         cases += [(Last(signed(*shape)), IMAGES, size, stride, padding, pad) for pad in (True, False)]
     return cases
 
@@ -143,7 +147,7 @@ def index_gradients() -> list[tuple[Any, ...]]:
     ]
 
 
-# The arguments to try with each kernel; those of integers come in a test of their own.
+# The arguments to try with each primitive; those of integers come in a test of their own.
 CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "pow"), binary),
     **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), unary),
@@ -213,7 +217,41 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Last)],
 }  # fmt: skip
 
-# Tried by tests of their own below, or by every test.
+# Sizes at which the CPU takes its other algorithms: images, weight, stride, padding, groups.
+LARGER = [
+    ((32, 16, 13, 13), (32, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
+    ((33, 32, 12, 12), (64, 16, 5, 5), (1, 1), (2, 2, 2, 2), 2),
+    ((16, 3, 67, 67), (24, 3, 11, 11), (4, 4), (0, 0, 0, 0), 1),
+    ((2, 16, 13, 13), (40, 16, 3, 3), (1, 1), (1, 1, 1, 1), 1),
+]
+
+
+def larger() -> list[tuple[str, tuple[Any, ...]]]:
+    """Primitives and arguments in sizes of networks."""
+    scenarios: list[tuple[str, tuple[Any, ...]]] = []
+    for number, (shape, weight, stride, padding, groups) in enumerate(LARGER):
+        x, w, bias = signed(*shape, seed=number), signed(*weight, seed=1), signed(weight[0], seed=2)
+        dy, geometry = signed(*convolved(shape, weight, stride, padding), seed=3), (stride, padding, groups)
+        scenarios += [
+            ("conv2d", (x, w, bias, *geometry, True)),
+            ("conv2d_grad_input", (Last(dy), w, shape, *geometry)),
+            ("conv2d_grad_weight", (Last(dy), Last(x), weight, *geometry)),
+            ("relu_bias_grad", (Last(dy), Last(dy.round(0)))),
+        ]
+    many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
+    return [
+        *scenarios,
+        ("linear", (signed(1, 9001), signed(50, 9001, seed=1), signed(50))),
+        ("local_response_norm", (Last(maps), 5, 1.0, 0.75, 2.0)),
+        ("local_response_norm_grad", (Last(maps), Last(maps[::-1]), 5, 1.0, 0.75, 2.0)),
+        ("dropout", (Last(maps), 0.5, 2.0, 3, 4)),
+        ("sum", (many, (1,), False)),
+        ("softmax", (many, 1)),
+        ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
+    ]
+
+
+# Tried by tests of their own, or by every test.
 OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update"}
 
 
@@ -227,32 +265,76 @@ def on(argument: Any, device: Device, dtype: Any = np.float64) -> Any:
     return [on(each, device, dtype) for each in argument] if isinstance(argument, list) else argument
 
 
-def assert_same(actual: DeviceArray, expected: DeviceArray, tolerance: float | None = None) -> None:
-    """Shape, dtype and memory order, and the values to a tolerance that follows from the dtype."""
-    assert actual.shape == expected.shape and actual.batch_last == expected.batch_last
-    assert actual.dtype == expected.dtype
-    found, wanted = CUDA.backend.to_host(actual), CPU.backend.to_host(expected)
+def assert_same(actual: DeviceArray, expected: DeviceArray) -> None:
+    """Shape, dtype and values of what the reference gives, to a tolerance that follows from the dtype."""
+    found, wanted = (each.device.backend.to_host(each) for each in (actual, expected))
+    assert actual.shape == found.shape == wanted.shape and actual.dtype == found.dtype == wanted.dtype
     if wanted.dtype.kind != "f":
         np.testing.assert_array_equal(found, wanted)
         return
     largest = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=(tolerance or TOLERANCE[wanted.dtype]) * largest)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=TOLERANCE[wanted.dtype] * largest)
 
 
-def both(name: str, arguments: tuple[Any, ...], dtype: Any) -> tuple[list[DeviceArray], list[DeviceArray]]:
-    """The results of a kernel on CUDA and on the CPU."""
-    results = []
-    for device in (CUDA, CPU):
-        result = getattr(device.backend, name)(*(on(each, device, dtype) for each in arguments))
-        results.append(list(result) if isinstance(result, tuple) else [result])
-    return results[0], results[1]
+# The rule of memory orders. Whatever they are given, these return batch-last arrays, and those C order:
+BATCH_LAST = {
+    "conv2d", "conv2d_grad_input", "relu_bias_grad", "max_pool2d", "max_pool2d_grad", "avg_pool2d", "avg_pool2d_grad",
+    "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
+    "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
+}  # fmt: skip
+C_ORDER = {"transpose", "matmul", "linear_grad_weight", "conv2d_grad_weight", "max", "max_grad"}
+# A gradient takes the order of the value that it is told beside dy.
+AS_THE_VALUE = {
+    "abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad", "softmax_grad", "log_softmax_grad",
+}  # fmt: skip
 
 
-def check_kernel(name: str, dtype: Any) -> None:
-    """The kernel agrees with the CPU's on all its cases."""
+def keeps_axis_0(name: str, arguments: list[Any], x: DeviceArray, result: DeviceArray) -> bool:
+    """Whether axis 0 of the result is that of the operand x."""
+    match name:
+        case "cat":
+            return True
+        case "reshape":
+            return result.shape[0] == x.shape[0]
+        case "getitem":
+            return isinstance(arguments[1][0], slice) and result.shape[0] == x.shape[0]
+        case "sum":
+            return 0 not in arguments[1]
+        case _:  # operands that broadcast, among them
+            return x.ndim == result.ndim and x.shape[0] == result.shape[0]
+
+
+def expected_order(name: str, arguments: list[Any], result: DeviceArray) -> bool:
+    """Whether a result is batch-last by the rule: like an operand whose axis 0 it keeps, where nothing else is said."""
+    if result.ndim < 2 or name in C_ORDER:
+        return False
+    if name in BATCH_LAST:
+        return True
+    if name == "reorder":
+        return bool(arguments[1])
+    if name in AS_THE_VALUE:
+        return bool(arguments[1].batch_last)
+    operands = [x for each in arguments for x in (each if isinstance(each, list) else [each])]
+    arrays = [x for x in operands if isinstance(x, DeviceArray)]
+    return any(x.batch_last and keeps_axis_0(name, arguments, x, result) for x in arrays)
+
+
+def check_arguments(name: str, arguments: tuple[Any, ...], dtype: Any, device: str) -> None:
+    """The primitive on a device agrees with the reference, and its results are in the order of the rule."""
+    results: list[tuple[DeviceArray, ...]] = []
+    for place in (REFERENCE, mg.device(device)):
+        given = [on(each, place, dtype) for each in arguments]
+        result = getattr(place.backend, name)(*given)
+        results.append(result if isinstance(result, tuple) else (result,))
+    expected, actual = results
+    if name == "max_pool2d":  # places in windows are kept in an integer type of the backend's own
+        expected = expected[0], REFERENCE.backend.cast(expected[1], actual[1].dtype)
+    for one, other in zip(actual, expected, strict=True):
+        assert_same(one, other)
+        assert one.batch_last == expected_order(name, given, one), f"batch-last: {one.batch_last}"
+
+
+def check_kernel(name: str, dtype: Any, device: str) -> None:
+    """The primitive agrees with the reference on all its cases."""
     for arguments in CASES[name]():
-        actual, expected = both(name, arguments, dtype)
-        if name == "max_pool2d":  # the places of winners are kept in another integer type
-            expected[1] = CPU.backend.cast(expected[1], np.int32)
-        for one, other in zip(actual, expected, strict=True):
-            assert_same(one, other)
+        check_arguments(name, arguments, dtype, device)

@@ -5,16 +5,36 @@ An array is drawn as a shape and a seed: a failing example shrinks to a small sh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
-from reference import Padding, Size, four_sides, pair
+from parity import Last
 
 Shape = tuple[int, ...]
+Size = int | tuple[int, int]
+Padding = int | tuple[int, int] | tuple[int, int, int, int]
+
+
+def pair(size: Size) -> tuple[int, int]:
+    """(height, width) of an int or of a pair."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def four_sides(padding: Padding) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of an int, of (height, width) or of all four."""
+    if isinstance(padding, int):
+        return padding, padding, padding, padding
+    if len(padding) == 2:
+        return padding[0], padding[0], padding[1], padding[1]
+    return padding[0], padding[1], padding[2], padding[3]
+
 
 seeds = st.integers(0, 2**20)
 # One image, a few, and a number that no vector width divides.
@@ -69,6 +89,19 @@ def arrays_and_dims(draw: st.DrawFn, values: Callable[[Shape, int], np.ndarray] 
     return array, draw(st.integers(-array.ndim, array.ndim - 1))
 
 
+@st.composite
+def regroupings(draw: st.DrawFn) -> tuple[Shape, Shape]:
+    """Two shapes of the same size: the factors of a number, cut in two ways."""
+    factors = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=5))
+
+    def cut() -> Shape:
+        ends = sorted(draw(st.lists(st.integers(0, len(factors)), max_size=3)))
+        bounds = [0, *ends, len(factors)]
+        return tuple(int(np.prod(factors[a:b], dtype=int)) for a, b in pairwise(bounds))
+
+    return cut(), cut()
+
+
 Index = int | slice | EllipsisType
 
 
@@ -112,6 +145,22 @@ class ConvCase:
         shapes = [self.x_shape, self.weight_shape] + [self.weight_shape[:1]] * self.bias
         return [moderate(shape, self.seed + number) for number, shape in enumerate(shapes)]
 
+    @property
+    def geometry(self) -> tuple[tuple[int, int], tuple[int, int, int, int], int]:
+        """(stride, padding, groups), as the primitives take them."""
+        return pair(self.stride), four_sides(self.padding), self.groups
+
+    @property
+    def y_shape(self) -> Shape:
+        """The shape of the result."""
+        top, bottom, left, right = four_sides(self.padding)
+        room = self.x_shape[2] + top + bottom, self.x_shape[3] + left + right
+        sides = [
+            (length - kernel) // step + 1
+            for length, kernel, step in zip(room, self.weight_shape[2:], pair(self.stride), strict=True)
+        ]
+        return self.x_shape[0], self.weight_shape[0], *sides
+
 
 @st.composite
 def conv_cases(draw: st.DrawFn) -> ConvCase:
@@ -150,6 +199,28 @@ class PoolCase:
         """(kernel_size, stride, padding, ceil_mode), as the functions take them."""
         return self.kernel_size, self.stride, self.padding, self.ceil_mode
 
+    @property
+    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]]:
+        """(kernel_size, stride, padding), as the primitives take them."""
+        stride = self.kernel_size if self.stride is None else self.stride
+        return pair(self.kernel_size), pair(stride), four_sides(self.padding)
+
+    @property
+    def y_shape(self) -> Shape:
+        """The shape of the result."""
+        kernel_size, stride, _ = self.geometry
+        axes = zip(self.x_shape[2:], kernel_size, stride, pair(self.padding), strict=True)
+        return *self.x_shape[:2], *(pooled_size(*axis, self.ceil_mode) for axis in axes)
+
+
+def pooled_size(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
+    """How many windows fit; with `ceil_mode` one may overhang if it starts in the image or in the padding before it."""
+    steps = (size + 2 * padding - kernel) / stride
+    count = (math.ceil(steps) if ceil_mode else math.floor(steps)) + 1
+    if ceil_mode and (count - 1) * stride >= size + padding:
+        count -= 1
+    return count
+
 
 @st.composite
 def pool_cases(draw: st.DrawFn) -> PoolCase:
@@ -170,3 +241,247 @@ def pool_cases(draw: st.DrawFn) -> PoolCase:
         ceil_mode=draw(st.booleans()),
         seed=draw(seeds),
     )
+
+
+# Arguments of primitives, by their names. Every array comes in either memory order.
+
+
+def last(array: np.ndarray | Last) -> Last:
+    return array if isinstance(array, Last) else Last(array)
+
+
+def either_order(array: np.ndarray) -> st.SearchStrategy[np.ndarray | Last]:
+    return st.sampled_from([array, Last(array)])
+
+
+any_shape = st.one_of(shapes(), batch_shapes())
+some_shape = st.one_of(shapes(1), batch_shapes())
+factors = st.sampled_from([0.3, -2, 1.0])
+flags = st.booleans()
+
+
+def rounded(shape: Shape, seed: int) -> np.ndarray:
+    """Whole numbers from -2 to 2: many are equal, many are 0."""
+    return np.asarray(moderate(shape, seed).round(0))
+
+
+def counted(shape: Shape, seed: int) -> np.ndarray:
+    """0, 1 and 2."""
+    return np.asarray(np.abs(rounded(shape, seed)))
+
+
+@st.composite
+def of_one_shape(
+    draw: st.DrawFn,
+    count: int,
+    *others: st.SearchStrategy[Any],
+    shape: st.SearchStrategy[Shape] = any_shape,
+    values: Callable[[Shape, int], np.ndarray] = moderate,
+) -> tuple[Any, ...]:
+    """`count` arrays of one shape, then the other arguments."""
+    side, seed = draw(shape), draw(seeds)
+    return (*(draw(either_order(values(side, seed + n))) for n in range(count)), *map(draw, others))
+
+
+@st.composite
+def that_broadcast(
+    draw: st.DrawFn, count: int, values: Callable[[Shape, int], np.ndarray] = moderate
+) -> tuple[Any, ...]:
+    """`count` arrays that broadcast, perhaps with a batch before them."""
+    found = draw(mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=1, max_side=3)).input_shapes
+    if draw(flags):
+        n, rank = draw(batches), max(map(len, found))
+        found = [(n,) + (1,) * (rank - len(shape)) + shape for shape in found]
+    seed = draw(seeds)
+    return tuple(draw(either_order(values(shape, seed + number))) for number, shape in enumerate(found))
+
+
+@st.composite
+def along_an_axis(
+    draw: st.DrawFn,
+    count: int,
+    *others: st.SearchStrategy[Any],
+    values: Callable[[Shape, int], np.ndarray] = moderate,
+) -> tuple[Any, ...]:
+    """`count` arrays of one shape and one of its axes, then the other arguments."""
+    shape, seed = draw(some_shape), draw(seeds)
+    operands = [draw(either_order(values(shape, seed + number))) for number in range(count)]
+    return (*operands, draw(st.integers(0, len(shape) - 1)), *map(draw, others))
+
+
+@st.composite
+def sums(draw: st.DrawFn) -> tuple[Any, ...]:
+    shape = draw(some_shape)
+    dims = draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    return draw(either_order(moderate(shape, draw(seeds)))), tuple(sorted(dims)), draw(flags)
+
+
+@st.composite
+def maxima_gradients(draw: st.DrawFn) -> tuple[Any, ...]:
+    shape, seed = draw(some_shape), draw(seeds)
+    dim = draw(st.integers(0, len(shape) - 1))
+    kept = (*shape[:dim], 1, *shape[dim + 1 :])
+    indices = np.random.default_rng(seed).integers(0, shape[dim], kept)
+    return draw(either_order(moderate(kept, seed))), indices, shape, dim
+
+
+@st.composite
+def plain_indices(draw: st.DrawFn, shape: Shape) -> tuple[int | slice, ...]:
+    """An integer or a slice for each axis."""
+    return tuple(draw(st.one_of(st.integers(0, side - 1), st.just(slice(None)), st.slices(side))) for side in shape)
+
+
+@st.composite
+def indexed(draw: st.DrawFn, gradient: bool) -> tuple[Any, ...]:
+    shape, seed = draw(some_shape), draw(seeds)
+    index = draw(plain_indices(shape))
+    if gradient:
+        return draw(either_order(moderate(np.empty(shape)[index].shape, seed))), index, shape
+    return draw(either_order(moderate(shape, seed))), index
+
+
+@st.composite
+def transposed(draw: st.DrawFn) -> tuple[Any, ...]:
+    shape = draw(some_shape)
+    axes = st.integers(0, len(shape) - 1)
+    return draw(either_order(moderate(shape, draw(seeds)))), draw(axes), draw(axes)
+
+
+@st.composite
+def reshaped(draw: st.DrawFn) -> tuple[Any, ...]:
+    before, after = draw(regroupings())
+    if draw(flags):
+        n = draw(batches)
+        before, after = (n, *before), (n, *after)
+    return draw(either_order(moderate(before, draw(seeds)))), after
+
+
+@st.composite
+def joined(draw: st.DrawFn) -> tuple[Any, ...]:
+    shape, seed = draw(some_shape), draw(seeds)
+    dim = draw(st.integers(0, len(shape) - 1))
+    lengths = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    parts = [
+        draw(either_order(moderate((*shape[:dim], length, *shape[dim + 1 :]), seed + number)))
+        for number, length in enumerate(lengths)
+    ]
+    return parts, dim
+
+
+@st.composite
+def repeated(draw: st.DrawFn) -> tuple[Any, ...]:
+    shape = draw(some_shape)
+    sides = tuple(draw(st.sampled_from([side, 1])) for side in shape)
+    return draw(either_order(moderate(sides[draw(st.integers(0, len(sides))) :], draw(seeds)))), shape
+
+
+sides = st.one_of(st.integers(1, 5), st.integers(30, 70))
+
+
+@st.composite
+def products(draw: st.DrawFn) -> tuple[Any, ...]:
+    height, depth, width = draw(sides), draw(sides), draw(sides)
+    transpose_x, transpose_y, seed = draw(flags), draw(flags), draw(seeds)
+    x = moderate((depth, height) if transpose_x else (height, depth), seed)
+    y = moderate((width, depth) if transpose_y else (depth, width), seed + 1)
+    return draw(either_order(x)), draw(either_order(y)), transpose_x, transpose_y
+
+
+@st.composite
+def layers(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
+    """A fully-connected layer: its value, or the gradient of its input or of its weight."""
+    n, features, outputs, seed = draw(batches), draw(sides), draw(sides), draw(seeds)
+    x, weight = moderate((n, features), seed), moderate((outputs, features), seed + 1)
+    dy, bias = moderate((n, outputs), seed + 2), moderate((outputs,), seed + 3)
+    if kind == "value":
+        return draw(either_order(x)), weight, bias if draw(flags) else None
+    return draw(either_order(dy)), weight if kind == "input" else draw(either_order(x))
+
+
+@st.composite
+def convolved(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
+    """A convolution: its value, or the gradient of its input or of its weight."""
+    case = draw(conv_cases())
+    x, weight, *bias = case.arrays()
+    if kind == "value":
+        return draw(either_order(x)), weight, bias[0] if bias else None, *case.geometry, draw(flags)
+    dy = draw(either_order(moderate(case.y_shape, case.seed + 3)))
+    if kind == "input":
+        return dy, weight, x.shape, *case.geometry
+    return dy, draw(either_order(x)), weight.shape, *case.geometry
+
+
+@st.composite
+def pooled(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
+    """A pooling: its largest values, its means or the gradient of those."""
+    case, values = draw(pool_cases()), draw(st.sampled_from([moderate, rounded]))
+    x, dy = values(case.x_shape, case.seed), moderate(case.y_shape, case.seed + 1)
+    match kind:
+        case "largest":
+            return draw(either_order(x)), *case.geometry, case.ceil_mode
+        case "mean":
+            return draw(either_order(x)), *case.geometry, case.ceil_mode, draw(flags)
+    return draw(either_order(dy)), x.shape, *case.geometry, draw(flags)
+
+
+images = st.tuples(batches, st.integers(1, 9), st.integers(1, 4), st.integers(1, 4))
+
+
+def normalised(count: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Images and the numbers of a normalisation; alpha is large, so that a term that is missing shows."""
+    numbers = st.integers(1, 7), st.sampled_from([1.0, 9.0]), st.sampled_from([0.75, 0.6]), st.sampled_from([1.0, 2.0])
+    return of_one_shape(count, *numbers, shape=images)
+
+
+@st.composite
+def classified(draw: st.DrawFn, gradient: bool) -> tuple[Any, ...]:
+    n, classes, seed = draw(batches), draw(st.integers(1, 7)), draw(seeds)
+    targets = np.random.default_rng(seed).integers(0, classes, n)
+    if gradient:
+        return moderate((n,), seed), draw(either_order(positive((n, classes), seed))), targets
+    return draw(either_order(moderate((n, classes), seed) * 3)), targets
+
+
+ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
+    **dict.fromkeys(("add", "sub", "mul"), that_broadcast(2)),
+    "div": that_broadcast(2, positive),
+    "pow": st.one_of(that_broadcast(2, positive), that_broadcast(2, counted)),
+    **dict.fromkeys(("pow_grad_base", "pow_grad_exponent"),
+                    st.one_of(that_broadcast(3, positive), that_broadcast(3, counted))),
+    **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), of_one_shape(1)),
+    **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), of_one_shape(2, values=rounded)),
+    "log": of_one_shape(1, values=positive),
+    "scale": of_one_shape(1, factors),
+    "cast": of_one_shape(1, st.sampled_from([np.dtype(name) for name in ("f4", "f8", "i4", "i8", "u1")]),
+                         values=positive),
+    "reorder": of_one_shape(1, flags),
+    # y is what a convolution returned: batch-last
+    "relu_bias_grad": of_one_shape(2, shape=images, values=rounded).map(lambda both: (both[0], last(both[1]))),
+    "reshape": reshaped(),
+    "transpose": transposed(),
+    "getitem": indexed(False),
+    "getitem_grad": indexed(True),
+    "cat": joined(),
+    "broadcast_to": repeated(),
+    "sum": sums(),
+    "max": along_an_axis(1, flags, values=rounded),
+    "max_grad": maxima_gradients(),
+    **dict.fromkeys(("softmax", "log_softmax"), along_an_axis(1)),
+    **dict.fromkeys(("softmax_grad", "log_softmax_grad"), along_an_axis(2)),
+    "matmul": products(),
+    "linear": layers("value"),
+    "linear_grad_input": layers("input"),
+    "linear_grad_weight": layers("weight"),
+    "conv2d": convolved("value"),
+    "conv2d_grad_input": convolved("input"),
+    "conv2d_grad_weight": convolved("weight"),
+    "max_pool2d": pooled("largest"),
+    "avg_pool2d": pooled("mean"),
+    "avg_pool2d_grad": pooled("gradient of the mean"),
+    **dict.fromkeys(("local_response_norm", "within_map_response_norm"), normalised(1)),
+    **dict.fromkeys(("local_response_norm_grad", "within_map_response_norm_grad"), normalised(2)),
+    "cross_entropy": classified(False),
+    "cross_entropy_grad": classified(True),
+    "dropout": of_one_shape(1, st.sampled_from([0.0, 0.3, 1.0]), st.just(2.0), st.integers(0, 2**63 - 1),
+                            st.integers(1, 2**40)),
+}  # fmt: skip

@@ -1,1 +1,1 @@
-"""The operations as mathematics: one file a family, the value and its gradient side by side, on DeviceArrays."""
+"""The operations as mathematics: one file per family, the value and its gradient side by side, on DeviceArrays."""

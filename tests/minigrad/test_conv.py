@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from checks import assert_close, batch_last, check_conv2d, complains, gradients, leaves
 from hypothesis import example, given
-from reference import Padding, Size
-from strategies import ConvCase, conv_cases, moderate
+from strategies import ConvCase, Padding, Size, conv_cases, moderate
 
 import minigrad as mg
 import minigrad.functional as F
@@ -54,8 +53,8 @@ LAYERS: dict[str, Layer] = {
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("n", [1, 17, 64])
-def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, device: str) -> None:
-    """float64 is im2col, held against the loops above; float32 may go other ways (Winograd, register blocks)."""
+def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, fast_device: str) -> None:
+    """float64 is im2col, held against the reference; float32 may go other ways (Winograd, register blocks)."""
     image, weight_shape, stride, padding, groups = LAYERS[name]
     arrays = [moderate((n, *image), 1), moderate(weight_shape, 2), moderate(weight_shape[:1], 3)]
     arrays = [array.astype(np.float32).astype(np.float64) for array in arrays]
@@ -63,11 +62,11 @@ def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, d
     def convolution(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor) -> mg.Tensor:
         return F.conv2d(x, weight, bias, stride, padding, groups)
 
-    expected = convolution(*leaves(arrays, device))
+    expected = convolution(*leaves(arrays, fast_device))
     cotangent = moderate(expected.shape, 4).astype(np.float32).astype(np.float64)
-    truth = gradients(convolution, leaves(arrays, device), cotangent)
+    truth = gradients(convolution, leaves(arrays, fast_device), cotangent)
     for order in (lambda t: t, batch_last):
-        tensors = leaves(arrays, device, np.float32)
+        tensors = leaves(arrays, fast_device, np.float32)
         assert_close(convolution(order(tensors[0]), *tensors[1:]), expected.numpy())
         found = gradients(lambda x, w, b, order=order: convolution(order(x), w, b), tensors, cotangent)
         for number, (grad, exact) in enumerate(zip(found, truth, strict=True)):

@@ -110,7 +110,9 @@ def test_mistakes_are_said_in_a_sentence() -> None:
 
 
 SIMULATED = """
-import sys
+import os, sys
+import numba
+before = dict(os.environ)
 sys.modules["numba_cuda"] = None  # as if it were not installed
 sys.meta_path = [finder for finder in sys.meta_path if "numba_cuda" not in type(finder).__module__]
 import minigrad as mg
@@ -130,6 +132,7 @@ def reverse(x, y, factor):
 x, y = mg.tensor(np.arange(32, dtype="f4")), mg.zeros(32)
 reverse[1, 32](x, y, 2)
 assert y.numpy().tolist() == list(range(62, -1, -2))
+assert os.environ == before
 print(place())
 """
 

@@ -21,12 +21,13 @@ from checks import (
     check_sum,
     check_within_map_response_norm,
 )
+from parity import CASES, check_kernel
 from strategies import ConvCase, PoolCase, apart, moderate
 
 import minigrad.functional as F
 from minigrad.backends import cpu
 from minigrad.device import DeviceArray
-from minigrad.ops import activation, arithmetic, reduction, training
+from minigrad.ops import activation, arithmetic, dropout, reduction
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -53,7 +54,7 @@ def backward(function: type, broken: Callable[..., Any]) -> Patch:
     return lambda patch: patch.setattr(function, "backward", lambda self, dy: broken(right, self, dy))
 
 
-def gradient_with_other_mask(right: Callable[..., DeviceArray], self: training.Dropout, dy: DeviceArray) -> DeviceArray:
+def gradient_with_other_mask(right: Callable[..., DeviceArray], self: dropout.Dropout, dy: DeviceArray) -> DeviceArray:
     p, scale, seed, counter = self.arguments
     return cpu.dropout(dy, p, scale, seed, counter + 1)
 
@@ -180,7 +181,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         lambda: check_cross_entropy(moderate((3, 4), 0), np.array([1, 0, 3]), "mean", "cpu:0"),
     ),
     "dropout's gradient has another mask": (
-        backward(training.Dropout, gradient_with_other_mask),
+        backward(dropout.Dropout, gradient_with_other_mask),
         lambda: check_dropout(apart((5, 6), 0), 0.5, True, "train", 1, "cpu:0"),
     ),
     "dropout is scaled in training where it should be at test": (
@@ -220,3 +221,33 @@ def test_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(AssertionError):
             check()
     check()
+
+
+reorder = cpu.reorder  # as it is while a test has another in its place
+
+
+def one_element_off(x: DeviceArray) -> DeviceArray:
+    values = cpu.to_host(x)
+    if values.size:
+        values.flat[-1] += 1
+    return reorder(cpu.from_host(values, x.device), x.batch_last)
+
+
+def in_the_other_order(x: DeviceArray) -> DeviceArray:
+    return reorder(x, not x.batch_last)
+
+
+@pytest.mark.parametrize("broken", [one_element_off, in_the_other_order])
+@pytest.mark.parametrize("name", CASES)
+def test_parity_notices(
+    name: str, broken: Callable[[DeviceArray], DeviceArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever primitive it is, the comparison with the reference sees one wrong element, and a wrong memory order."""
+
+    def mutant(kernel: Callable[..., Any], *arguments: Any) -> Any:
+        result = kernel(*arguments)
+        return tuple(map(broken, result)) if isinstance(result, tuple) else broken(result)
+
+    replaced(name, mutant)(monkeypatch)
+    with pytest.raises(AssertionError):
+        check_kernel(name, np.float64, "cpu:0")

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from checks import batch_last, check_operation, complains, in_orders
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import Index, Shape, arrays, batch_shapes, indices, moderate, seeds, shapes
+from strategies import Index, Shape, any_shape, arrays, batch_shapes, indices, moderate, regroupings, seeds, shapes
 
 import minigrad as mg
-
-any_shape = st.one_of(shapes(), batch_shapes())
-
-
-@st.composite
-def regroupings(draw: st.DrawFn) -> tuple[Shape, Shape]:
-    """Two shapes of the same size: the factors of a number, cut in two ways."""
-    factors = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=5))
-
-    def cut() -> Shape:
-        ends = sorted(draw(st.lists(st.integers(0, len(factors)), max_size=3)))
-        bounds = [0, *ends, len(factors)]
-        return tuple(int(np.prod(factors[a:b], dtype=int)) for a, b in pairwise(bounds))
-
-    return cut(), cut()
 
 
 @given(pair=regroupings(), seed=seeds)

@@ -1,6 +1,8 @@
-"""The kernels on the CPU, in NumPy and Numba: the entries of `minigrad.backends.KERNELS`, one file a family."""
+"""The primitives on the CPU, in NumPy and Numba: what `minigrad.backends.protocol` asks for, one file per family."""
 
-from minigrad.backends.cpu.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
+from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight
+from minigrad.backends.cpu.convolution.relu_bias import relu_bias_grad
+from minigrad.backends.cpu.dropout import dropout
 from minigrad.backends.cpu.elementwise import (
     abs,
     abs_grad,
@@ -22,6 +24,7 @@ from minigrad.backends.cpu.elementwise import (
     tanh,
     tanh_grad,
 )
+from minigrad.backends.cpu.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cpu.matrix import linear, linear_grad_input, linear_grad_weight, matmul
 from minigrad.backends.cpu.memory import cast, copy_to, devices, from_host, full, reorder, to_host
 from minigrad.backends.cpu.normalisation import (
@@ -40,8 +43,9 @@ from minigrad.backends.cpu.reduction import (
     softmax_grad,
     sum,
 )
+from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
+from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
-from minigrad.backends.cpu.training import cross_entropy, cross_entropy_grad, dropout, sgd_update
 
 __all__ = [
     "abs",
@@ -104,3 +108,5 @@ __all__ = [
     "within_map_response_norm",
     "within_map_response_norm_grad",
 ]
+
+hold_to_one_thread()  # BLAS, for the whole process: runtime/blas.py says why, and how a program gets it back

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import jitted
+from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.device import DeviceArray
 
 PARTS = 16
@@ -27,10 +28,9 @@ def _storage_view(x: DeviceArray, ndim: int, batch_last: bool) -> np.ndarray:
     return np.moveaxis(array, 0, -1) if batch_last and ndim > 1 else array
 
 
-def _result(shape: tuple[int, ...], dtype: Any, operands: tuple[DeviceArray, ...]) -> DeviceArray:
+def _result(shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[DeviceArray, ...]) -> DeviceArray:
     """Room for a result: batch-last if an operand of full height is."""
-    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
-    return new(shape, dtype, operands[0].device, batch_last)
+    return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
 def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray) -> DeviceArray:

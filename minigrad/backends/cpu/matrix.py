@@ -1,7 +1,7 @@
 """Matrix products. BLAS multiplies, one thread a call; the rows of the result are shared out among the threads.
 
-The gradient of a weight with many elements goes by vectors.product instead, and only when it is asked for: so the
-update of the weight (training.sgd_update) can make it block by block and use each at once, and the largest arrays of a
+The gradient of a weight with many elements goes by gemm.product instead, and only when it is asked for: so the
+update of the weight (sgd.sgd_update) can make it block by block and use each at once, and the largest arrays of a
 training step, as large as the weights, are never written.
 """
 
@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
-from minigrad.backends.cpu.threads import parallel, quiet, scratch, spans
-from minigrad.backends.cpu.vectors import DOTS, FUSED, LANES, PANEL, ROWS, address, dots, product, transpose_block
+from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, scratch, spans
 from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
 LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew
 PARTS = 16
 
-FEW = 2  # images for which the time goes into reading the weight, which a plain loop does faster than BLAS
+FEW_IMAGES = 2  # for which the time goes into reading the weight, which a plain loop does faster than BLAS
 LARGE = 1 << 20  # elements of a weight whose gradient waits to be asked for
 LEAST_BATCH = 8
 BLOCK_ROWS, BLOCK_COLUMNS = 8 * ROWS, 512  # of a gradient made at a time: it stays in the second-level cache
@@ -30,10 +31,8 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     wide = out.shape[1] > out.shape[0]
     length = out.shape[1] if wide else out.shape[0]
     worth = a.shape[0] * a.shape[1] * b.shape[1] >= WORTH_THREADS
-    count = 1
-    while (
-        worth and count < PARTS and length >= 2 * count * LEAST_LENGTH
-    ):  # powers of two: a core gets as many as others
+    count = 1  # powers of two: a core gets as many as others
+    while worth and count < PARTS and length >= 2 * count * LEAST_LENGTH:
         count *= 2
     parts = spans(length, count)
 
@@ -56,22 +55,23 @@ def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool)
 
 
 @jitted
-def _dot_rows(weight, x, y, first, last):
-    """y[o, n] = sum over d of weight[o, d] x[n, d], for rows first to last - 1 of the weight, each read once.
+def _dot_rows(weight, x, y, start, stop):
+    """y[o, n] = sum over d of weight[o, d] x[n, d], for rows start to stop - 1 of the weight, each read once.
 
+    for each DOTS rows, for each image: whole vectors by `dots`, what is left number by number
     Where fewer than DOTS rows are left, those before them are multiplied once more, and not written.
     """
     length = x.shape[1]
     whole = length // LANES * LANES
-    for start in range(first, last, DOTS):
-        o = min(start, last - DOTS)
+    for row in range(start, stop, DOTS):
+        o = min(row, stop - DOTS)
         for n in range(x.shape[0]):
             totals = dots(address(weight) + 4 * o * length, 4 * length, address(x) + 4 * n * length, whole // LANES)
-            for row in range(start - o, DOTS):
-                total = totals[row]
+            for i in range(row - o, DOTS):
+                total = totals[i]
                 for d in range(whole, length):
-                    total += weight[o + row, d] * x[n, d]
-                y[o + row, n] = total
+                    total += weight[o + i, d] * x[n, d]
+                y[o + i, n] = total
 
 
 def _columns(x: DeviceArray) -> np.ndarray:
@@ -85,7 +85,7 @@ def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> Dev
     matrix = stored(weight, False)
     outputs = matrix.shape[0]
     large = weight.size >= WORTH_THREADS and outputs >= DOTS
-    if FUSED and x.dtype == np.float32 and x.shape[0] <= FEW and large:
+    if FUSED and x.dtype == np.float32 and x.shape[0] <= FEW_IMAGES and large:
         images = stored(x, False)
         parts = [(DOTS * start, min(DOTS * stop, outputs)) for start, stop in spans(-(-outputs // DOTS), PARTS)]
         parallel(lambda part: _dot_rows(matrix, images, y.data, *parts[part]), len(parts))
@@ -103,17 +103,19 @@ def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
 
 
 @jitted
-def _pack_transposed(x, panels, first, last):
-    """x^T, N x D, as panels D/PANEL x N x PANEL, for panels first to last - 1; columns beyond D are 0."""
+def _pack_transposed(x, panels, start, stop):
+    """x^T, N x D, as panels D/PANEL x N x PANEL, for panels start to stop - 1; columns beyond D are 0.
+
+    for each LANES columns: LANES images at a time in registers, those that are left number by number
+    """
     length, batch = x.shape
-    whole = batch // LANES * LANES  # images that turn in registers
-    for d in range(first * PANEL, last * PANEL, LANES):
+    for d in range(start * PANEL, stop * PANEL, LANES):
         panel, lane = d // PANEL, d % PANEL
-        turned = whole if d + LANES <= length else 0
-        for n in range(0, turned, LANES):
+        in_registers = batch // LANES * LANES if d + LANES <= length else 0
+        for n in range(0, in_registers, LANES):
             source = address(x) + 4 * (d * batch + n)
             transpose_block(source, 4 * batch, address(panels) + 4 * ((panel * batch + n) * PANEL + lane), 4 * PANEL)
-        for n in range(turned, batch):
+        for n in range(in_registers, batch):
             for i in range(LANES):
                 panels[panel, n, lane + i] = x[d + i, n] if d + i < length else x.dtype.type(0)
 
@@ -133,12 +135,12 @@ def gradient_block(dy, panels, block, row, column):
 
 
 @jitted
-def _write_gradient(dy, panels, block, dw, first, last):
-    """Rows first to last - 1 of dw, block by block."""
-    for row in range(first, last, BLOCK_ROWS):
+def _write_gradient(dy, panels, block, dw, start, stop):
+    """Rows start to stop - 1 of dw. for each block: multiply, copy the part that is in dw"""
+    for row in range(start, stop, BLOCK_ROWS):
         for column in range(0, dw.shape[1], BLOCK_COLUMNS):
             gradient_block(dy, panels, block, row, column)
-            for i in range(min(BLOCK_ROWS, last - row)):
+            for i in range(min(BLOCK_ROWS, stop - row)):
                 for j in range(min(BLOCK_COLUMNS, dw.shape[1] - column)):
                     dw[row + i, column + j] = block[i, j]
 
@@ -175,8 +177,8 @@ class WeightGradient:
 
 def block_spans(length: int) -> list[tuple[int, int]]:
     """Rows of a gradient cut into parts of whole blocks."""
-    edges = [(first * BLOCK_ROWS, last * BLOCK_ROWS) for first, last in spans(-(-length // BLOCK_ROWS), PARTS)]
-    return [(first, min(last, length)) for first, last in edges]
+    blocks = spans(-(-length // BLOCK_ROWS), PARTS)
+    return [(BLOCK_ROWS * start, min(BLOCK_ROWS * stop, length)) for start, stop in blocks]
 
 
 def gradient_room() -> np.ndarray:

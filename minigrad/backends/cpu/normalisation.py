@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, spans
-from minigrad.backends.cpu.vectors import bits_of, float_of
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.simd import bits_of, float_of
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_to, flat_rows
 from minigrad.device import DeviceArray
 
 PARTS = 64
 LEAST_PIXELS = 256  # of a part
 CHANNEL_PARTS = 32  # of normalisation within maps, where a thread owns whole channels
-LANES = 1024  # pixels worked on together: few enough for the caches, many enough that starting a loop costs little
+STRIP = 1024  # pixels worked on together: few enough for the caches, many enough that starting a loop costs little
 
 # The bits of a float32, read as an integer, are nearly its logarithm, so (5/4 of the bits of 1) - bits / 4 is nearly
 # the inverse fourth root (Blinn, "Floating-Point Tricks", 1997). A little less than that halves the largest error.
@@ -99,18 +99,18 @@ def _scale(x, c, at, before, after, alpha, k, scale):
 
 
 @jitted
-def _local_response_norm(x, y, before, after, alpha, beta, k, quick, first, last):
-    """x is C x pixels. for LANES pixels at a time, for each channel: y = x * scale^-beta"""
-    for at in range(first, last, LANES):
-        lanes = min(LANES, last - at)
-        scale, power = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
+def _local_response_norm(x, y, before, after, alpha, beta, k, quick, start, stop):
+    """x is C x pixels. for STRIP pixels at a time, for each channel: y = x * scale^-beta"""
+    for at in range(start, stop, STRIP):
+        count = min(STRIP, stop - at)
+        scale, power = np.empty(count, x.dtype), np.empty(count, x.dtype)
         for c in range(x.shape[0]):
             _scale(x, c, at, before, after, alpha, k, scale)
             if quick:
-                _quick_multiply(x[c, at : at + lanes], scale, y[c, at : at + lanes])
+                _quick_multiply(x[c, at : at + count], scale, y[c, at : at + count])
             else:
                 _scale_power(scale, beta, power)
-                _multiply(x[c, at : at + lanes], power, y[c, at : at + lanes])
+                _multiply(x[c, at : at + count], power, y[c, at : at + count])
 
 
 @inner
@@ -136,20 +136,20 @@ def _subtract_product(values, factors, twice, total):
 
 
 @jitted
-def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, first, last):
+def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, start, stop):
     """dx_i = dy_i s_i^-beta - 2 alpha beta x_i * sum of dy_j x_j s_j^-(beta + 1) over the windows j that hold i.
 
-    for LANES pixels at a time: make both terms of every channel, then sum the second over the windows
+    for STRIP pixels at a time: make both terms of every channel, then sum the second over the windows
     """
     channels = x.shape[0]
     twice = 2 * alpha * beta
-    for at in range(first, last, LANES):
-        lanes = min(LANES, last - at)
-        scale, power = np.empty(lanes, x.dtype), np.empty(lanes, x.dtype)
-        shared = np.empty((channels, lanes), x.dtype)
+    for at in range(start, stop, STRIP):
+        count = min(STRIP, stop - at)
+        scale, power = np.empty(count, x.dtype), np.empty(count, x.dtype)
+        shared = np.empty((channels, count), x.dtype)
         for c in range(channels):
             _scale(x, c, at, before, after, alpha, k, scale)
-            arrays = dy[c, at : at + lanes], x[c, at : at + lanes], dx[c, at : at + lanes], shared[c]
+            arrays = dy[c, at : at + count], x[c, at : at + count], dx[c, at : at + count], shared[c]
             if quick:
                 _quick_terms(*arrays, scale)
             else:
@@ -160,7 +160,7 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
             # channel c lies in the windows of channels c - after to c + before
             for near in range(max(0, c - after), min(channels, c + before + 1)):
                 add_to(shared[near], scale)
-            _subtract_product(x[c, at : at + lanes], scale, twice, dx[c, at : at + lanes])
+            _subtract_product(x[c, at : at + count], scale, twice, dx[c, at : at + count])
 
 
 # The paper's window of five maps, in float32 and with beta = 3/4. What five maps give to a sum lies in the five rows of
@@ -169,12 +169,12 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, f
 
 
 @inner
-def _squares_into(ring, x, c, at, lanes, alpha):
+def _squares_into(ring, x, c, at, count, alpha):
     """The row of map c in the ring: alpha * x^2."""
     row = ring[c % 5]
     row[:] = 0
     if c < x.shape[0]:
-        _add_square(x[c, at : at + lanes], alpha, row[:lanes])
+        _add_square(x[c, at : at + count], alpha, row[:count])
 
 
 @inner
@@ -205,39 +205,39 @@ def _five_subtract(ring, x, twice, total):
 
 
 @jitted
-def _five_maps_norm(x, y, alpha, k, first, last):
+def _five_maps_norm(x, y, alpha, k, start, stop):
     """What `_local_response_norm` does."""
-    ring = np.empty((5, LANES), np.float32)
-    for at in range(first, last, LANES):
-        lanes = min(LANES, last - at)
+    ring = np.empty((5, STRIP), np.float32)
+    for at in range(start, stop, STRIP):
+        count = min(STRIP, stop - at)
         ring[:] = 0
         for c in range(2):
-            _squares_into(ring, x, c, at, lanes, alpha)
+            _squares_into(ring, x, c, at, count, alpha)
         for c in range(x.shape[0]):
-            _squares_into(ring, x, c + 2, at, lanes, alpha)
-            _five_multiply(ring, x[c, at : at + lanes], y[c, at : at + lanes], k)
+            _squares_into(ring, x, c + 2, at, count, alpha)
+            _five_multiply(ring, x[c, at : at + count], y[c, at : at + count], k)
 
 
 @jitted
-def _five_maps_norm_grad(dy, x, dx, alpha, k, first, last):
+def _five_maps_norm_grad(dy, x, dx, alpha, k, start, stop):
     """What `_local_response_norm_grad` does; the shared terms have a ring of their own."""
-    ring, shared = np.empty((5, LANES), np.float32), np.empty((5, LANES), np.float32)
+    ring, shared = np.empty((5, STRIP), np.float32), np.empty((5, STRIP), np.float32)
     twice = np.float32(1.5) * alpha
-    for at in range(first, last, LANES):
-        lanes = min(LANES, last - at)
+    for at in range(start, stop, STRIP):
+        count = min(STRIP, stop - at)
         ring[:] = 0
         shared[:] = 0
         for c in range(2):
-            _squares_into(ring, x, c, at, lanes, alpha)
+            _squares_into(ring, x, c, at, count, alpha)
         for c in range(x.shape[0] + 2):
-            _squares_into(ring, x, c + 2, at, lanes, alpha)
+            _squares_into(ring, x, c + 2, at, count, alpha)
             if c < x.shape[0]:
-                own = slice(at, at + lanes)
+                own = slice(at, at + count)
                 _five_terms(ring, dy[c, own], x[c, own], dx[c, own], shared[c % 5], k)
             else:
                 shared[c % 5] = 0
             if c >= 2:
-                _five_subtract(shared, x[c - 2, at : at + lanes], twice, dx[c - 2, at : at + lanes])
+                _five_subtract(shared, x[c - 2, at : at + count], twice, dx[c - 2, at : at + count])
 
 
 @inner
@@ -270,13 +270,13 @@ def _sums_of_squares(image, batch, before, after, alpha, squares, sums):
 
 
 @jitted
-def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, first, last):
+def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick, start, stop):
     """x and y are C x H x (W N). for each channel: add up squares along rows, then
     for each row: scale = k + those sums of the rows around; y = x * scale^-beta
     """
     line = x.shape[2]
     sums, scale, power = np.empty(x.shape[1:], x.dtype), np.empty(line, x.dtype), np.empty(line, x.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
         for i in range(x.shape[1]):
             scale[:] = k
@@ -289,7 +289,7 @@ def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k, quick,
 
 
 @jitted
-def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta, k, quick, first, last):
+def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta, k, quick, start, stop):
     """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p.
 
     for each channel: make both terms of every row, add up the second along rows, then over the rows around
@@ -297,7 +297,7 @@ def _within_map_response_norm_grad(dy, x, dx, batch, before, after, alpha, beta,
     twice, line = 2 * alpha * beta, x.shape[2]
     sums, shared = np.empty(x.shape[1:], x.dtype), np.empty(x.shape[1:], x.dtype)
     scale, power = np.empty(line, x.dtype), np.empty(line, x.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         _sums_of_squares(x[c], batch, before, after, alpha, power, sums)
         for i in range(x.shape[1]):
             scale[:] = k
@@ -327,9 +327,9 @@ class Numbers(NamedTuple):
 
     before: int
     after: int
-    alpha: Any
-    beta: Any
-    k: Any
+    alpha: np.floating[Any]
+    beta: np.floating[Any]
+    k: np.floating[Any]
     quick: bool
 
 

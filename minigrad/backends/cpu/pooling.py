@@ -1,12 +1,12 @@
-"""Max and average pooling with overlapping windows, on batch-last activations; a thread owns whole channels."""
+"""Max and average pooling with overlapping windows, on activations in CHWN order; a thread owns whole channels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner, jitted
 from minigrad.backends.cpu.memory import new, stored
-from minigrad.backends.cpu.threads import parallel, spans
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 from minigrad.device import DeviceArray
@@ -25,14 +25,14 @@ def _take_larger(values, place, best, winner):
 
 
 @jitted
-def _max_pool2d(x, y, winner, batch, window, first, last):
+def _max_pool2d(x, y, winner, batch, window, start, stop):
     """x, y and winner are C x H x (W N). for each channel and output row:
     start from less than any number, at the first place of each window that is in the image
     for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
     """
     height, width = x.shape[1], x.shape[2] // batch
     gathered = np.empty(y.shape[2], x.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         for i in range(window.out_h):
             top = i * window.stride_h - window.top
             y[c, i] = -np.inf
@@ -42,10 +42,10 @@ def _max_pool2d(x, y, winner, batch, window, first, last):
                 winner[c, i, j * batch : (j + 1) * batch] = row_start + window.left - j * window.stride_w
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
-                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
-                    if low < high:
-                        row = slice(low * batch, high * batch)
-                        gather_row(x[c, top + u], gathered[row], low, high, v, batch, window)
+                    j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if j_start < j_stop:
+                        row = slice(j_start * batch, j_stop * batch)
+                        gather_row(x[c, top + u], gathered[row], j_start, j_stop, v, batch, window)
                         place = winner.dtype.type(u * window.kernel_w + v)
                         _take_larger(gathered[row], place, y[c, i, row], winner[c, i, row])
 
@@ -59,20 +59,20 @@ def _where_won(gradient, winner, place, won):
 
 
 @jitted
-def _max_pool2d_grad(dy, winner, dx, batch, window, first, last):
+def _max_pool2d_grad(dy, winner, dx, batch, window, start, stop):
     """for each channel, output row and place (u, v): dx += dy where that place won. One thread owns a channel of dx."""
     height, width = dx.shape[1], dx.shape[2] // batch
     won = np.empty(dy.shape[2], dy.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         dx[c] = 0
         for i in range(window.out_h):
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
-                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
-                    if low < high:
+                    j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if j_start < j_stop:
                         _where_won(dy[c, i], winner[c, i], winner.dtype.type(u * window.kernel_w + v), won)
                         image_row = dx[c, i * window.stride_h + u - window.top]
-                        add_row(won[low * batch : high * batch], image_row, low, high, v, batch, window)
+                        add_row(won[j_start * batch : j_stop * batch], image_row, j_start, j_stop, v, batch, window)
 
 
 def _shares(
@@ -85,20 +85,20 @@ def _shares(
 
 
 @jitted
-def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
+def _avg_pool2d(x, y, rows, columns, batch, window, start, stop):
     """for each channel, output row and place: y += x; then divide by the size rows[i] * columns[j] of the window."""
     height, width = x.shape[1], x.shape[2] // batch
     gathered = np.empty(y.shape[2], x.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         for i in range(window.out_h):
             y[c, i] = 0
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
-                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
-                    if low < high:
-                        row = slice(low * batch, high * batch)
+                    j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if j_start < j_stop:
+                        row = slice(j_start * batch, j_stop * batch)
                         image_row = x[c, i * window.stride_h + u - window.top]
-                        gather_row(image_row, gathered[row], low, high, v, batch, window)
+                        gather_row(image_row, gathered[row], j_start, j_stop, v, batch, window)
                         add_to(gathered[row], y[c, i, row])
             for j in range(window.out_w):
                 share = x.dtype.type(1) / x.dtype.type(rows[i] * columns[j])
@@ -107,13 +107,13 @@ def _avg_pool2d(x, y, rows, columns, batch, window, first, last):
 
 
 @jitted
-def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, first, last):
+def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, start, stop):
     """for each channel and output row: shares = dy / size of the window; dx += shares at each place (u, v).
     One thread owns a channel of dx.
     """
     height, width = dx.shape[1], dx.shape[2] // batch
     shares = np.empty(dy.shape[2], dy.dtype)
-    for c in range(first, last):
+    for c in range(start, stop):
         dx[c] = 0
         for i in range(window.out_h):
             for j in range(window.out_w):
@@ -122,10 +122,10 @@ def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, first, last):
                     shares[n] = dy[c, i, n] * share
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
-                    low, high = inside(window, i, u, v, 0, window.out_w, height, width)
-                    if low < high:
+                    j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
+                    if j_start < j_stop:
                         image_row = dx[c, i * window.stride_h + u - window.top]
-                        add_row(shares[low * batch : high * batch], image_row, low, high, v, batch, window)
+                        add_row(shares[j_start * batch : j_stop * batch], image_row, j_start, j_stop, v, batch, window)
 
 
 def max_pool2d(

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.threads import parallel, quiet, spans
+from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.device import DeviceArray
 
 
@@ -22,7 +23,7 @@ def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
 @quiet
 def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     # In storage order, summed axes at the end make sums of contiguous rows: bias gradients are of this kind.
-    axes = sorted((axis - 1) % x.ndim if x.batch_last else axis for axis in dims)
+    axes = sorted(layout.storage_axis(axis, x) for axis in dims)
     kept = x.ndim - len(axes)
     total: np.ndarray
     if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > WORTH_THREADS and (not x.batch_last or 0 in dims):
@@ -33,8 +34,7 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     else:
         # along other axes NumPy adds one by one: in float32 the error would grow with the length
         total = np.asarray(np.sum(view(x), axis=dims, dtype=np.float64 if x.dtype.kind == "f" else x.dtype))
-    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
-    batch_last = x.batch_last and 0 not in dims and len(shape) > 1
+    shape, batch_last = layout.sum_layout(x, dims, keepdim)
     y = new(shape, x.dtype, x.device, batch_last)
     view(y)[...] = total.reshape(shape)
     return y

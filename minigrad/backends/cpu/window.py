@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.compile import inner
+from minigrad.backends.cpu.runtime.jit import inner
 
 
 @inner
 def inside(window, i, u, v, start, stop, height, width):
-    """The part (low, high) of output columns start to stop of row i whose pixel under place (u, v) is in the image."""
+    """Those of output columns start to stop - 1 of row i whose pixel under place (u, v) is in the image, as a range."""
     y = i * window.stride_h + u - window.top
     if y < 0 or y >= height:
         return stop, stop
-    low = (window.left - v + window.stride_w - 1) // window.stride_w
-    high = (width - 1 + window.left - v) // window.stride_w + 1
-    low = min(max(low, start), stop)
-    return low, max(low, min(high, stop))
+    image_start = (window.left - v + window.stride_w - 1) // window.stride_w
+    image_stop = (width - 1 + window.left - v) // window.stride_w + 1
+    seen_start = min(max(image_start, start), stop)
+    return seen_start, max(seen_start, min(image_stop, stop))
 
 
 # Loops over neighbouring pixels stand in functions of their own, on one-dimensional slices: so they vectorise.
@@ -51,30 +51,30 @@ def _add_to_every(values, step, total):
 
 
 @inner
-def gather_row(image_row, values, low, high, v, batch, window):
-    """values = the pixels of an image's row under place v of output columns low to high - 1, all images of each."""
-    start = (low * window.stride_w + v - window.left) * batch
+def gather_row(image_row, values, start, stop, v, batch, window):
+    """values = the pixels of an image's row under place v of output columns start to stop - 1, all images of each."""
+    origin = (start * window.stride_w + v - window.left) * batch
     if window.stride_w == 1:
-        copy(image_row[start : start + values.size], values)
+        copy(image_row[origin : origin + values.size], values)
     elif batch == 1:
-        _copy_every(image_row[start:], window.stride_w, values)
+        _copy_every(image_row[origin:], window.stride_w, values)
     else:
-        for j in range(high - low):
-            at = start + j * window.stride_w * batch
+        for j in range(stop - start):
+            at = origin + j * window.stride_w * batch
             copy(image_row[at : at + batch], values[j * batch : (j + 1) * batch])
 
 
 @inner
-def add_row(values, image_row, low, high, v, batch, window):
+def add_row(values, image_row, start, stop, v, batch, window):
     """Add values to the pixels that gather_row would have taken."""
-    start = (low * window.stride_w + v - window.left) * batch
+    origin = (start * window.stride_w + v - window.left) * batch
     if window.stride_w == 1:
-        add_to(values, image_row[start : start + values.size])
+        add_to(values, image_row[origin : origin + values.size])
     elif batch == 1:
-        _add_to_every(values, window.stride_w, image_row[start:])
+        _add_to_every(values, window.stride_w, image_row[origin:])
     else:
-        for j in range(high - low):
-            at = start + j * window.stride_w * batch
+        for j in range(stop - start):
+            at = origin + j * window.stride_w * batch
             add_to(values[j * batch : (j + 1) * batch], image_row[at : at + batch])
 
 

@@ -1,7 +1,14 @@
-"""The kernels on CUDA devices, in numba.cuda: the entries of `minigrad.backends.KERNELS`, one file a family."""
+"""The primitives on CUDA devices, in numba.cuda: what `minigrad.backends.protocol` asks for, one file per family.
 
-from minigrad.backends.cuda import numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
+A primitive takes arrays of a device, makes room for its results and launches kernels, each with its loop in words. What
+the families share stands beside them: how kernels are made and launched (`launch`), arrays made, copied and reordered
+(`memory`), walked by `strides` and under a `window`; `driver` chooses between real and emulated GPUs. What those are
+made of, in `runtime` and `emulator`, need not be known to read a kernel or to write one.
+"""
+
+import minigrad.backends.cuda.runtime.numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
+from minigrad.backends.cuda.dropout import dropout
 from minigrad.backends.cuda.elementwise import (
     abs,
     abs_grad,
@@ -23,6 +30,7 @@ from minigrad.backends.cuda.elementwise import (
     tanh,
     tanh_grad,
 )
+from minigrad.backends.cuda.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cuda.matrix import linear, linear_grad_input, linear_grad_weight, matmul
 from minigrad.backends.cuda.memory import cast, copy_to, devices, from_host, full, reorder, to_host
 from minigrad.backends.cuda.normalisation import (
@@ -41,8 +49,8 @@ from minigrad.backends.cuda.reduction import (
     softmax_grad,
     sum,
 )
+from minigrad.backends.cuda.sgd import sgd_update
 from minigrad.backends.cuda.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
-from minigrad.backends.cuda.training import cross_entropy, cross_entropy_grad, dropout, sgd_update
 
 __all__ = [
     "abs",

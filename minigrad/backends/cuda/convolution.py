@@ -1,4 +1,4 @@
-"""Convolution as im2col and one matrix multiply, on batch-last activations.
+"""Convolution as im2col and one matrix multiply, on activations in CHWN order.
 
 Column (position, image) of the im2col matrix holds the C x KH x KW numbers that the filters see there, so convolution
 is weight (K x C KH KW) times columns, and lands in the result's memory as it stands. The matrix is made and used a span
@@ -14,11 +14,11 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver, elementwise
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import kernel, launch, launch_1d
 from minigrad.backends.cuda.matrix import Operand, parts_for, product
 from minigrad.backends.cuda.memory import fill, flat, new, stored
 from minigrad.backends.cuda.reduction import sum, sum_along
-from minigrad.backends.cuda.window import first_window, flat_rows, row_grid, windows_end
+from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, Window, convolution_window
 from minigrad.device import Device, DeviceArray
 
@@ -27,17 +27,17 @@ WORKSPACE = 1 << 23  # elements of the columns made at a time
 
 @kernel("float[:,:,::1], float[:,::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8")
 def _im2col(
-    x, columns, batch, first, width, kernel_h, kernel_w, stride_h, stride_w, top, left, out_w
+    x, columns, batch, start, stop, kernel_h, kernel_w, stride_h, stride_w, top, left, out_w
 ):  # fmt: skip
-    """Gather what the filters see at `width` positions from `first` on, counted row by row. x is C x H x (W N).
+    """Gather what the filters see at positions start to stop - 1, counted row by row. x is C x H x (W N).
 
     for each channel and column (position, image), neighbouring threads at neighbouring columns:
         copy the pixels under the window one below the other, zeros where they lie outside the image
     """
     image_h, image_w = x.shape[1], x.shape[2] // batch
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
-        for at in range(cuda.grid(1), width * batch, cuda.blockDim.x * cuda.gridDim.x):
-            position, n = first + at // batch, at % batch
+        for at in range(cuda.grid(1), (stop - start) * batch, cuda.blockDim.x * cuda.gridDim.x):
+            position, n = start + at // batch, at % batch
             row, column = position // out_w * stride_h - top, position % out_w * stride_w - left
             for u in range(kernel_h):
                 for v in range(kernel_w):
@@ -49,25 +49,25 @@ def _im2col(
 
 @kernel("float[:,::1], float[:,:,::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8")
 def _col2im(
-    columns, x, batch, first, width, y_first, y_end, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w
+    columns, x, batch, start, stop, y_start, y_stop, kernel_h, kernel_w, stride_h, stride_w, top, left, out_h, out_w
 ):  # fmt: skip
-    """The transpose of im2col as a gather: a thread owns a pixel of x, of the rows y_first to y_end - 1.
+    """The transpose of im2col as a gather: a thread owns a pixel of x, of the rows y_start to y_stop - 1.
 
     for each pixel (c, y, column, n):
-        for each window that looks at it, if it is one of the span: add the entry for this pixel in its column
+        for each window that looks at it and is at positions start to stop - 1: add this pixel's entry in its column
     """
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
-        for y in range(y_first + cuda.blockIdx.y, y_end, cuda.gridDim.y):
+        for y in range(y_start + cuda.blockIdx.y, y_stop, cuda.gridDim.y):
             row = y + top
             for at in range(cuda.grid(1), x.shape[2], cuda.blockDim.x * cuda.gridDim.x):
                 column, n = at // batch + left, at % batch
                 total = x[c, y, at]
-                for i in range(first_window(row, kernel_h, stride_h), windows_end(row, stride_h, out_h)):
-                    for j in range(first_window(column, kernel_w, stride_w), windows_end(column, stride_w, out_w)):
-                        position = i * out_w + j - first
-                        if position >= 0 and position < width:
+                for i in range(windows_start(row, kernel_h, stride_h), windows_stop(row, stride_h, out_h)):
+                    for j in range(windows_start(column, kernel_w, stride_w), windows_stop(column, stride_w, out_w)):
+                        position = i * out_w + j
+                        if position >= start and position < stop:
                             place = (c * kernel_h + row - i * stride_h) * kernel_w + column - j * stride_w
-                            total += columns[place, position * batch + n]
+                            total += columns[place, (position - start) * batch + n]
                 x[c, y, at] = total
 
 
@@ -79,37 +79,35 @@ class _Spans:
         self.length = max(1, min(window.positions, WORKSPACE // max(1, depth * batch)))
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """(first position, number of positions) of each span."""
-        for first in range(0, self.window.positions, self.length):
-            yield first, min(self.length, self.window.positions - first)
+        """(start, stop) of each span."""
+        for start in range(0, self.window.positions, self.length):
+            yield start, min(start + self.length, self.window.positions)
 
     def workspace(self, like: DeviceArray) -> ArrayView:
         """Room for the columns of the longest span."""
         return driver.allocate((self.depth * self.length * self.batch,), like.dtype, like.device)
 
-    def columns(self, workspace: ArrayView, width: int) -> ArrayView:
-        """The part of the workspace for a span of `width` positions, as a matrix."""
-        return workspace.part(0, self.depth * width * self.batch).reshape(self.depth, width * self.batch)
+    def columns(self, workspace: ArrayView, positions: int) -> ArrayView:
+        """The part of the workspace for a span of that many positions, as a matrix."""
+        width = positions * self.batch
+        return workspace.part(0, self.depth * width).reshape(self.depth, width)
 
 
-def _gather(image: ArrayView, columns: ArrayView, spans: _Spans, first: int, device: Device) -> None:
-    """Fill the columns of the span that begins at position `first`."""
-    window, batch = spans.window, spans.batch
+def _gather(image: ArrayView, columns: ArrayView, spans: _Spans, start: int, stop: int, device: Device) -> None:
+    """Fill the columns of the span from start to stop."""
     grid = row_grid(image.shape[0], 1, columns.shape[1])
-    numbers = batch, first, columns.shape[1] // batch, *window[:6], window.out_w
-    launch(_im2col, *grid, device, image, columns, *numbers)
+    window = spans.window
+    launch(_im2col, *grid, device, image, columns, spans.batch, start, stop, *window[:6], window.out_w)
 
 
-def _scatter(columns: ArrayView, image: ArrayView, spans: _Spans, first: int, device: Device) -> None:
-    """Add the columns of the span that begins at position `first` to the rows of the image that they come from."""
-    window, batch = spans.window, spans.batch
+def _scatter(columns: ArrayView, image: ArrayView, spans: _Spans, start: int, stop: int, device: Device) -> None:
+    """Add the columns of the span from start to stop to the rows of the image that they come from."""
+    window = spans.window
     channels, height, line = image.shape
-    width = columns.shape[1] // batch
-    y_first = max(0, first // window.out_w * window.stride_h - window.top)
-    y_last = (first + width - 1) // window.out_w * window.stride_h - window.top + window.kernel_h - 1
-    y_end = min(height, y_last + 1)
-    grid = row_grid(channels, max(0, y_end - y_first), line)  # none where all windows stand in the padding
-    launch(_col2im, *grid, device, columns, image, batch, first, width, y_first, y_end, *window)
+    y_start = max(0, start // window.out_w * window.stride_h - window.top)
+    y_stop = min(height, (stop - 1) // window.out_w * window.stride_h - window.top + window.kernel_h)
+    grid = row_grid(channels, max(0, y_stop - y_start), line)  # none where all windows stand in the padding
+    launch(_col2im, *grid, device, columns, image, spans.batch, start, stop, y_start, y_stop, *window)
 
 
 def _group(array: ArrayView, group: int, groups: int) -> ArrayView:
@@ -127,23 +125,23 @@ def conv2d(
     groups: int,
     relu: bool,
 ) -> DeviceArray:
-    batch, filters = x.shape[0], weight.shape[0]
+    batch, out_channels = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
-    y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
+    y = new((batch, out_channels, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
     if y.size == 0:
         return y
-    image, out = flat_rows(stored(x, True)), y.data.reshape(filters, window.positions * batch)
-    matrix = stored(weight, False).reshape(filters, -1)
+    image, out = flat_rows(stored(x, True)), y.data.reshape(out_channels, window.positions * batch)
+    matrix = stored(weight, False).reshape(out_channels, -1)
     spans = _Spans(window, batch, matrix.shape[1])
     workspace = spans.workspace(x)
     for group in range(groups):
-        pixels, kernels, maps = (_group(array, group, groups) for array in (image, matrix, out))
+        pixels, filters, result = (_group(array, group, groups) for array in (image, matrix, out))
         offset = None if bias is None else _group(bias.data, group, groups)
-        for first, width in spans:
-            columns = spans.columns(workspace, width)
-            _gather(pixels, columns, spans, first, x.device)
-            operands = Operand(kernels), Operand(columns), maps.reshape(1, *maps.shape)
-            product(*operands, width * batch, spans.depth, x.device, first=first * batch, bias=offset)
+        for start, stop in spans:
+            columns = spans.columns(workspace, stop - start)
+            _gather(pixels, columns, spans, start, stop, x.device)
+            operands = Operand(filters), Operand(columns), result.reshape(1, *result.shape)
+            product(*operands, columns.shape[1], spans.depth, x.device, column=start * batch, bias=offset)
     return elementwise.relu(y) if relu else y
 
 
@@ -159,50 +157,50 @@ def conv2d_grad_weight(
 
     The result is small and the sums are long, so the parts are what gives a GPU enough to do.
     """
-    batch, filters = x.shape[0], shape[0]
+    batch, out_channels = x.shape[0], shape[0]
     window = convolution_window(x.shape, shape, stride, padding)
     dw = new(shape, x.dtype, x.device)
     if dy.size == 0:
         launch_1d(fill, dw.size, dw.device, flat(dw), 0.0)
         return dw
     image = flat_rows(stored(x, True))
-    gradient = stored(dy, True).reshape(filters, window.positions * batch)
-    out = dw.data.reshape(filters, -1)
+    gradient = stored(dy, True).reshape(out_channels, window.positions * batch)
+    out = dw.data.reshape(out_channels, -1)
     spans = _Spans(window, batch, out.shape[1])
     workspace = spans.workspace(x)
-    share = filters // groups
+    share = out_channels // groups
     parts = parts_for(share, spans.depth, spans.length * batch)
     partial = driver.allocate((parts, share, spans.depth), x.dtype, x.device)
     for group in range(groups):
-        pixels, maps, kernels = (_group(array, group, groups) for array in (image, gradient, out))
-        for first, width in spans:
-            columns = spans.columns(workspace, width)
-            _gather(pixels, columns, spans, first, x.device)
-            operands = Operand(maps, first=first * batch), Operand(columns, transposed=True), partial
-            product(*operands, spans.depth, width * batch, x.device, add=first > 0)
-        sum_along(partial.reshape(1, parts, kernels.size), x.device, kernels.reshape(1, 1, kernels.size))
+        pixels, gradients, filters = (_group(array, group, groups) for array in (image, gradient, out))
+        for start, stop in spans:
+            columns = spans.columns(workspace, stop - start)
+            _gather(pixels, columns, spans, start, stop, x.device)
+            operands = Operand(gradients, column=start * batch), Operand(columns, transposed=True), partial
+            product(*operands, spans.depth, columns.shape[1], x.device, add=start > 0)
+        sum_along(partial.reshape(1, parts, filters.size), x.device, filters.reshape(1, 1, filters.size))
     return dw
 
 
 def conv2d_grad_input(
     dy: DeviceArray, weight: DeviceArray, shape: tuple[int, ...], stride: Pair, padding: Sides, groups: int
 ) -> DeviceArray:
-    """Columns of the gradient, transposed weight times dy, added back to the pixels they came from."""
-    batch, filters = shape[0], weight.shape[0]
+    """Columns of the gradient, transposed weight times dy, added to the pixels that they come from."""
+    batch, out_channels = shape[0], weight.shape[0]
     window = convolution_window(shape, weight.shape, stride, padding)
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
     launch_1d(fill, dx.size, dx.device, flat(dx), 0.0)
     if dy.size == 0:
         return dx
-    image, matrix = flat_rows(dx.data), stored(weight, False).reshape(filters, -1)
-    gradient = stored(dy, True).reshape(filters, window.positions * batch)
+    image, matrix = flat_rows(dx.data), stored(weight, False).reshape(out_channels, -1)
+    gradient = stored(dy, True).reshape(out_channels, window.positions * batch)
     spans = _Spans(window, batch, matrix.shape[1])
     workspace = spans.workspace(dy)
     for group in range(groups):
-        pixels, kernels, maps = (_group(array, group, groups) for array in (image, matrix, gradient))
-        for first, width in spans:
-            columns = spans.columns(workspace, width)
-            operands = Operand(kernels, transposed=True), Operand(maps, first=first * batch)
-            product(*operands, columns.reshape(1, *columns.shape), width * batch, maps.shape[0], dy.device)
-            _scatter(columns, pixels, spans, first, dy.device)
+        pixels, filters, gradients = (_group(array, group, groups) for array in (image, matrix, gradient))
+        for start, stop in spans:
+            columns = spans.columns(workspace, stop - start)
+            operands = Operand(filters, transposed=True), Operand(gradients, column=start * batch)
+            product(*operands, columns.reshape(1, *columns.shape), columns.shape[1], gradients.shape[0], dy.device)
+            _scatter(columns, pixels, spans, start, stop, dy.device)
     return dx

@@ -10,13 +10,14 @@ import os
 import threading
 from functools import cache
 from math import prod
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minigrad.backends.cuda import hardware
-from minigrad.backends.cuda.arrays import ArrayView, Memory
-from minigrad.backends.cuda.declaration import Kernel
+from minigrad.backends.cuda.runtime import hardware
+from minigrad.backends.cuda.runtime.memory import Argument, ArrayView, Memory
+from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.device import Device, DeviceInfo, unusable
 
 __all__ = [
@@ -54,17 +55,17 @@ class Driver(Protocol):
     def copy(self, target: ArrayView, source: ArrayView) -> None:
         """Copy between arrays of one device or of two."""
 
-    def prepare(self, kernel: Kernel, variant: tuple[np.dtype[Any], ...], device: Device) -> None:
+    def prepare(self, kernel: Kernel, variant: Variant, device: Device) -> None:
         """Compile a kernel for a device, or load it from disk."""
 
     def launch(
         self,
         kernel: Kernel,
-        variant: tuple[np.dtype[Any], ...],
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
+        variant: Variant,
+        grid: Dim3,
+        block: Dim3,
         device: Device,
-        arguments: tuple[Any, ...],
+        arguments: tuple[Argument, ...],
     ) -> None:
         """Run a kernel; the arguments have been checked."""
 
@@ -92,7 +93,7 @@ def _chosen() -> Driver:
     if hardware.SIMULATED:
         raise RuntimeError("under Numba's simulator (NUMBA_ENABLE_CUDASIM) there is only MINIGRAD_CUDA=hardware")
     try:
-        emulator = importlib.import_module("minigrad.backends.cuda.emulator_check")
+        emulator = importlib.import_module("minigrad.backends.cuda.emulator.checked")
     except Exception as error:  # it needs more of numba-cuda than the hardware does
         raise RuntimeError(unusable("numba-cuda", error)) from error
     driver: Driver = emulator.chosen()
@@ -104,7 +105,7 @@ def devices() -> tuple[DeviceInfo, ...]:
     return current().devices()
 
 
-def allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> ArrayView:
+def allocate(shape: tuple[int, ...], dtype: DTypeLike, device: Device) -> ArrayView:
     """An uninitialised array in the device's memory."""
     kind = np.dtype(dtype)
     return ArrayView(current().take(device, prod(shape) * kind.itemsize), 0, tuple(shape), kind)

@@ -9,24 +9,25 @@ from __future__ import annotations
 import math
 from builtins import abs as magnitude
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda import driver, steps
-from minigrad.backends.cuda.kernel import Kernel, device_function, kernel, launch_1d
+from minigrad.backends import layout
+from minigrad.backends.cuda import driver, strides
+from minigrad.backends.cuda.launch import DeviceFunction, Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
-from minigrad.backends.cuda.steps import places
+from minigrad.backends.cuda.strides import places
 from minigrad.device import DeviceArray
 
 
-def _named(function: Any, what: str, body: Callable[..., None]) -> Callable[..., None]:
+def _named(function: DeviceFunction, what: str, body: Callable[..., None]) -> Callable[..., None]:
+    """The body of a kernel, under the name of its function and what it does with it."""
     body.__name__ = f"{function.py_func.__name__.strip('_')}_{what}"
     return body
 
 
-def _unary(function: Any, word: str = "float") -> Kernel:
+def _unary(function: DeviceFunction, word: str = "float") -> Kernel:
     """The kernel of a function of one number."""
 
     def body(x, y):
@@ -37,22 +38,22 @@ def _unary(function: Any, word: str = "float") -> Kernel:
     return kernel(f"{word}[::1], {word}[::1]")(_named(function, "of_each", body))
 
 
-def _binary(function: Any, word: str = "float") -> Kernel:
-    """The kernel of a function of two numbers, each from an array of the result's size (step 1) or alone (step 0)."""
+def _binary(function: DeviceFunction, word: str = "float") -> Kernel:
+    """The kernel of a function of two numbers: of an array of the result's size (stride 1), or one alone (stride 0)."""
 
-    def body(x, y, z, x_step, y_step):
+    def body(x, y, z, x_stride, y_stride):
         """for each element: z = function(x, y)"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-            z[i] = function(x[i * x_step], y[i * y_step])
+            z[i] = function(x[i * x_stride], y[i * y_stride])
 
     return kernel(f"{word}[::1], {word}[::1], {word}[::1], i8, i8")(_named(function, "of_pairs", body))
 
 
-def _broadcasting(function: Any, word: str = "float") -> Kernel:
+def _broadcasting(function: DeviceFunction, word: str = "float") -> Kernel:
     """The kernel of a function of two numbers from arrays that broadcast."""
 
     def body(x, y, z, walk):
-        """for each element: z = function(x, y), x and y in steps of their own; z has no gaps"""
+        """for each element: z = function(x, y), x and y by strides of their own; z has no gaps"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
             x_at, y_at = places(walk, i)
             z[i] = function(x[x_at], y[y_at])
@@ -61,7 +62,7 @@ def _broadcasting(function: Any, word: str = "float") -> Kernel:
     return kernel(declaration)(_named(function, "broadcasting", body))
 
 
-def _ternary(function: Any) -> Kernel:
+def _ternary(function: DeviceFunction) -> Kernel:
     """The kernel of a function of three numbers."""
 
     def body(x, y, z, result):
@@ -73,9 +74,8 @@ def _ternary(function: Any) -> Kernel:
 
 
 def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
-    """Room for a result: batch-last if an operand of full height is."""
-    batch_last = any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
-    return new(shape, operands[0].dtype, operands[0].device, batch_last)
+    """Room for a result: in CHWN order if an operand that holds the whole batch is."""
+    return new(shape, operands[0].dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
 def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
@@ -91,12 +91,12 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
     if z.size == 0:
         return z
     x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
-    walks = (steps.storage_axes(steps.repeated(each, z.shape), z.batch_last) for each in (x, y))
-    sizes, (x_steps, y_steps) = steps.collapse(steps.storage_axes(z.shape, z.batch_last), *walks)
+    walks = (layout.storage(strides.broadcast_strides(each, z.shape), z.batch_last) for each in (x, y))
+    sizes, (x_strides, y_strides) = strides.collapse(layout.storage(z.shape, z.batch_last), *walks)
     if len(sizes) == 1:
-        launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_steps[0], y_steps[0])
+        launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_strides[0], y_strides[0])
     else:
-        walk = steps.on_device(z.device, sizes, x_steps, y_steps)
+        walk = strides.on_device(z.device, sizes, x_strides, y_strides)
         launch_1d(broadcasting, z.size, z.device, flat(x), flat(y), flat(z), walk)
     return z
 
@@ -113,8 +113,8 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceAr
     if x.shape == shape:
         return reorder(x, batch_last)
     z = new(shape, x.dtype, x.device, batch_last)
-    sizes, walk = (steps.storage_axes(each, z.batch_last) for each in (shape, steps.repeated(x, shape)))
-    steps.copy_steps(x.data, z.data, sizes, walk, steps.contiguous(sizes))
+    sizes, walk = (layout.storage(each, z.batch_last) for each in (shape, strides.broadcast_strides(x, shape)))
+    strides.copy_strided(x.data, z.data, sizes, walk, strides.contiguous(sizes))
     return z
 
 

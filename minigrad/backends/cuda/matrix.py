@@ -8,9 +8,10 @@ from numba import cuda
 
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, stored
-from minigrad.backends.cuda.reduction import strip_width, sum_along
+from minigrad.backends.cuda.reduction import THREADS as REDUCTION_THREADS
+from minigrad.backends.cuda.reduction import add_other, reduce_block, strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid
 from minigrad.device import Device, DeviceArray
 
@@ -28,18 +29,18 @@ NOTHING, BIAS, ITSELF = 0, 1, 2  # what a product starts from
 
 
 @device_function
-def _element(matrix, i, j, height, width, first, transposed):
-    """Element (i, j) of an operand of that height and width, zero beyond; `first` is where it begins in each line."""
+def _element(matrix, i, j, height, width, column, transposed):
+    """Element (i, j) of an operand of that height and width, zero beyond; it begins at `column` of each stored line."""
     if i >= height or j >= width:
         return matrix.dtype.type(0)
     if transposed:
-        return matrix[j, first + i]
-    return matrix[i, first + j]
+        return matrix[j, column + i]
+    return matrix[i, column + j]
 
 
 @kernel("float[:,::1], float[:,::1], float[:,:,::1], float[::1], i8, i8, i8, i8, i8, i8, i8, i8")
-def _product(a, b, c, bias, width, depth, a_first, b_first, c_first, a_transposed, b_transposed, start):
-    """c[p, i, c_first + j] = start + sum over part p of k of a[i, k] b[k, j], for i < c.shape[1], j < width, k < depth.
+def _product(a, b, c, bias, width, depth, a_column, b_column, c_column, a_transposed, b_transposed, initial):
+    """c[part, i, c_column + j] = initial + sum of a[i, k] b[k, j] over that part of k, for i < c.shape[1], j < width.
 
     for each tile of c (one block) and each step of DEPTH along k:
         all threads fetch a piece of a (turned, k first) and a piece of b, along memory, zeros beyond the edges
@@ -69,12 +70,12 @@ def _product(a, b, c, bias, width, depth, a_first, b_first, c_first, a_transpose
                 along, aside = at % TILE, at // TILE
                 if not a_transposed:
                     along, aside = at // DEPTH, at % DEPTH
-                a_tile[aside, along] = _element(a, top + along, k + aside, height, stop, a_first, a_transposed)
+                a_tile[aside, along] = _element(a, top + along, k + aside, height, stop, a_column, a_transposed)
             for at in range(thread, TILE * DEPTH, THREADS):
                 along, aside = at % TILE, at // TILE
                 if b_transposed:
                     along, aside = at // DEPTH, at % DEPTH
-                b_tile[aside, along] = _element(b, k + aside, left + along, stop, width, b_first, b_transposed)
+                b_tile[aside, along] = _element(b, k + aside, left + along, stop, width, b_column, b_transposed)
             cuda.syncthreads()
             step = 0 if top + row < height and left + column < width else DEPTH  # nothing to add beyond the edges
             while step < DEPTH:
@@ -88,19 +89,19 @@ def _product(a, b, c, bias, width, depth, a_first, b_first, c_first, a_transpose
                 y, x = top + row + i, left + column + j
                 if y < height and x < width:
                     value = total[i, j]
-                    if start == BIAS:
+                    if initial == BIAS:
                         value += bias[y]
-                    elif start == ITSELF:
-                        value += c[part, y, c_first + x]
-                    c[part, y, c_first + x] = value
+                    elif initial == ITSELF:
+                        value += c[part, y, c_column + x]
+                    c[part, y, c_column + x] = value
 
 
 class Operand(NamedTuple):
-    """A matrix as it takes part in a product: whether it is transposed, and in which stored column it begins."""
+    """A matrix as it takes part in a product: whether it is transposed, and the stored column in which it begins."""
 
     data: ArrayView
     transposed: bool = False
-    first: int = 0
+    column: int = 0
 
 
 def product(
@@ -111,7 +112,7 @@ def product(
     depth: int,
     device: Device,
     *,
-    first: int = 0,
+    column: int = 0,
     bias: ArrayView | None = None,
     add: bool = False,
 ) -> None:
@@ -124,14 +125,14 @@ def product(
         width: columns of the result.
         depth: terms of each sum.
         device: where all of it lives.
-        first: in which column of c the result begins.
+        column: the column of c in which the result begins.
         bias: a number for each row of the result, added to it.
         add: whether to add to c instead of replacing it.
     """
     parts, height, _ = c.shape
     blocks = parts * -(-height // TILE) * -(-width // TILE)
-    start = ITSELF if add else NOTHING if bias is None else BIAS
-    numbers = width, depth, a.first, b.first, first, int(a.transposed), int(b.transposed), start
+    initial = ITSELF if add else NOTHING if bias is None else BIAS
+    numbers = width, depth, a.column, b.column, column, int(a.transposed), int(b.transposed), initial
     if bias is None:
         bias = c.reshape(c.size)  # not looked at
     launch(_product, blocks_for(blocks), THREADS, device, a.data, b.data, c, bias, *numbers)
@@ -167,36 +168,30 @@ def _add_bias(y, bias):
 
 # A batch of one: tiles would be nearly empty, and what counts is to pass over the matrix once.
 
-VECTOR_THREADS = 256
-
 
 @kernel("float[:,:,::1], float[::1], float[:,::1], i8")
 def _weighted_sum(matrix, weights, y, width):
-    """y[o, i] = sum over r of matrix[o, r, i] weights[r]: a block for each outer place and strip of inner places.
+    """y[o, i] = sum over r of matrix[o, r, i] weights[r].
 
-    each thread adds up its slice of r; (barrier); halve the number of slices until one is left, a barrier after each
+    for each outer place o and strip of inner places i (one block):
+        each thread adds up its slice of r
+        join the slices
     """
-    partial = cuda.shared.array(VECTOR_THREADS, matrix.dtype)
+    partial = cuda.shared.array(REDUCTION_THREADS, matrix.dtype)
     thread = cuda.threadIdx.x
-    lane, piece, pieces = thread % width, thread // width, VECTOR_THREADS // width
+    column, own, slices = thread % width, thread // width, REDUCTION_THREADS // width
     outer, length, inner = matrix.shape
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
-        first, place = task // strips, task % strips * width + lane
+        o, i = task // strips, task % strips * width + column
         total = matrix.dtype.type(0)
-        if place < inner:
-            for r in range(piece, length, pieces):
-                total += matrix[first, r, place] * weights[r]
+        if i < inner:
+            for r in range(own, length, slices):
+                total += matrix[o, r, i] * weights[r]
         partial[thread] = total
-        cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            if piece < half:
-                partial[thread] += partial[thread + half * width]
-            cuda.syncthreads()
-            half //= 2
-        if piece == 0 and place < inner:
-            y[first, place] = partial[thread]
+        reduce_block(add_other, partial, width)
+        if own == 0 and i < inner:
+            y[o, i] = partial[thread]
 
 
 def _matrix_vector(matrix: ArrayView, transposed: bool, x: ArrayView, y: ArrayView, device: Device) -> None:
@@ -206,7 +201,7 @@ def _matrix_vector(matrix: ArrayView, transposed: bool, x: ArrayView, y: ArrayVi
     strip = strip_width(inner)
     blocks = blocks_for(outer * -(-inner // strip))
     arrays = matrix.reshape(outer, length, inner), x.reshape(length), y.reshape(outer, inner)
-    launch(_weighted_sum, blocks, VECTOR_THREADS, device, *arrays, strip)
+    launch(_weighted_sum, blocks, REDUCTION_THREADS, device, *arrays, strip)
 
 
 @kernel("float[::1], float[::1], float[:,::1]")
@@ -218,7 +213,7 @@ def _outer(x, y, z):
 
 
 def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool) -> DeviceArray:
-    """What is batch-last lies transposed in memory."""
+    """A matrix stored batch last lies transposed in memory."""
     height, depth = reversed(x.shape) if transpose_x else x.shape
     width = y.shape[0] if transpose_y else y.shape[1]
     z = new((height, width), x.dtype, x.device)

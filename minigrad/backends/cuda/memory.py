@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import cuda
+from numpy.typing import DTypeLike
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import kernel, launch, launch_1d
 from minigrad.device import Device, DeviceArray, DeviceInfo
 
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
@@ -23,12 +23,13 @@ def devices() -> tuple[DeviceInfo, ...]:
     return driver.devices()
 
 
-def new(shape: tuple[int, ...], dtype: Any, device: Device, batch_last: bool = False) -> DeviceArray:
-    """An uninitialised array; `data` is a view in storage shape (axis 0 at the end if `batch_last`)."""
+def new(shape: tuple[int, ...], dtype: DTypeLike, device: Device, batch_last: bool = False) -> DeviceArray:
+    """An uninitialised array; `data` is a view in storage shape: axis 0 last (CHWN for images) if `batch_last`."""
     dtype = np.dtype(dtype)
     batch_last = batch_last and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(driver.allocate(storage, dtype, device), shape, dtype, device, batch_last)
+    return DeviceArray(
+        driver.allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last
+    )
 
 
 def flat(x: DeviceArray) -> ArrayView:
@@ -37,7 +38,7 @@ def flat(x: DeviceArray) -> ArrayView:
 
 
 def rows(x: DeviceArray) -> ArrayView:
-    """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
+    """The storage as a matrix: the rest by the batch where that is stored last, else the batch by the rest."""
     batch = x.shape[0]
     rest = x.size // batch if batch else 0
     return x.data.reshape(rest, batch) if x.batch_last else x.data.reshape(batch, rest)
@@ -51,8 +52,8 @@ def stored(x: DeviceArray, batch_last: bool) -> ArrayView:
 def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
     if x.batch_last == batch_last or x.ndim < 2:
         return x
-    storage = x.shape[1:] + x.shape[:1] if batch_last else x.shape
-    if x.shape[0] == 1 or x.size <= x.shape[0]:  # one order is the other
+    storage = layout.storage(x.shape, batch_last)
+    if layout.one_order(x):
         return DeviceArray(x.data.reshape(storage), x.shape, x.dtype, x.device, batch_last)
     result = new(x.shape, x.dtype, x.device, batch_last)
     transpose_matrix(rows(x), rows(result), x.device)
@@ -129,7 +130,7 @@ def fill(x, value):
         x[i] = value
 
 
-def full(shape: tuple[int, ...], value: float, dtype: Any, device: Device) -> DeviceArray:
+def full(shape: tuple[int, ...], value: float, dtype: DTypeLike, device: Device) -> DeviceArray:
     x = new(shape, dtype, device)
     launch_1d(fill, x.size, device, flat(x), x.dtype.type(value).item())
     return x
@@ -142,7 +143,7 @@ def _cast(x, y):
         y[i] = x[i]
 
 
-def cast(x: DeviceArray, dtype: Any) -> DeviceArray:
+def cast(x: DeviceArray, dtype: DTypeLike) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.batch_last)
     launch_1d(_cast, x.size, x.device, flat(x), flat(y))
     return y

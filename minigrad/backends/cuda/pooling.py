@@ -1,4 +1,4 @@
-"""Max and average pooling with overlapping windows, on batch-last activations.
+"""Max and average pooling with overlapping windows, on activations in CHWN order.
 
 All kernels see C x H x (W N), and neighbouring threads work on neighbours along (W N): neighbouring images, or columns
 where the batch is small. The gradients are gathers: a thread owns a pixel and asks the windows that look at it.
@@ -9,20 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from minigrad.backends.cuda.kernel import device_function, kernel, launch
+from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
-from minigrad.backends.cuda.window import first_window, flat_rows, row_grid, windows_end
+from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 from minigrad.device import DeviceArray
 
 
 @kernel("float[:,:,::1], float[:,:,::1], i4[:,:,::1], i8, i8, i8, i8, i8, i8, i8")
-def _max_pool2d(x, y, winner, batch, kernel_h, kernel_w, stride_h, stride_w, top, left):
+def _max_pool2d(x, y, argmax, batch, kernel_h, kernel_w, stride_h, stride_w, top, left):
     """One thread an output; neighbouring threads are neighbouring images.
 
     for each output (c, i, j, n):
         look at the window, clipped to the image
-        keep the first largest value and its place in the window; a NaN wins and stays
+        keep the first largest value and its place in the window; a NaN counts as largest and stays
     """
     height, width = x.shape[1], x.shape[2] // batch
     for c in range(cuda.blockIdx.z, y.shape[0], cuda.gridDim.z):
@@ -30,25 +30,25 @@ def _max_pool2d(x, y, winner, batch, kernel_h, kernel_w, stride_h, stride_w, top
             for at in range(cuda.grid(1), y.shape[2], cuda.blockDim.x * cuda.gridDim.x):
                 j, n = at // batch, at % batch
                 row, column = i * stride_h - top, j * stride_w - left
-                first_u, first_v = max(0, -row), max(0, -column)
-                best = x[c, row + first_u, (column + first_v) * batch + n]
-                place = first_u * kernel_w + first_v
-                for u in range(first_u, min(kernel_h, height - row)):
-                    for v in range(first_v, min(kernel_w, width - column)):
+                u_start, v_start = max(0, -row), max(0, -column)
+                best = x[c, row + u_start, (column + v_start) * batch + n]
+                place = u_start * kernel_w + v_start
+                for u in range(u_start, min(kernel_h, height - row)):
+                    for v in range(v_start, min(kernel_w, width - column)):
                         value = x[c, row + u, (column + v) * batch + n]
                         if value > best or value != value:
                             best = value
                             place = u * kernel_w + v
                 y[c, i, at] = best
-                winner[c, i, at] = place
+                argmax[c, i, at] = place
 
 
 @kernel("float[:,:,::1], i4[:,:,::1], float[:,:,::1], i8, i8, i8, i8, i8, i8, i8")
-def _max_pool2d_grad(dy, winner, dx, batch, kernel_h, kernel_w, stride_h, stride_w, top, left):
+def _max_pool2d_grad(dy, argmax, dx, batch, kernel_h, kernel_w, stride_h, stride_w, top, left):
     """One thread a pixel.
 
     for each pixel (c, row, column, n):
-        add up dy of the windows that look at it and that it won
+        add up dy of the windows that look at it and whose largest value it was
     """
     out_h, out_w = dy.shape[1], dy.shape[2] // batch
     for c in range(cuda.blockIdx.z, dx.shape[0], cuda.gridDim.z):
@@ -57,10 +57,10 @@ def _max_pool2d_grad(dy, winner, dx, batch, kernel_h, kernel_w, stride_h, stride
             for at in range(cuda.grid(1), dx.shape[2], cuda.blockDim.x * cuda.gridDim.x):
                 column, n = at // batch + left, at % batch
                 total = dx.dtype.type(0)
-                for i in range(first_window(row, kernel_h, stride_h), windows_end(row, stride_h, out_h)):
-                    for j in range(first_window(column, kernel_w, stride_w), windows_end(column, stride_w, out_w)):
+                for i in range(windows_start(row, kernel_h, stride_h), windows_stop(row, stride_h, out_h)):
+                    for j in range(windows_start(column, kernel_w, stride_w), windows_stop(column, stride_w, out_w)):
                         place = (row - i * stride_h) * kernel_w + column - j * stride_w
-                        if winner[c, i, j * batch + n] == place:
+                        if argmax[c, i, j * batch + n] == place:
                             total += dy[c, i, j * batch + n]
                 dx[c, y, at] = total
 
@@ -116,9 +116,9 @@ def _avg_pool2d_grad(
             for at in range(cuda.grid(1), dx.shape[2], cuda.blockDim.x * cuda.gridDim.x):
                 column, n = at // batch + left, at % batch
                 total = dx.dtype.type(0)
-                for i in range(first_window(row, kernel_h, stride_h), windows_end(row, stride_h, out_h)):
+                for i in range(windows_start(row, kernel_h, stride_h), windows_stop(row, stride_h, out_h)):
                     down = _share(i, height, kernel_h, stride_h, top, bottom, count_include_pad)
-                    for j in range(first_window(column, kernel_w, stride_w), windows_end(column, stride_w, out_w)):
+                    for j in range(windows_start(column, kernel_w, stride_w), windows_stop(column, stride_w, out_w)):
                         across = _share(j, width, kernel_w, stride_w, left, right, count_include_pad)
                         total += dy[c, i, j * batch + n] / dx.dtype.type(down * across)
                 dx[c, y, at] = total
@@ -135,10 +135,10 @@ def max_pool2d(
         kernel_size, stride, padding, pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     )
     y = new((*x.shape[:2], window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
-    winner = new(y.shape, np.int32, x.device, batch_last=True)
-    arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(winner.data)
+    argmax = new(y.shape, np.int32, x.device, batch_last=True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(argmax.data)
     launch(_max_pool2d, *row_grid(*arrays[1].shape), x.device, *arrays, x.shape[0], *window[:6])
-    return y, winner
+    return y, argmax
 
 
 def max_pool2d_grad(

@@ -12,10 +12,11 @@ from math import prod
 
 from numba import cuda
 
+from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
-from minigrad.backends.cuda.kernel import device_function, kernel, launch, launch_1d
+from minigrad.backends.cuda.launch import block_function, device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, reorder, stored
 from minigrad.device import Device, DeviceArray
 
@@ -32,43 +33,61 @@ def strip_width(inner: int) -> int:
 def lines(x: DeviceArray, dim: int) -> ArrayView:
     """The storage of x as outer x length x inner, where `length` is the axis `dim`."""
     storage = x.data.shape
-    axis = (dim - 1) % x.ndim if x.batch_last else dim
+    axis = layout.storage_axis(dim, x)
     return x.data.reshape(prod(storage[:axis]), storage[axis], prod(storage[axis + 1 :]))
+
+
+@block_function
+def reduce_block(join, partial, width):
+    """Join what the threads of a block have found, in a tree: partial[i] becomes the result of place i of the strip.
+
+    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number.
+
+    (barrier: all slices are there)
+    while more than one slice a place is left:
+        join each thread's of the second half to that of a thread of the first half
+        (barrier: they are there, before the next step reads them)
+    A thread may write its own number of `partial` again after the last barrier, if it alone has read that one since.
+    """
+    thread = cuda.threadIdx.x
+    cuda.syncthreads()
+    half = THREADS // 2
+    while half >= width:
+        if thread < half:
+            join(partial, thread, thread + half)
+        cuda.syncthreads()
+        half //= 2
+
+
+@device_function
+def add_other(partial, own, other):
+    partial[own] += partial[other]
 
 
 @kernel("any[:,:,::1], any[:,:,::1], i8, i8")
 def _sum(x, y, width, span):
-    """y[o, p, i] = sum of x[o, :, i] over part p of the length: span numbers.
+    """y[o, part, i] = sum of x[o, :, i] over that part of the length: `span` numbers.
 
-    for each outer place, part and strip of inner places (one block):
+    for each outer place o, part and strip of inner places i (one block):
         each thread adds up its slice
-        (barrier: all slices are there)
-        halve the number of slices until one is left, a barrier after each step
-    What a thread writes after the last barrier, of this task or the next, only itself has yet to read.
+        join the slices
     """
     partial = cuda.shared.array(THREADS, x.dtype)
     thread = cuda.threadIdx.x
-    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    column, own, slices = thread % width, thread // width, THREADS // width
     outer, length, inner = x.shape
     parts = y.shape[1]
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * parts * strips, cuda.gridDim.x):
-        place, number = task % strips * width + lane, task // strips
-        first, part = number // parts, number % parts
+        o, part, i = task // strips // parts, task // strips % parts, task % strips * width + column
         total = x.dtype.type(0)
-        if place < inner:
-            for row in range(part * span + piece, min(length, (part + 1) * span), pieces):
-                total += x[first, row, place]
+        if i < inner:
+            for row in range(part * span + own, min(length, (part + 1) * span), slices):
+                total += x[o, row, i]
         partial[thread] = total
-        cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            if piece < half:
-                partial[thread] += partial[thread + half * width]
-            cuda.syncthreads()
-            half //= 2
-        if piece == 0 and place < inner:
-            y[first, part, place] = partial[thread]
+        reduce_block(add_other, partial, width)
+        if own == 0 and i < inner:
+            y[o, part, i] = partial[thread]
 
 
 @kernel("any[:,:,::1], any[:,:,::1]")
@@ -123,53 +142,53 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
             data = sum_along(data.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])), x.device)
             sizes[start:stop] = [1] * (stop - start)
         stop = start
-    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
-    batch_last = x.batch_last and 0 not in dims and len(shape) > 1
-    storage = shape[1:] + shape[:1] if batch_last else shape
-    return DeviceArray(data.reshape(storage), shape, x.dtype, x.device, batch_last)
+    shape, batch_last = layout.sum_layout(x, dims, keepdim)
+    return DeviceArray(data.reshape(layout.storage(shape, batch_last)), shape, x.dtype, x.device, batch_last)
 
 
 @device_function
-def _goes_before(value, place, other, other_place):
+def _goes_before(value, row, other, other_row):
     """Whether a value wins over another: NaN over numbers, the larger over the smaller, the first among equals."""
     if value != value or other != other:
-        return value != value and (other == other or place < other_place)
-    return value > other or (value == other and place < other_place)
+        return value != value and (other == other or row < other_row)
+    return value > other or (value == other and row < other_row)
+
+
+@device_function
+def _keep_first_largest(partial, own, other):
+    best, where = partial
+    if _goes_before(best[other], where[other], best[own], where[own]):
+        best[own], where[own] = best[other], where[other]
 
 
 @kernel("any[:,:,::1], any[:,::1], i8[:,::1], i8")
 def _max(x, values, indices, width):
-    """values[o, i] = largest of x[o, :, i], indices[o, i] = where the first of them stands; a tree as in `_sum`.
+    """values[o, i] = largest of x[o, :, i], indices[o, i] = where the first of them stands.
 
-    A thread with an empty slice starts, as all do, from the first number of the line.
+    for each outer place o and strip of inner places i (one block):
+        each thread looks through its slice, from the first number of the line on: its slice may be empty
+        join the slices
     """
     best = cuda.shared.array(THREADS, x.dtype)
     where = cuda.shared.array(THREADS, indices.dtype)
     thread = cuda.threadIdx.x
-    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    column, own, slices = thread % width, thread // width, THREADS // width
     outer, length, inner = x.shape
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
-        first, place = task // strips, task % strips * width + lane
-        if place < inner:
-            best[thread] = x[first, 0, place]
-            where[thread] = 0
-            for row in range(piece, length, pieces):
-                if _goes_before(x[first, row, place], row, best[thread], where[thread]):
-                    best[thread] = x[first, row, place]
+        o, i = task // strips, task % strips * width + column
+        inside = i < inner
+        best[thread] = x[o, 0, i] if inside else x.dtype.type(0)
+        where[thread] = 0
+        if inside:
+            for row in range(own, length, slices):
+                if _goes_before(x[o, row, i], row, best[thread], where[thread]):
+                    best[thread] = x[o, row, i]
                     where[thread] = row
-        cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            other = thread + half * width
-            if piece < half and place < inner and _goes_before(best[other], where[other], best[thread], where[thread]):
-                best[thread] = best[other]
-                where[thread] = where[other]
-            cuda.syncthreads()
-            half //= 2
-        if piece == 0 and place < inner:
-            values[first, place] = best[thread]
-            indices[first, place] = where[thread]
+        reduce_block(_keep_first_largest, (best, where), width)
+        if own == 0 and inside:
+            values[o, i] = best[thread]
+            indices[o, i] = where[thread]
 
 
 def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
@@ -203,49 +222,46 @@ def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim:
     return dx
 
 
+@device_function
+def _keep_larger(partial, own, other):
+    if partial[other] > partial[own]:
+        partial[own] = partial[other]
+
+
 @kernel("float[:,:,::1], float[:,::1], float[:,::1], i8")
 def _line_statistics(x, largest, total, width):
     """largest[o, i] = largest of x[o, :, i]; total[o, i] = sum of e^(x - largest): what a softmax divides by.
 
-    for each outer place and strip of inner places (one block): a tree as in `_sum` for the largest, another for the sum
+    for each outer place o and strip of inner places i (one block):
+        each thread looks for the largest in its slice; join the slices; every thread reads the largest of its place
+        (barrier: everybody has read it before the sums take its place)
+        each thread adds up the powers in its slice; join the slices
     """
     partial = cuda.shared.array(THREADS, x.dtype)
     thread = cuda.threadIdx.x
-    lane, piece, pieces = thread % width, thread // width, THREADS // width
+    column, own, slices = thread % width, thread // width, THREADS // width
     outer, length, inner = x.shape
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * strips, cuda.gridDim.x):
-        first, place = task // strips, task % strips * width + lane
-        inside = place < inner
-        best = x[first, 0, place] if inside else x.dtype.type(0)
+        o, i = task // strips, task % strips * width + column
+        inside = i < inner
+        best = x[o, 0, i] if inside else x.dtype.type(0)
         if inside:
-            for row in range(piece, length, pieces):
-                best = x[first, row, place] if x[first, row, place] > best else best
+            for row in range(own, length, slices):
+                best = x[o, row, i] if x[o, row, i] > best else best
         partial[thread] = best
+        reduce_block(_keep_larger, partial, width)
+        best = partial[column]
         cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            if piece < half and partial[thread + half * width] > partial[thread]:
-                partial[thread] = partial[thread + half * width]
-            cuda.syncthreads()
-            half //= 2
-        best = partial[lane]
-        cuda.syncthreads()  # everybody has read the largest before the sums take its place
         powers = x.dtype.type(0)
         if inside:
-            for row in range(piece, length, pieces):
-                powers += math.exp(x[first, row, place] - best)
+            for row in range(own, length, slices):
+                powers += math.exp(x[o, row, i] - best)
         partial[thread] = powers
-        cuda.syncthreads()
-        half = pieces // 2
-        while half > 0:
-            if piece < half:
-                partial[thread] += partial[thread + half * width]
-            cuda.syncthreads()
-            half //= 2
-        if piece == 0 and inside:
-            largest[first, place] = best
-            total[first, place] = partial[thread]
+        reduce_block(add_other, partial, width)
+        if own == 0 and inside:
+            largest[o, i] = best
+            total[o, i] = partial[thread]
 
 
 @kernel("float[:,:,::1], float[:,::1], float[:,::1], float[:,:,::1]")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad.backends.cuda import driver, steps
+from minigrad.backends import layout
+from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.elementwise import repeat
-from minigrad.backends.cuda.kernel import launch_1d
-from minigrad.backends.cuda.memory import fill, flat, new, reorder, stored, transpose_matrix
+from minigrad.backends.cuda.launch import launch_1d
+from minigrad.backends.cuda.memory import fill, flat, new, stored, transpose_matrix
 from minigrad.device import DeviceArray
 
 Index = tuple[int | slice, ...]
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
-    keeps_batch = x.batch_last and len(shape) > 1 and shape[0] == x.shape[0]
-    x = reorder(x, keeps_batch)
-    storage = shape[1:] + shape[:1] if keeps_batch else shape
-    return DeviceArray(x.data.reshape(storage), shape, x.dtype, x.device, keeps_batch)
+    batch_last = layout.order_of_reshaped(x, shape)
+    data = stored(x, batch_last).reshape(layout.storage(shape, batch_last))
+    return DeviceArray(data, shape, x.dtype, x.device, batch_last)
 
 
 def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
@@ -27,67 +27,63 @@ def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
     if x.ndim == 2 and dim0 != dim1 and not x.batch_last and x.size:
         transpose_matrix(x.data, y.data, x.device)
         return y
-    along = steps.steps_of(x)
-    steps.copy_steps(x.data, y.data, y.shape, tuple(along[axis] for axis in order), steps.contiguous(y.shape))
+    along = strides.strides_of(x)
+    strides.copy_strided(x.data, y.data, y.shape, tuple(along[axis] for axis in order), strides.contiguous(y.shape))
     return y
 
 
-def _taken(x_shape: tuple[int, ...], x_steps: steps.Steps, index: Index) -> tuple[list[int], list[int], int]:
-    """What x[index] takes: the sizes of its axes, the steps along them in x, and where in x it begins."""
-    sizes, along, first = [], [], 0
-    for size, step, entry in zip(x_shape, x_steps, index, strict=True):
+def _taken(shape: strides.Shape, own: strides.Strides, index: Index) -> tuple[strides.Shape, strides.Strides, int]:
+    """What x[index] takes of an array: the sizes of its axes, its strides in x, and where in x it begins."""
+    sizes, along, start = [], [], 0
+    for size, stride, entry in zip(shape, own, index, strict=True):
         if isinstance(entry, slice):
             places = range(size)[entry]
             sizes.append(len(places))
-            along.append(step * places.step)
-            first += step * (places.start if places else 0)
+            along.append(stride * places.step)
+            start += stride * (places.start if places else 0)
         else:
-            first += step * (entry % size)
-    return sizes, along, first
+            start += stride * (entry % size)
+    return tuple(sizes), tuple(along), start
 
 
 def _leading_rows(x: DeviceArray, index: Index) -> range | None:
     """The rows of the storage's first axis that x[index] is, if it is a run of them and whole."""
-    entries = index[1:] + index[:1] if x.batch_last else index
+    entries = layout.storage(index, x.batch_last)
     if not entries or not isinstance(entries[0], slice):
         return None
-    storage = x.data.shape
+    lengths = x.data.shape
     whole = all(
         isinstance(entry, slice) and range(n)[entry] == range(n)
-        for entry, n in zip(entries[1:], storage[1:], strict=True)
+        for entry, n in zip(entries[1:], lengths[1:], strict=True)
     )
-    places = range(storage[0])[entries[0]]
+    places = range(lengths[0])[entries[0]]
     return places if whole and places.step == 1 else None
 
 
 def getitem(x: DeviceArray, index: Index) -> DeviceArray:
-    sizes, along, first = _taken(x.shape, steps.steps_of(x), index)
-    shape = tuple(sizes)
-    keeps_batch = x.batch_last and isinstance(index[0], slice) and shape[:1] == x.shape[:1] and len(shape) > 1
+    shape, along, start = _taken(x.shape, strides.strides_of(x), index)
+    batch_last = layout.order_of_part(x, index, shape)
     rows = _leading_rows(x, index)
-    if rows is not None and keeps_batch == x.batch_last:
+    if rows is not None and batch_last == x.batch_last:
         part = x.data.part(rows.start, max(rows.start, rows.stop))
-        return DeviceArray(part, shape, x.dtype, x.device, keeps_batch)
-    y = new(shape, x.dtype, x.device, keeps_batch)
-    steps.copy_steps(x.data, y.data, shape, tuple(along), steps.steps_of(y), x_first=first)
+        return DeviceArray(part, shape, x.dtype, x.device, batch_last)
+    y = new(shape, x.dtype, x.device, batch_last)
+    strides.copy_strided(x.data, y.data, shape, along, strides.strides_of(y), x_start=start)
     return y
 
 
 def getitem_grad(dy: DeviceArray, index: Index, shape: tuple[int, ...]) -> DeviceArray:
-    dx = new(shape, dy.dtype, dy.device, dy.batch_last and dy.ndim == len(shape) and dy.shape[0] == shape[0])
+    dx = new(shape, dy.dtype, dy.device, layout.order_as(shape, dy))
     launch_1d(fill, dx.size, dx.device, flat(dx), 0)
-    _, along, first = _taken(shape, steps.steps_of(dx), index)
-    steps.copy_steps(dy.data, dx.data, dy.shape, steps.steps_of(dy), tuple(along), y_first=first)
+    _, along, start = _taken(shape, strides.strides_of(dx), index)
+    strides.copy_strided(dy.data, dx.data, dy.shape, strides.strides_of(dy), along, y_start=start)
     return dx
 
 
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
-    first = arrays[0]
-    shape = list(first.shape)
-    shape[dim] = sum(x.shape[dim] for x in arrays)
-    z = new(tuple(shape), first.dtype, first.device, any(x.batch_last for x in arrays))
-    axis = (dim - 1) % z.ndim if z.batch_last else dim
-    along = steps.contiguous(z.data.shape)
+    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.batch_last for x in arrays))
+    axis = layout.storage_axis(dim, z)
+    along = strides.contiguous(z.data.shape)
     start = 0
     for x in arrays:
         data = stored(x, z.batch_last)
@@ -95,11 +91,11 @@ def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
         if axis == 0:
             driver.copy(z.data.part(start, stop), data)
         else:
-            walk = steps.contiguous(data.shape)
-            steps.copy_steps(data, z.data, data.shape, walk, along, y_first=start * along[axis])
+            walk = strides.contiguous(data.shape)
+            strides.copy_strided(data, z.data, data.shape, walk, along, y_start=start * along[axis])
         start = stop
     return z
 
 
 def broadcast_to(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
-    return repeat(x, shape, x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0])
+    return repeat(x, shape, layout.order_as(shape, x))

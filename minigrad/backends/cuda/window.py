@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from minigrad.backends.cuda.driver import ArrayView
-from minigrad.backends.cuda.kernel import device_function
+from minigrad.backends.cuda.launch import device_function
 
 THREADS = 128  # a block of row_grid: pooling takes many registers a thread, so that few larger blocks would fit
 MOST_IN_GRID = (1 << 16) - 1  # blocks along the second and third axis of a grid
 
 
 @device_function
-def first_window(place, kernel_size, stride):
-    """The first window that reaches a place, counted with padding: the windows at i have i * stride <= place."""
+def windows_start(place, kernel_size, stride):
+    """The first window that looks at a place, counted with padding: window i begins at i * stride <= place."""
     return max(0, (place - kernel_size + stride) // stride)
 
 
 @device_function
-def windows_end(place, stride, count):
-    """One past the last window that begins at or before a place."""
+def windows_stop(place, stride, count):
+    """One past the last window that looks at a place: it begins there or before, and is one of `count`."""
     return min(count, place // stride + 1)
 
 

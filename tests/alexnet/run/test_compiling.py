@@ -21,7 +21,7 @@ from alexnet.run.folder import RunFolder
 from alexnet.run.progress_line import ProgressLine
 from alexnet.run.trainer import Trainer
 from minigrad import compilation
-from minigrad.backends.cpu.compile import Jitted
+from minigrad.backends.cpu.runtime.jit import Jitted
 from minigrad.random import default_generator
 
 ROOT = Path(__file__).parents[3]
@@ -85,9 +85,9 @@ def test_a_run_calls_nothing_that_was_not_compiled_before(
     assert len(called) > 8 and called <= noted
 
 
-def test_signals_are_heard_while_the_compiler_works(tmp_path: Path) -> None:
-    """With nothing on disk it works for many seconds; the run can be gone on with."""
-    command = [sys.executable, "-m", "alexnet.train", "--out", "run"]
+def test_signals_are_heard_while_the_compiler_works(pictures: Path, tmp_path: Path) -> None:
+    """With nothing on disk it works for many seconds, beside which few pictures take none; the run can be resumed."""
+    command = [sys.executable, "-m", "alexnet.train", "--recipe", "small", "--data", str(pictures), "--out", "run"]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "compiled"), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,4 +1,4 @@
-"""Defects seeded in copies of kernels: the comparison with the CPU must notice each of them.
+"""Defects seeded in copies of kernels: the comparison with the reference must notice each of them.
 
 Whether a missing barrier shows depends on the order in which the emulator runs threads: one after another from barrier
 to barrier, in order or in reverse. Where a thread reads what a later one writes, the first order shows it; where it
@@ -10,16 +10,15 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from emulation import rewritten
+from emulation import BARRIER, break_barrier, rewritten
 from parity import check_kernel
 
-from minigrad.backends.cuda import convolution, driver, matrix, memory, normalisation, pooling, reduction, training
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel
+from minigrad.backends.cuda import convolution, driver, memory, reduction
+from minigrad.backends.cuda.runtime.signature import REGISTRY
 from minigrad.device import Device
 
 allocate = driver.allocate
@@ -28,7 +27,6 @@ allocate = driver.allocate
 class Mutant(NamedTuple):
     """A kernel with a piece of its text replaced, and the entry of the kernel table whose comparison must fail."""
 
-    module: ModuleType
     kernel: str
     right: str
     wrong: str
@@ -38,67 +36,70 @@ class Mutant(NamedTuple):
 MUTANTS = {
     # bounds off by one
     "im2col reads a row below the image": Mutant(
-        convolution, "_im2col", "row + u < image_h", "row + u <= image_h", "conv2d"
+        "im2col", "row + u < image_h", "row + u <= image_h", "conv2d"
     ),
     "im2col misses the last column": Mutant(
-        convolution, "_im2col", "column + v < image_w", "column + v < image_w - 1", "conv2d"
+        "im2col", "column + v < image_w", "column + v < image_w - 1", "conv2d"
     ),
     "col2im misses the last position of a span": Mutant(
-        convolution, "_col2im", "position < width", "position < width - 1", "conv2d_grad_input"
+        "col2im", "position < stop", "position < stop - 1", "conv2d_grad_input"
     ),
     "pooling looks one row too far": Mutant(
-        pooling, "_max_pool2d", "range(first_u, min(kernel_h", "range(first_u, min(kernel_h + 1", "max_pool2d"
+        "max_pool2d", "range(u_start, min(kernel_h", "range(u_start, min(kernel_h + 1", "max_pool2d"
     ),
     "average pooling forgets the first window of a pixel": Mutant(
-        pooling, "_avg_pool2d_grad", "range(first_window(row,", "range(1 + first_window(row,", "avg_pool2d_grad"
+        "avg_pool2d_grad", "range(windows_start(row,", "range(1 + windows_start(row,", "avg_pool2d_grad"
     ),
     "normalisation's gradient misses a channel": Mutant(
-        normalisation, "_subtract_shared", "c + before + 1", "c + before", "local_response_norm_grad"
+        "subtract_cross", "c + before + 1", "c + before", "local_response_norm_grad"
     ),
     "the gradient of normalisation within a map leans to the wrong side": Mutant(
-        normalisation, "_subtract_within_map", "j - after", "j - before", "within_map_response_norm_grad"
+        "subtract_within_map", "j - after", "j - before", "within_map_response_norm_grad"
     ),
     "short sum misses the last row": Mutant(
-        reduction, "_short_sum", "range(length)", "range(length - 1)", "sum"
+        "short_sum", "range(length)", "range(length - 1)", "sum"
     ),
     # forgotten tails
     "product forgets the last columns": Mutant(
-        matrix, "_product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
+        "product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
     ),
     "product forgets the last terms": Mutant(
-        matrix, "_product", "stop, DEPTH)", "stop // DEPTH * DEPTH, DEPTH)", "matmul"
+        "product", "stop, DEPTH)", "stop // DEPTH * DEPTH, DEPTH)", "matmul"
     ),
     "sum forgets the last strip": Mutant(
-        reduction, "_sum", "(inner + width - 1) // width", "inner // width", "sum"
+        "sum", "(inner + width - 1) // width", "inner // width", "sum"
     ),
     "transpose forgets the last tile of a line": Mutant(
-        memory, "_transpose", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "reorder"
+        "transpose", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "reorder"
     ),
     "weighted sum forgets the last strip": Mutant(
-        matrix, "_weighted_sum", "(inner + width - 1) // width", "max(1, inner // width)", "linear_grad_input"
+        "weighted_sum", "(inner + width - 1) // width", "max(1, inner // width)", "linear_grad_input"
     ),
     # other places
-    "equal values: the last wins": Mutant(pooling, "_max_pool2d", "value > best", "value >= best", "max_pool2d"),
+    "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
-        training, "_dropout", "random_word(i * row_step + j * column_step", "random_word(number", "dropout"
+        "dropout", "random_word(i * row_stride + j * column_stride", "random_word(number", "dropout"
     ),
     "products of a second span replace the first": Mutant(
-        matrix, "_product", "value += c[part", "value += 0 * c[part", "conv2d_grad_weight"
+        "product", "value += c[part", "value += 0 * c[part", "conv2d_grad_weight"
     ),
 }  # fmt: skip
 
 
-BARRIER = "cuda.syncthreads()"
-BARRIERS = [(kernel, which) for kernel in REGISTRY for which in range(inspect.getsource(kernel.py_func).count(BARRIER))]
-# For each kernel with barriers an entry of the kernel table that launches it.
+# For each kernel and function with barriers, entries of the kernel table that run it.
 WITH_BARRIERS = {
-    "transpose": "reorder",
-    "sum": "sum",
-    "max": "max",
-    "line_statistics": "softmax",
-    "product": "matmul",
-    "weighted_sum": "linear_grad_input",
+    "transpose": ["reorder"],
+    "reduce_block": ["sum", "max", "softmax", "linear_grad_input"],
+    "line_statistics": ["softmax"],
+    "product": ["matmul"],
 }
+FUNCTIONS = {each.py_func.__name__.strip("_"): each for each in (*REGISTRY, reduction.reduce_block)}
+BARRIERS = [
+    (name, which, table)
+    for name, function in FUNCTIONS.items()
+    for which in range(inspect.getsource(function.py_func).count(BARRIER))
+    for table in WITH_BARRIERS[name]
+]
 
 
 def poisoned(shape: tuple[int, ...], dtype: Any, device: Device) -> driver.ArrayView:
@@ -113,37 +114,38 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
     monkeypatch.setattr(convolution, "WORKSPACE", 3000)  # several spans
     monkeypatch.setattr(driver, "allocate", poisoned)
-    check_kernel(mutant.table, np.float64)
-    broken = rewritten(getattr(mutant.module, mutant.kernel), mutant.right, mutant.wrong)
-    monkeypatch.setattr(mutant.module, mutant.kernel, broken)
+    check_kernel(mutant.table, np.float64, "cuda:0")
+    kernel = FUNCTIONS[mutant.kernel]
+    broken = rewritten(kernel, mutant.right, mutant.wrong)
+    monkeypatch.setattr(sys.modules[kernel.py_func.__module__], kernel.py_func.__name__, broken)
     with pytest.raises(AssertionError):
-        check_kernel(mutant.table, np.float64)
+        check_kernel(mutant.table, np.float64, "cuda:0")
 
 
 @pytest.fixture
-def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernel], None]:
-    """Holds an entry of the kernel table that launches a kernel against the CPU's, with threads in either order."""
+def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Holds an entry of the kernel table against the reference, with threads in either order."""
     monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks a block, which use its shared memory again
-    monkeypatch.setattr("minigrad.backends.cuda.emulator.THREADS", 1)  # so that what stands there is always the same
+    # One worker, so that what stands in shared memory is always the same.
+    monkeypatch.setattr("minigrad.backends.cuda.emulator.driver.THREADS", 1)
 
-    def either_way(kernel: Kernel) -> None:
+    def either_way(table: str) -> None:
         for backwards in (False, True):
             emulated.backwards = backwards
-            check_kernel(WITH_BARRIERS[kernel.name], np.float64)
+            check_kernel(table, np.float64, "cuda:0")
 
     return either_way
 
 
-@pytest.mark.parametrize("kernel", dict.fromkeys(kernel for kernel, _ in BARRIERS), ids=lambda kernel: kernel.name)
-def test_barriers_are_enough(kernel: Kernel, compare: Callable[[Kernel], None]) -> None:
-    compare(kernel)
+@pytest.mark.parametrize("table", sorted({table for _, _, table in BARRIERS}))
+def test_barriers_are_enough(table: str, compare: Callable[[str], None]) -> None:
+    compare(table)
 
 
-@pytest.mark.parametrize(("kernel", "which"), BARRIERS, ids=lambda value: getattr(value, "name", str(value)))
+@pytest.mark.parametrize(("name", "which", "table"), BARRIERS)
 def test_each_barrier_is_needed(
-    kernel: Kernel, which: int, compare: Callable[[Kernel], None], monkeypatch: pytest.MonkeyPatch
+    name: str, which: int, table: str, compare: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, name = sys.modules[kernel.py_func.__module__], kernel.py_func.__name__
-    monkeypatch.setattr(module, name, rewritten(kernel, BARRIER, "pass", which))
+    break_barrier(FUNCTIONS[name], which, monkeypatch)
     with pytest.raises(AssertionError):
-        compare(kernel)
+        compare(table)

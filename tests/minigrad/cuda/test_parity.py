@@ -1,37 +1,22 @@
-"""CUDA against the CPU: every kernel of the table, the masks of dropout, and the two-column network on two devices."""
+"""CUDA against the CPU beyond single primitives: small workspaces, copies, the two-column network on two devices."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from parity import (
-    CASES,
-    CPU,
-    CUDA,
-    IMAGES,
-    OTHERS,
-    POOLS,
-    Last,
-    assert_same,
-    both,
-    check_kernel,
-    convolutions,
-    on,
-    signed,
-    uniform,
-)
+from parity import Last, check_arguments, convolutions, on, signed
 
 import minigrad as mg
 import minigrad.functional as F
 from alexnet import train
 from alexnet.model import AlexNet
 from minigrad import nn, optim
-from minigrad.backends import KERNELS
+
+CUDA = mg.device("cuda:0")
 
 
 @pytest.fixture(autouse=True, params=["any", pytest.param("gpu", marks=pytest.mark.gpu)])
@@ -41,32 +26,6 @@ def driver(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("gpu")
 
 
-def test_every_kernel_has_a_case() -> None:
-    assert set(CASES) | OTHERS == set(KERNELS)
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", CASES)
-def test_kernel_agrees_with_the_cpu(name: str, dtype: type) -> None:
-    check_kernel(name, dtype)
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("values", ["different", "equal", "some NaN"])
-def test_gradient_of_max_pooling(dtype: type, pool: tuple[Any, ...], values: str) -> None:
-    """The same pixels win, also among equals and where NaN is."""
-    x = {"different": signed(*IMAGES), "equal": signed(*IMAGES).round(0)}.get(values)
-    if x is None:
-        x = np.where(uniform(*IMAGES, seed=1) < 0.8, np.nan, signed(*IMAGES))
-    results = []
-    for device in (CUDA, CPU):
-        y, winner = device.backend.max_pool2d(on(Last(x), device, dtype), *pool)
-        dy = on(signed(*y.shape, seed=2), device, dtype)
-        results.append(device.backend.max_pool2d_grad(dy, winner, x.shape, *pool[:3]))
-    assert_same(*results)
-
-
 @pytest.mark.parametrize("workspace", [1, 500, 3000])
 @pytest.mark.parametrize("kind", ["value", "input", "weight"])
 def test_convolution_through_a_small_workspace(workspace: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,66 +33,7 @@ def test_convolution_through_a_small_workspace(workspace: int, kind: str, monkey
     name = {"value": "conv2d", "input": "conv2d_grad_input", "weight": "conv2d_grad_weight"}[kind]
     monkeypatch.setattr("minigrad.backends.cuda.convolution.WORKSPACE", workspace)
     for arguments in convolutions(kind)[::2]:
-        (actual,), (expected,) = both(name, arguments, np.float64)
-        assert_same(actual, expected)
-
-
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "pow"])
-@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.int8])
-def test_integers(name: str, dtype: type) -> None:
-    x, y = np.array([[5, 1, 2], [3, 0, 7]], dtype), np.array([2, 0, 3], dtype)
-    for arguments in ((x, y), (x, x), (x, y[:1])):
-        (actual,), (expected,) = both(name, arguments, None)
-        assert_same(actual, expected)
-
-
-@pytest.mark.parametrize("dtype", [np.int64, np.int16])
-def test_integers_alone(dtype: type) -> None:
-    x = np.array([[5, -1, 2], [-3, 0, 7]], dtype)
-    for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("cast", (np.float32,)),
-                       ("transpose", (0, 1)), ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
-        for one, other in zip(*both(name, (x, *rest), None), strict=True):
-            assert_same(one, other)
-
-
-def test_negative_powers_of_integers_complain_as_on_the_cpu() -> None:
-    x = np.array([2, 3])
-    messages = []
-    for device in (CUDA, CPU):
-        with pytest.raises(ValueError) as caught:
-            device.backend.pow(on(x, device), on(-x, device))
-        messages.append(str(caught.value))
-    assert messages[0] == messages[1]
-
-
-def test_a_label_out_of_range_complains_as_on_the_cpu() -> None:
-    messages = []
-    for device in (CUDA, CPU):
-        with pytest.raises(ValueError) as caught:
-            device.backend.cross_entropy(on(signed(3, 4), device), on(np.array([0, 4, -1]), device))
-        messages.append(str(caught.value))
-    assert messages[0] == messages[1]
-
-
-@pytest.mark.parametrize("order", [np.array, Last])
-def test_masks_of_dropout_are_the_same(order: Callable[[np.ndarray], Any]) -> None:
-    ones = order(np.ones((33, 7, 5)))
-    for seed, counter in ((0, 1), (2**63 - 1, 2**40)):
-        (actual,), (expected,) = both("dropout", (ones, 0.5, 1.0, seed, counter), np.float32)
-        np.testing.assert_array_equal(CUDA.backend.to_host(actual), CPU.backend.to_host(expected))
-
-
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_sgd_update(dtype: type, momentum: float) -> None:
-    results = []
-    for device in (CUDA, CPU):
-        w, g, v = (on(signed(7, 5, seed=seed), device, dtype) for seed in range(3))
-        velocity = v if momentum else None
-        updated = device.backend.sgd_update(w, device.backend.reorder(g, True), velocity, 0.1, momentum, 0.05)
-        results.append([updated, v])
-    for one, other in zip(*results, strict=True):
-        assert_same(one, other)
+        check_arguments(name, arguments, np.float64, "cuda:0")
 
 
 def test_a_batch_of_nothing_passes_through_linear() -> None:

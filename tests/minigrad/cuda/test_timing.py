@@ -16,7 +16,7 @@ import minigrad.functional as F
 from alexnet.model import AlexNet
 from minigrad import optim
 from minigrad.backends.cuda import driver
-from minigrad.backends.cuda.declaration import REGISTRY, Kernel, Variant
+from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel, Variant
 from minigrad.device import Device
 
 BATCH = 128  # the paper's
@@ -50,7 +50,7 @@ def launch_every_kernel() -> None:
         F.cross_entropy(net(images), labels).backward()
         optimizer.step()
     for name in CASES:
-        check_kernel(name, np.float32)
+        check_kernel(name, np.float32, "cuda:0")
 
 
 @pytest.mark.gpu

@@ -1,0 +1,62 @@
+"""Dropout: an element is kept or not by a random word of its own, the same in either memory order (section 4.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.backends.cpu.memory import new
+from minigrad.backends.cpu.runtime.jit import inner, jitted
+from minigrad.backends.cpu.runtime.threads import parallel, spans
+from minigrad.device import DeviceArray
+from minigrad.random import philox
+
+PARTS = 16
+WORTH_THREADS = 1 << 14  # elements
+
+
+_random_words = inner(philox)
+
+
+@jitted
+def _dropout(x, y, images, features, threshold, scale, seed, counter, start, stop):
+    """x and y are flat storage; element i of image n has logical index n * features + i, and lies at i * images + n.
+
+    for blocks of four words, start to stop - 1: keep the elements whose random word is at least the threshold, scaled
+    """
+    zero = x.dtype.type(0)
+    for block in range(start, stop):
+        words = _random_words(block, seed, counter)
+        for w in range(4):
+            index = 4 * block + w
+            if index < x.size:
+                at = index % features * images + index // features
+                y[at] = x[at] * scale if words[w] >= threshold else zero
+
+
+@jitted
+def _dropout_rows(x, y, threshold, scale, seed, counter, start, stop):
+    """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
+    features, images = x.shape
+    zero = x.dtype.type(0)
+    for i in range(start, stop):
+        for n in range(images):
+            words = _random_words((n * features) // 4 + i, seed, counter)
+            for w in range(4):
+                y[4 * i + w, n] = x[4 * i + w, n] * scale if words[w] >= threshold else zero
+
+
+def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
+    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    threshold, number = np.uint64(round(p * 2**32)), x.dtype.type(scale)
+    images = x.shape[0] if x.batch_last else 1
+    features = x.size // images if images else 0
+    if images > 1 and features % 4 == 0:
+        matrix, out = (array.reshape(features, images) for array in (x.data, y.data))
+        rows = spans(features // 4, PARTS if x.size >= WORTH_THREADS else 1)
+        parallel(lambda part: _dropout_rows(matrix, out, threshold, number, seed, counter, *rows[part]), len(rows))
+        return y
+    flat, result = x.data.reshape(-1), y.data.reshape(-1)
+    parts = spans(-(-x.size // 4), PARTS if x.size >= WORTH_THREADS else 1)
+    numbers = images, features, threshold, number, seed, counter
+    parallel(lambda part: _dropout(flat, result, *numbers, *parts[part]), len(parts))
+    return y

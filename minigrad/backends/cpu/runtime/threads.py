@@ -1,0 +1,105 @@
+"""The engine's own threads: work is cut into parts that depend on its size alone, and handed out as threads get free.
+
+Every part writes results of its own, so neither the number of threads nor who does what changes a bit of them. Jitted
+loops, NumPy's and BLAS release the GIL.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.backends.cpu.runtime.pages import reserve
+from minigrad.compilation import rehearsing
+
+
+def _thread_count() -> int:
+    """MINIGRAD_THREADS, or the number of cores that this process may use."""
+    setting = os.environ.get("MINIGRAD_THREADS", "")
+    if setting:
+        if not setting.isdecimal() or int(setting) < 1:
+            raise ValueError(f"MINIGRAD_THREADS is a number of threads, 1 or more; got {setting!r}")
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+THREADS = _thread_count()
+
+# A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
+quiet = np.errstate(all="ignore")
+
+_executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+_scratch = threading.local()
+MOST_SHAPES = 256  # that are kept for a name
+
+
+def _start_again() -> None:
+    """A forked process has none of its parent's threads, though the executor believes that it has."""
+    global _executor
+    _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)
+
+
+def parallel(task: Callable[[int], Any], count: int) -> None:
+    """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here.
+
+    One of them in this thread tells what all call, where a program is only rehearsed.
+    """
+    if rehearsing():
+        count = min(count, 1)
+    ticket = itertools.count()  # its next() is one step under the GIL
+
+    @quiet
+    def work() -> None:
+        while (part := next(ticket)) < count:
+            task(part)
+
+    if count <= 1 or THREADS == 1:
+        work()
+        return
+    helpers = [_executor.submit(work) for _ in range(min(THREADS, count) - 1)]
+    try:
+        work()
+    finally:  # who has not begun need not: there is nothing left to do
+        errors = [None if helper.cancel() else helper.exception() for helper in helpers]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def spans(length: int, parts: int) -> list[tuple[int, int]]:
+    """Cut range(length) into at most `parts` ranges (start, stop), as even as can be, none empty."""
+    parts = max(1, min(parts, length))
+    edges = [length * part // parts for part in range(parts + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
+    arrays: dict[Any, np.ndarray] | None = getattr(_scratch, name, None)
+    if arrays is None:
+        arrays = {"memory": np.empty(0, np.uint8)}
+        setattr(_scratch, name, arrays)
+    array = arrays.get((shape, dtype))
+    if array is None:
+        size = prod(shape) * np.dtype(dtype).itemsize
+        memory = arrays["memory"]
+        if memory.size < size or len(arrays) > MOST_SHAPES:
+            memory = reserve(max(size, memory.size))
+            arrays.clear()
+            arrays["memory"] = memory
+        array = arrays[shape, dtype] = memory[:size].view(dtype).reshape(shape)
+    return array

@@ -1,0 +1,67 @@
+"""Where elements lie in memory, and in which order those of a result do: the rules that the fast backends share.
+
+An array is stored in C order of its shape, or batch-last: axis 0 is then the last axis of the storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from minigrad.device import DeviceArray
+
+__all__ = [
+    "cat_shape",
+    "one_order",
+    "order_as",
+    "order_of_part",
+    "order_of_reshaped",
+    "storage",
+    "storage_axis",
+    "sum_layout",
+]
+
+T = TypeVar("T")
+Shape = tuple[int, ...]
+
+
+def storage(axes: tuple[T, ...], batch_last: bool) -> tuple[T, ...]:
+    """What is known of each axis (its length, its stride, its part of an index), in the order of the storage."""
+    return axes[1:] + axes[:1] if batch_last else axes
+
+
+def storage_axis(axis: int, x: DeviceArray) -> int:
+    """Which axis of the storage an axis of x is."""
+    return (axis - 1) % x.ndim if x.batch_last else axis
+
+
+def one_order(x: DeviceArray) -> bool:
+    """Whether both orders store the elements of x alike: there is one image, or one element per image."""
+    return x.ndim < 2 or x.shape[0] == 1 or x.size <= x.shape[0]
+
+
+def order_as(shape: Shape, *operands: DeviceArray) -> bool:
+    """Whether a result of that shape is batch-last: it is where an operand is that has its axes and its batch."""
+    return any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
+
+
+def order_of_reshaped(x: DeviceArray, shape: Shape) -> bool:
+    """Whether x reshaped is batch-last: it stays so where axis 0 does."""
+    return x.batch_last and len(shape) > 1 and shape[0] == x.shape[0]
+
+
+def order_of_part(x: DeviceArray, index: tuple[int | slice, ...], shape: Shape) -> bool:
+    """Whether x[index], which has that shape, is batch-last: it stays so where all images are taken."""
+    return x.batch_last and isinstance(index[0], slice) and order_of_reshaped(x, shape)
+
+
+def sum_layout(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> tuple[Shape, bool]:
+    """The shape of a sum over axes, and whether it is batch-last: it stays so where axis 0 does."""
+    shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
+    return shape, x.batch_last and 0 not in dims and len(shape) > 1
+
+
+def cat_shape(arrays: Sequence[DeviceArray], dim: int) -> Shape:
+    """The shape of arrays joined along an axis."""
+    first = arrays[0].shape
+    return (*first[:dim], sum(x.shape[dim] for x in arrays), *first[dim + 1 :])

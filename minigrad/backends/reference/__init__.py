@@ -1,0 +1,113 @@
+"""The definition of each primitive in plain NumPy, to be read first: what `minigrad.backends.protocol` asks for.
+
+One file per family, as in the fast backends. Nothing here is fast, and everything runs: a program on the device
+"reference:0" gives the numbers that it gives elsewhere, and a debugger steps through it.
+"""
+
+from minigrad.backends.reference.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight
+from minigrad.backends.reference.dropout import dropout
+from minigrad.backends.reference.elementwise import (
+    abs,
+    abs_grad,
+    add,
+    div,
+    exp,
+    log,
+    mul,
+    neg,
+    pow,
+    pow_grad_base,
+    pow_grad_exponent,
+    relu,
+    relu_bias_grad,
+    relu_grad,
+    scale,
+    sigmoid,
+    sigmoid_grad,
+    sub,
+    tanh,
+    tanh_grad,
+)
+from minigrad.backends.reference.loss import cross_entropy, cross_entropy_grad
+from minigrad.backends.reference.matrix import linear, linear_grad_input, linear_grad_weight, matmul
+from minigrad.backends.reference.memory import cast, copy_to, devices, from_host, full, reorder, to_host
+from minigrad.backends.reference.normalisation import (
+    local_response_norm,
+    local_response_norm_grad,
+    within_map_response_norm,
+    within_map_response_norm_grad,
+)
+from minigrad.backends.reference.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minigrad.backends.reference.reduction import (
+    log_softmax,
+    log_softmax_grad,
+    max,
+    max_grad,
+    softmax,
+    softmax_grad,
+    sum,
+)
+from minigrad.backends.reference.sgd import sgd_update
+from minigrad.backends.reference.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
+
+__all__ = [
+    "abs",
+    "abs_grad",
+    "add",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "broadcast_to",
+    "cast",
+    "cat",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_weight",
+    "copy_to",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "devices",
+    "div",
+    "dropout",
+    "exp",
+    "from_host",
+    "full",
+    "getitem",
+    "getitem_grad",
+    "linear",
+    "linear_grad_input",
+    "linear_grad_weight",
+    "local_response_norm",
+    "local_response_norm_grad",
+    "log",
+    "log_softmax",
+    "log_softmax_grad",
+    "matmul",
+    "max",
+    "max_grad",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "mul",
+    "neg",
+    "pow",
+    "pow_grad_base",
+    "pow_grad_exponent",
+    "relu",
+    "relu_bias_grad",
+    "relu_grad",
+    "reorder",
+    "reshape",
+    "scale",
+    "sgd_update",
+    "sigmoid",
+    "sigmoid_grad",
+    "softmax",
+    "softmax_grad",
+    "sub",
+    "sum",
+    "tanh",
+    "tanh_grad",
+    "to_host",
+    "transpose",
+    "within_map_response_norm",
+    "within_map_response_norm_grad",
+]

@@ -1,0 +1,23 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from minigrad.device import DeviceArray
+from minigrad.function import Function
+
+__all__ = ["Dropout"]
+
+
+class Dropout(Function):
+    """y = x times `scale` with probability 1 - p, 0 with probability p (section 4.2).
+
+    Whether an element stays is decided by word number (its index in C order) of the random stream (seed, counter). Only
+    these two are saved: the backward pass makes the same mask again.
+    """
+
+    def forward(self, x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
+        self.arguments = p, scale, seed, counter
+        return x.device.backend.dropout(x, *self.arguments)
+
+    def backward(self, dy: DeviceArray) -> DeviceArray:
+        return dy.device.backend.dropout(dy, *self.arguments)
