@@ -100,11 +100,11 @@ def record(
     check_same_device(function_class.name, (array for array in arrays if array is not None))
     function = function_class()
     recording = is_recording()
-    function.needs = tuple(recording and x is not None and x.requires_grad for x in inputs)
+    function.needs_input_grad = tuple(recording and x is not None and x.requires_grad for x in inputs)
     value = noted(function, function.forward, *arrays, **options)
-    if any(function.needs):
+    if any(function.needs_input_grad):
         # a computed input is known by what made it: its array need not live on for this
-        wanted = zip(inputs, function.needs, strict=True)
+        wanted = zip(inputs, function.needs_input_grad, strict=True)
         function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
         function.serial = next(_serial)
     return value, function

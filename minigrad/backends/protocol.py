@@ -212,7 +212,7 @@ class Backend(Protocol):
         """Maxima, and for each which place of its window, counted row by row, was the first that had it."""
 
     def max_pool2d_grad(
-        self, dy: DeviceArray, winner: DeviceArray, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides
+        self, dy: DeviceArray, argmax: DeviceArray, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides
     ) -> DeviceArray:
         """dy at the places that won, added up where windows overlap."""
 

@@ -52,7 +52,7 @@ class Cat(Function):
 
     def backward(self, dy: DeviceArray) -> Gradients:
         gradients, start = [], 0
-        for length, need in zip(self.lengths, self.needs, strict=True):
+        for length, need in zip(self.lengths, self.needs_input_grad, strict=True):
             index = [slice(None)] * dy.ndim
             index[self.dim] = slice(start, start + length)
             gradients.append(dy.device.backend.getitem(dy, tuple(index)) if need else None)

@@ -71,9 +71,9 @@ def check_gradient_of_max_pooling(x: np.ndarray | Last, pool: tuple[Any, ...], d
     shape = x.array.shape if isinstance(x, Last) else x.shape
     results = []
     for place in (mg.device(device), REFERENCE):
-        y, winner = place.backend.max_pool2d(on(x, place, dtype), *pool)
+        y, argmax = place.backend.max_pool2d(on(x, place, dtype), *pool)
         dy = on(signed(*y.shape, seed=2), place, dtype)
-        results.append(place.backend.max_pool2d_grad(dy, winner, shape, *pool[:3]))
+        results.append(place.backend.max_pool2d_grad(dy, argmax, shape, *pool[:3]))
     assert_same(*results)
     assert results[0].batch_last
 

@@ -143,7 +143,7 @@ def max_pool2d(
 
 def max_pool2d_grad(
     dy: DeviceArray,
-    winner: DeviceArray,
+    argmax: DeviceArray,
     shape: tuple[int, ...],
     kernel_size: Pair,
     stride: Pair,
@@ -151,7 +151,7 @@ def max_pool2d_grad(
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    arrays = flat_rows(stored(dy, True)), flat_rows(winner.data), flat_rows(dx.data)
+    arrays = flat_rows(stored(dy, True)), flat_rows(argmax.data), flat_rows(dx.data)
     launch(_max_pool2d_grad, *row_grid(*arrays[2].shape), dy.device, *arrays, shape[0], *window[:6])
     return dx
 

@@ -220,8 +220,8 @@ def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim:
     dx = new(shape, dy.dtype, dy.device)
     table = lines(dx, dim)
     outer, _, inner = table.shape
-    winners, gradient = (stored(each, False).reshape(outer, inner) for each in (indices, dy))
-    launch_1d(_max_grad, dx.size, dx.device, gradient, winners, table)
+    places, gradient = (stored(each, False).reshape(outer, inner) for each in (indices, dy))
+    launch_1d(_max_grad, dx.size, dx.device, gradient, places, table)
     return dx
 
 
