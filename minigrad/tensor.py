@@ -402,7 +402,7 @@ class Tensor:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
         backend = dx.device.backend
         total = backend.add(self.grad.array, dx) if self.grad is not None else dx
-        self.grad = Tensor(backend.reorder(total, self.array.batch_last))
+        self.grad = Tensor(backend.reorder(total, self.array.chwn))
 
     def zero_grad(self) -> None:
         """Forget the gradient."""

@@ -67,7 +67,7 @@ def transfer(x: DeviceArray, target: Device) -> DeviceArray:
     if x.device.type == target.type:
         return x.device.backend.copy_to(x, target)
     y = target.backend.from_host(x.device.backend.to_host(x), target)
-    return target.backend.reorder(y, x.batch_last)
+    return target.backend.reorder(y, x.chwn)
 
 
 class To(Function):

@@ -75,13 +75,13 @@ def _dot_rows(weight, x, y, start, stop):
 
 
 def _columns(x: DeviceArray) -> np.ndarray:
-    """x, N x D, as the matrix D x N: the storage itself if batch-last, a transposed view of it if not."""
-    return rows(x) if x.batch_last else x.data.T
+    """x, N x D, as the matrix D x N: the storage itself in CHWN order, a transposed view of it if not."""
+    return rows(x) if x.chwn else x.data.T
 
 
 @quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
-    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
+    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, chwn=True)
     matrix = stored(weight, False)
     outputs = matrix.shape[0]
     large = weight.size >= WORTH_THREADS and outputs >= DOTS
@@ -97,7 +97,7 @@ def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> Dev
 
 
 def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
-    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, batch_last=True)
+    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, chwn=True)
     multiply(stored(weight, False).T, _columns(dy), dx.data)
     return dx
 

@@ -356,7 +356,7 @@ def _parts(pixels: int) -> list[tuple[int, int]]:
 
 
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
     numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
@@ -370,7 +370,7 @@ def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k:
 def local_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
     numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
@@ -383,7 +383,7 @@ def local_response_norm_grad(
 
 
 def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     numbers = _numbers(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)
@@ -394,7 +394,7 @@ def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: floa
 def within_map_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(stored(x, True)), flat_rows(dx.data)
     numbers = _numbers(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)

@@ -150,9 +150,9 @@ def max_pool2d(
 ) -> tuple[DeviceArray, DeviceArray]:
     size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     window = pooling_window(kernel_size, stride, padding, size)
-    y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
+    y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     place = np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32
-    argmax = new(y.shape, place, x.device, batch_last=True)
+    argmax = new(y.shape, place, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(argmax.data)
     parts = spans(x.shape[1], PARTS)
     parallel(lambda part: _max_pool2d(*arrays, x.shape[0], window, *parts[part]), len(parts))
@@ -168,7 +168,7 @@ def max_pool2d_grad(
     padding: Sides,
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(argmax.data), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
     parallel(lambda part: _max_pool2d_grad(*arrays, shape[0], window, *parts[part]), len(parts))
@@ -196,7 +196,7 @@ def avg_pool2d(
     size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     window = pooling_window(kernel_size, stride, padding, size)
     shares = _window_shares(x.shape, kernel_size, stride, padding, size, count_include_pad)
-    y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
+    y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     parts = spans(x.shape[1], PARTS)
     parallel(lambda part: _avg_pool2d(*arrays, *shares, x.shape[0], window, *parts[part]), len(parts))
@@ -213,7 +213,7 @@ def avg_pool2d_grad(
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     shares = _window_shares(shape, kernel_size, stride, padding, (dy.shape[2], dy.shape[3]), count_include_pad)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
     parallel(lambda part: _avg_pool2d_grad(*arrays, *shares, shape[0], window, *parts[part]), len(parts))

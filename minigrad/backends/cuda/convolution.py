@@ -127,7 +127,7 @@ def conv2d(
 ) -> DeviceArray:
     batch, out_channels = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
-    y = new((batch, out_channels, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
+    y = new((batch, out_channels, window.out_h, window.out_w), x.dtype, x.device, chwn=True)
     if y.size == 0:
         return y
     image, out = flat_rows(stored(x, True)), y.data.reshape(out_channels, window.positions * batch)
@@ -188,7 +188,7 @@ def conv2d_grad_input(
     """Columns of the gradient, transposed weight times dy, added to the pixels that they come from."""
     batch, out_channels = shape[0], weight.shape[0]
     window = convolution_window(shape, weight.shape, stride, padding)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     launch_1d(fill, dx.size, dx.device, flat(dx), 0.0)
     if dy.size == 0:
         return dx

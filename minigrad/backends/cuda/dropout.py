@@ -35,8 +35,8 @@ def _dropout(x, y, row_stride, column_stride, threshold, scale, seed, counter):
 
 
 def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
-    if x.batch_last:
+    y = new(x.shape, x.dtype, x.device, x.chwn)
+    if x.chwn:
         matrix, out = rows(x), rows(y)
         strides = 1, matrix.shape[0]
     else:

@@ -133,7 +133,7 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     """One pass for each run of neighbouring axes in memory, the last run first."""
     reduced = [axis in dims for axis in range(x.ndim)]
     sizes = list(x.data.shape)
-    if x.batch_last:
+    if x.chwn:
         reduced = reduced[1:] + reduced[:1]
     data = x.data
     stop = x.ndim
@@ -145,8 +145,8 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
             data = sum_along(data.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])), x.device)
             sizes[start:stop] = [1] * (stop - start)
         stop = start
-    shape, batch_last = layout.sum_layout(x, dims, keepdim)
-    return DeviceArray(data.reshape(layout.storage(shape, batch_last)), shape, x.dtype, x.device, batch_last)
+    shape, chwn = layout.sum_layout(x, dims, keepdim)
+    return DeviceArray(data.reshape(layout.storage(shape, chwn)), shape, x.dtype, x.device, chwn)
 
 
 @device_function
@@ -318,14 +318,14 @@ def softmax_lines(x: ArrayView, largest: ArrayView, total: ArrayView, y: ArrayVi
 
 
 def softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     table = lines(x, dim)
     softmax_lines(table, *line_statistics(table, x.device), lines(y, dim), x.device)
     return y
 
 
 def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     table = lines(x, dim)
     launch_1d(_log_softmax, x.size, x.device, table, *line_statistics(table, x.device), lines(y, dim))
     return y
@@ -337,15 +337,15 @@ def _line_sums(x: DeviceArray, dim: int) -> ArrayView:
 
 
 def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
-    dx = new(y.shape, y.dtype, y.device, y.batch_last)
-    dy = reorder(dy, y.batch_last)
+    dx = new(y.shape, y.dtype, y.device, y.chwn)
+    dy = reorder(dy, y.chwn)
     total = _line_sums(mul(dy, y), dim)
     launch_1d(_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), total, lines(dx, dim))
     return dx
 
 
 def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
-    dx = new(y.shape, y.dtype, y.device, y.batch_last)
-    dy = reorder(dy, y.batch_last)
+    dx = new(y.shape, y.dtype, y.device, y.chwn)
+    dy = reorder(dy, y.chwn)
     launch_1d(_log_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), _line_sums(dy, dim), lines(dx, dim))
     return dx

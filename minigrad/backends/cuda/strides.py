@@ -34,7 +34,7 @@ def contiguous(shape: Shape) -> Strides:
 
 def strides_of(x: DeviceArray) -> Strides:
     """The strides of the axes of x as its users see them."""
-    if not x.batch_last:
+    if not x.chwn:
         return contiguous(x.shape)
     rest = contiguous(layout.storage(x.shape, True))
     return (rest[-1], *rest[:-1])

@@ -42,6 +42,6 @@ def cast(x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
         return wrap(x.data.astype(dtype))
 
 
-def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
+def reorder(x: DeviceArray, chwn: bool) -> DeviceArray:
     """x itself, whatever order is wanted: how elements lie in memory is for speed alone."""
     return x
