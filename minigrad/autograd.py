@@ -9,7 +9,7 @@ computed. So Functions form a graph that points from results back to leaves:
 `backpropagate` walks that graph once, the latest Function first. Each is handed the gradient of its result and gives
 those of its inputs (the chain rule), which are added where several meet. What reaches a leaf is its gradient.
 
-The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensor.py), which holds an array and the Function that
+The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensors.py), which holds an array and the Function that
 made it, stands above; the mathematics of each operation (minigrad/ops/) stands below.
 """
 
@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from minigrad.device import DeviceArray, check_same_device
+from minigrad.arrays import DeviceArray, check_same_device
 from minigrad.function import Function, Leaf
 from minigrad.profiling import noted
 

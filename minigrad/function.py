@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 
 __all__ = ["Function", "Gradients", "Leaf"]
 

@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import DeviceInfo, devices
-from minigrad.tensor import Tensor
+from minigrad.arrays import DeviceInfo, devices
+from minigrad.tensors import Tensor
 
 __all__ = ["Kernel", "jit", "place"]
 

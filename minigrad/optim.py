@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.device import DeviceArray
-from minigrad.tensor import Tensor
+from minigrad.arrays import DeviceArray
+from minigrad.tensors import Tensor
 
 __all__ = ["SGD"]
 

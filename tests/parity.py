@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad as mg
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 REFERENCE = mg.device("reference:0")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 
 __all__ = [
     "cat_shape",

@@ -24,8 +24,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends.window import Pair, Sides
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 __all__ = ["PRIMITIVES", "Backend", "Index", "Shape"]
 

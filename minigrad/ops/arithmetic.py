@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Abs", "Add", "Cast", "Div", "Exp", "Log", "Mul", "Neg", "Pow", "Sub"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Cat", "GetItem", "Reshape", "To", "Transpose", "transfer"]

@@ -25,8 +25,8 @@ from parity import CASES, check_kernel
 from strategies import ConvCase, PoolCase, apart, moderate
 
 import minigrad.functional as F
+from minigrad.arrays import DeviceArray
 from minigrad.backends import cpu
-from minigrad.device import DeviceArray
 from minigrad.ops import activation, arithmetic, dropout, reduction
 
 Patch = Callable[[pytest.MonkeyPatch], None]

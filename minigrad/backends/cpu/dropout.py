@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 from minigrad.random import philox
 
 PARTS = 16

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view
 from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 
 PARTS = 16
 WORTH_THREADS = 1 << 15  # elements

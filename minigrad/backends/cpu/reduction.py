@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
-from minigrad.device import DeviceArray
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:

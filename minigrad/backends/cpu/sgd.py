@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.matrix import (
     BLOCK_COLUMNS,
     BLOCK_ROWS,
@@ -13,7 +14,6 @@ from minigrad.backends.cpu.matrix import (
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 
 PARTS = 16
 WORTH_THREADS = 1 << 14  # elements

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.device import DeviceArray
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:

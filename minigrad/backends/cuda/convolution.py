@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends.cuda import driver, elementwise
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import kernel, launch, launch_1d
@@ -20,7 +21,6 @@ from minigrad.backends.cuda.memory import fill, flat, new, stored
 from minigrad.backends.cuda.reduction import sum, sum_along
 from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, Window, convolution_window
-from minigrad.device import Device, DeviceArray
 
 WORKSPACE = 1 << 23  # elements of the columns made at a time
 

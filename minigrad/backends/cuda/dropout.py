@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import new, rows
-from minigrad.device import DeviceArray
 from minigrad.random import philox
 
 words_of = device_function(philox)

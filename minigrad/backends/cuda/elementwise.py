@@ -13,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.launch import DeviceFunction, Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
 from minigrad.backends.cuda.strides import places
-from minigrad.device import DeviceArray
 
 
 def _named(function: DeviceFunction, what: str, body: Callable[..., None]) -> Callable[..., None]:

@@ -6,11 +6,11 @@ import math
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import kernel, launch_1d
 from minigrad.backends.cuda.memory import new, on_host, stored
 from minigrad.backends.cuda.reduction import line_statistics, softmax_lines
 from minigrad.backends.labels import check_labels
-from minigrad.device import DeviceArray
 
 
 @kernel("float[:,::1], float[:,::1], float[:,::1], i8[::1], float[::1]")

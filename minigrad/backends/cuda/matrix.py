@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
@@ -13,7 +14,6 @@ from minigrad.backends.cuda.memory import blocks_for, new, stored
 from minigrad.backends.cuda.reduction import THREADS as REDUCTION_THREADS
 from minigrad.backends.cuda.reduction import add_other, reduce_block, strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid
-from minigrad.device import Device, DeviceArray
 
 TILE = 64  # rows and columns of the result that a block makes
 DEPTH = 16  # how many rows or columns of the operands are in shared memory at a time

@@ -6,11 +6,11 @@ import numpy as np
 from numba import cuda
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import kernel, launch, launch_1d
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
 LINE = TILE + 1  # of the tile in shared memory: one number more, so that no two threads meet in a bank

@@ -6,11 +6,11 @@ import math
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import flat_rows, row_grid
-from minigrad.device import DeviceArray
 
 
 @device_function

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
-from minigrad.device import DeviceArray
 
 
 @kernel("float[:,:,::1], float[:,:,::1], i4[:,:,::1], i8, i8, i8, i8, i8, i8, i8")

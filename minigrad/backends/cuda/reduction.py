@@ -12,13 +12,13 @@ from math import prod
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
 from minigrad.backends.cuda.launch import block_function, device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, reorder, stored
-from minigrad.device import Device, DeviceArray
 
 THREADS = 256
 STRIP = 32  # most places of a strip: one warp reads them together

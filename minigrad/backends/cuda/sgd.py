@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, stored
-from minigrad.device import DeviceArray
 
 
 @kernel("float[::1], float[::1], float[::1], float[::1], float, float, float")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.elementwise import repeat
 from minigrad.backends.cuda.launch import launch_1d
 from minigrad.backends.cuda.memory import fill, flat, new, stored, transpose_matrix
-from minigrad.device import DeviceArray
 
 Index = tuple[int | slice, ...]
 

@@ -13,11 +13,11 @@ from math import prod
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
-from minigrad.device import Device, DeviceArray
 
 Shape = tuple[int, ...]
 Strides = tuple[int, ...]

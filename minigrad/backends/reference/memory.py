@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends.host import host_memory
 from minigrad.backends.reference.primitive import DEVICE, wrap
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 
 def devices() -> tuple[DeviceInfo, ...]:

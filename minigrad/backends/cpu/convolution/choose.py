@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.convolution import direct, im2col, space_to_depth, winograd
 from minigrad.backends.cpu.convolution.unstrided import Unstrided
 from minigrad.backends.cpu.memory import allocate, new, stored
 from minigrad.backends.cpu.runtime.simd import FUSED
 from minigrad.backends.window import Pair, Sides
-from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.convolution import direct, space_to_depth
 from minigrad.backends.cpu.memory import stored
 from minigrad.backends.window import Pair, Sides, convolution_window
-from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 

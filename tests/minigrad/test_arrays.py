@@ -12,7 +12,7 @@ from strategies import moderate
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 
 def test_names() -> None:

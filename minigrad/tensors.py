@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad import display
+from minigrad.arrays import Device, DeviceArray, check_same_device, device
 from minigrad.autograd import backpropagate, record
-from minigrad.device import Device, DeviceArray, check_same_device, device
 from minigrad.dtypes import checked_dtype, common_dtype, is_dtype_name
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
