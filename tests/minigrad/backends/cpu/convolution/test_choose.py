@@ -179,6 +179,6 @@ def test_on_processors_with_shorter_vectors(lanes: int, missing: tuple[str, ...]
     files = [str(folder), *(str(folder.parent / "runtime" / name) for name in ("test_simd.py", "test_gemm.py"))]
     program = f"LANES, MISSING, FILES = {lanes}, {missing}, {files}\n{OTHER_PROCESSOR}"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).parents[4]
+    root = Path(__file__).parents[5]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Batch-last and C order: which operation returns which, and that nobody outside the backends can tell."""
+"""CHWN and C order: which operation returns which, and that nobody outside the backends can tell."""
 
 from __future__ import annotations
 
