@@ -124,7 +124,7 @@ class RescaledSplit:
         if self._kept is None or self._ready.all():
             return
         starts = range(0, len(self), READ_TOGETHER)
-        what, disable = "reading the validation pictures", None if progress else True
+        what, disable = "validation pictures", None if progress else True
         with tqdm(total=len(self), desc=what, unit=" images", leave=False, disable=disable) as bar:
             for pictures in made_ahead(
                 lambda i: self.batch(np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers

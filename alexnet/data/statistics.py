@@ -160,7 +160,7 @@ def measure(pictures: Pictures, workers: int = 2, progress: bool = False) -> Sta
         result.take(pictures.batch(np.arange(start, min(start + sums.step, count))))
         return result
 
-    what, disable = "measuring the training pictures, once", None if progress else True
+    what, disable = "measuring pictures, once", None if progress else True
     with tqdm(total=count, desc=what, unit=" images", leave=False, disable=disable) as bar:
         for done in made_ahead(part, range(0, count, sums.step), workers):
             sums.add(done.count, done.total, done.products)

@@ -37,7 +37,7 @@ def test_any_number_of_workers_gives_the_same_bits(random_split, monkeypatch):
 def test_it_says_what_it_does_and_that_it_is_done_once(random_split, monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     measure(random_split(count=50), progress=True)
-    assert "measuring the training pictures, once:" in capsys.readouterr().err
+    assert "measuring pictures, once:" in capsys.readouterr().err
 
 
 def test_grayscale_has_no_colour_components(random_split):
