@@ -19,10 +19,10 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet.model import AlexNet, layer_table
 from minigrad import optim
+from minigrad.arrays import Device
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.launch import launch
 from minigrad.backends.cuda.runtime.signature import Kernel
-from minigrad.device import Device
 
 SIDE, TILE = 64, 8
 DEVICE = Device("cuda", 0)

@@ -10,13 +10,13 @@ Names, argument order and defaults are PyTorch's wherever PyTorch has the thing.
 """
 
 from minigrad import checkpoint, functional, nn, optim
+from minigrad.arrays import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.autograd import no_grad
 from minigrad.creation import cat, ones, randn, tensor, zeros
-from minigrad.device import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
-from minigrad.gradcheck import GradcheckError, gradcheck
+from minigrad.gradient_check import GradcheckError, gradcheck
 from minigrad.profiling import profile
 from minigrad.random import manual_seed
-from minigrad.tensor import Tensor
+from minigrad.tensors import Tensor
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,7 @@ computed. So Functions form a graph that points from results back to leaves:
 `backpropagate` walks that graph once, the latest Function first. Each is handed the gradient of its result and gives
 those of its inputs (the chain rule), which are added where several meet. What reaches a leaf is its gradient.
 
-The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensor.py), which holds an array and the Function that
+The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensors.py), which holds an array and the Function that
 made it, stands above; the mathematics of each operation (minigrad/ops/) stands below.
 """
 
@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from minigrad.device import DeviceArray, check_same_device
+from minigrad.arrays import DeviceArray, check_same_device
 from minigrad.function import Function, Leaf
 from minigrad.profiling import noted
 
@@ -100,11 +100,11 @@ def record(
     check_same_device(function_class.name, (array for array in arrays if array is not None))
     function = function_class()
     recording = is_recording()
-    function.needs = tuple(recording and x is not None and x.requires_grad for x in inputs)
+    function.needs_input_grad = tuple(recording and x is not None and x.requires_grad for x in inputs)
     value = noted(function, function.forward, *arrays, **options)
-    if any(function.needs):
+    if any(function.needs_input_grad):
         # a computed input is known by what made it: its array need not live on for this
-        wanted = zip(inputs, function.needs, strict=True)
+        wanted = zip(inputs, function.needs_input_grad, strict=True)
         function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
         function.serial = next(_serial)
     return value, function

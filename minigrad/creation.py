@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.device import Device, DeviceArray
-from minigrad.device import device as as_device
+from minigrad.arrays import Device, DeviceArray
+from minigrad.arrays import device as as_device
 from minigrad.dtypes import checked_dtype
 from minigrad.ops import shape as shape_ops
 from minigrad.random import default_generator
-from minigrad.tensor import Tensor, apply
+from minigrad.tensors import Tensor, apply
 
 __all__ = ["cat", "ones", "randn", "tensor", "zeros"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 
 __all__ = ["Function", "Gradients", "Leaf"]
 
@@ -28,14 +28,14 @@ class Function:
     Attributes:
         sources: for each input, the Function that computed it or the leaf that it is, None where its gradient is not
             wanted; None altogether when nothing was recorded, or when the backward pass is done with it.
-        needs: for each input, whether its gradient is wanted; `backward` may return None for the others.
+        needs_input_grad: for each input, whether its gradient is wanted; `backward` may return None for the others.
         serial: the number of this application. An input is always made before what is computed from it, so falling
             serial numbers are a topological order of the graph.
     """
 
     name: ClassVar[str] = ""
     sources: tuple[Function | Leaf | None, ...] | None = None
-    needs: tuple[bool, ...] = ()
+    needs_input_grad: tuple[bool, ...] = ()
     serial: int = -1
 
     def __init_subclass__(cls) -> None:

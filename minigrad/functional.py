@@ -11,7 +11,7 @@ from minigrad.ops import activation, convolution, loss, matrix, normalisation, p
 from minigrad.ops import dropout as dropout_ops
 from minigrad.ops import reduction as reduction_ops
 from minigrad.random import default_generator
-from minigrad.tensor import Tensor, apply, same_dtype
+from minigrad.tensors import Tensor, apply, same_dtype
 
 __all__ = [
     "avg_pool2d",

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.random import default_generator, stream
-from minigrad.tensor import Tensor
+from minigrad.tensors import Tensor
 
 __all__ = ["constant_", "kaiming_normal_", "normal_", "ones_", "uniform_", "zeros_"]
 

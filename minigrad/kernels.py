@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.device import DeviceInfo, devices
-from minigrad.tensor import Tensor
+from minigrad.arrays import DeviceInfo, devices
+from minigrad.tensors import Tensor
 
 __all__ = ["Kernel", "jit", "place"]
 
@@ -133,7 +133,7 @@ class Kernel:
                 f"kernel {self.name}: argument {number} is on {argument.device}, where no kernel runs; "
                 f"bring it to {place().device} with .to()"
             )
-        if not argument.ndim or argument.array.batch_last:
+        if not argument.ndim or argument.array.chwn:
             raise ValueError(
                 f"kernel {self.name}: argument {number} is a tensor of shape {argument.shape} that is not stored in C "
                 "order with one axis or more; make one with mg.tensor or mg.zeros"

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from minigrad import display, init
 from minigrad import functional as F
+from minigrad.arrays import Device, DeviceArray
+from minigrad.arrays import device as as_device
 from minigrad.autograd import no_grad
-from minigrad.device import Device, DeviceArray
-from minigrad.device import device as as_device
 from minigrad.functional import Padding, Size, check_count, check_pair, check_sides
-from minigrad.tensor import Tensor
+from minigrad.tensors import Tensor
 
 __all__ = [
     "AvgPool2d",

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.device import DeviceArray
-from minigrad.tensor import Tensor
+from minigrad.arrays import DeviceArray
+from minigrad.tensors import Tensor
 
 __all__ = ["SGD"]
 
@@ -105,7 +105,7 @@ class SGD:
             velocity = backend.full(w.shape, 0, w.dtype, w.device)
         elif (velocity.device, velocity.dtype) != (w.device, w.dtype):
             velocity = Tensor(velocity).to(w.device).to(w.dtype).array  # the module was moved by .to
-        self._velocities[number] = backend.reorder(velocity, w.batch_last)
+        self._velocities[number] = backend.reorder(velocity, w.chwn)
         return self._velocities[number]
 
     def state_dict(self) -> dict[str, np.ndarray]:

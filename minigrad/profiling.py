@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 from minigrad.function import Function
 
 __all__ = ["Event", "noted", "profile"]

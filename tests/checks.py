@@ -34,7 +34,7 @@ USER_ERRORS = (ValueError, TypeError, IndexError, RuntimeError)
 Operation = Callable[..., mg.Tensor]
 
 
-def batch_last(x: mg.Tensor) -> mg.Tensor:
+def chwn(x: mg.Tensor) -> mg.Tensor:
     """The same tensor, its axis 0 stored last: what a pooling over windows of one pixel returns."""
     if len(x.shape) < 2:
         return x
@@ -42,16 +42,16 @@ def batch_last(x: mg.Tensor) -> mg.Tensor:
 
 
 def memory_orders(count: int) -> list[tuple[bool, ...]]:
-    """Which of `count` inputs come batch-last: none, all, and each alone."""
+    """Which of `count` inputs come in CHWN order: none, all, and each alone."""
     alone = [tuple(number == other for other in range(count)) for number in range(count)] if count > 1 else []
     return [(False,) * count, (True,) * count, *alone]
 
 
 def in_orders(operation: Operation, orders: Sequence[bool]) -> Operation:
-    """The operation on its inputs after those marked in `orders` have been laid out batch-last."""
+    """The operation on its inputs after those marked in `orders` have been laid out in CHWN order."""
 
     def reordered(*tensors: mg.Tensor) -> mg.Tensor:
-        return operation(*(batch_last(t) if order else t for t, order in zip(tensors, orders, strict=True)))
+        return operation(*(chwn(t) if order else t for t, order in zip(tensors, orders, strict=True)))
 
     return reordered
 
@@ -132,7 +132,7 @@ def check_operation(
             assert_close(y, expected, scale=scale, terms=value_terms)
             for number, grad in enumerate(gradients(ordered, tensors, cotangent)):
                 assert grad.dtype == dtype and str(grad.device) == device
-                what = f"gradient of input {number}, batch-last: {order}"
+                what = f"gradient of input {number}, CHWN: {order}"
                 assert_close(grad, truth[number], what, scale=scale, terms=gradient_terms[number])
     if device.startswith("cpu"):
         mg.gradcheck(operation, leaves(arrays, device))
@@ -283,12 +283,12 @@ def check_sgd(
     weight_decay: float,
     seed: int,
     device: str,
-    batch_last: bool = False,
+    chwn: bool = False,
 ) -> None:
     """Five steps with gradients and rates that change: the rate inside the momentum shows where the rate changes."""
     w, v = moderate(shape, seed), np.zeros(shape)
     parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
-    parameter.array = parameter.device.backend.reorder(parameter.array, batch_last)
+    parameter.array = parameter.device.backend.reorder(parameter.array, chwn)
     optimizer = optim.SGD([parameter], lr, momentum, weight_decay)
     for step in range(5):
         rate = lr / (1 + step)

@@ -20,7 +20,7 @@ from parity import CASES, larger, on
 from training_runs import run, state_of
 
 import minigrad as mg
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 
 def bits(result: Any) -> bytes:

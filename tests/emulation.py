@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numba import cuda
 
+from minigrad.arrays import Device
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.launch import block_function, device_function, launch
 from minigrad.backends.cuda.runtime.memory import ArrayView
 from minigrad.backends.cuda.runtime.signature import Kernel
-from minigrad.device import Device
 
 FIRST, SECOND = Device("cuda", 0), Device("cuda", 1)
 TILE = 8

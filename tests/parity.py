@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad as mg
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 REFERENCE = mg.device("reference:0")
 
@@ -16,8 +16,8 @@ REFERENCE = mg.device("reference:0")
 TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
 
 
-class Last(NamedTuple):
-    """An argument that is handed over batch-last."""
+class Chwn(NamedTuple):
+    """An argument that is handed over in CHWN order."""
 
     array: np.ndarray
 
@@ -64,19 +64,19 @@ MATRICES = [(3, 4, 5), (70, 33, 130), (64, 16, 64), (20, 2000, 30), (1, 5, 1)]
 def binary() -> list[tuple[Any, ...]]:
     batch, images = uniform(17, 3, 2, 2), uniform(17, 3, 2, 2, seed=1)
     return [
-        (batch, images), (Last(batch), images), (batch, Last(images)), (Last(batch), uniform(3, 1, 1)),
-        (batch, uniform(17, 1, 1, 2)), (uniform(1, 5), Last(uniform(17, 5))), (np.array(1.5), batch),
+        (batch, images), (Chwn(batch), images), (batch, Chwn(images)), (Chwn(batch), uniform(3, 1, 1)),
+        (batch, uniform(17, 1, 1, 2)), (uniform(1, 5), Chwn(uniform(17, 5))), (np.array(1.5), batch),
         (batch, np.array(0.7)), (uniform(5), uniform(4, 1)), (np.zeros((0, 3)), uniform(3)),
     ]  # fmt: skip
 
 
 def unary() -> list[tuple[Any, ...]]:
-    return [(signed(17, 3, 2, 2),), (Last(signed(17, 3, 2, 2)),), (signed(),), (np.zeros((0, 2)),)]
+    return [(signed(17, 3, 2, 2),), (Chwn(signed(17, 3, 2, 2)),), (signed(),), (np.zeros((0, 2)),)]
 
 
 def paired() -> list[tuple[Any, ...]]:
     dy, y = signed(17, 3, 2), signed(17, 3, 2, seed=1).round(1)
-    return [(dy, y), (Last(dy), y), (dy, Last(y))]
+    return [(dy, y), (Chwn(dy), y), (dy, Chwn(y))]
 
 
 def products() -> list[tuple[Any, ...]]:
@@ -85,7 +85,7 @@ def products() -> list[tuple[Any, ...]]:
         for turned in ((False, False), (True, False), (False, True), (True, True)):
             a = signed(*((depth, height) if turned[0] else (height, depth)))
             b = signed(*((width, depth) if turned[1] else (depth, width)), seed=1)
-            cases += [(a, b, *turned), (Last(a), b, *turned), (a, Last(b), *turned)]
+            cases += [(a, b, *turned), (Chwn(a), b, *turned), (a, Chwn(b), *turned)]
     return cases
 
 
@@ -106,9 +106,9 @@ def convolutions(kind: str) -> list[tuple[Any, ...]]:
         x, w, bias = signed(*shape), signed(*weight, seed=1), signed(weight[0], seed=2)
         dy = signed(*convolved(shape, weight, stride, padding), seed=3)
         cases += {
-            "value": [(x, w, bias, stride, padding, groups, True), (Last(x), w, None, stride, padding, groups, False)],
-            "input": [(dy, w, shape, stride, padding, groups), (Last(dy), w, shape, stride, padding, groups)],
-            "weight": [(dy, x, weight, stride, padding, groups), (Last(dy), Last(x), weight, stride, padding, groups)],
+            "value": [(x, w, bias, stride, padding, groups, True), (Chwn(x), w, None, stride, padding, groups, False)],
+            "input": [(dy, w, shape, stride, padding, groups), (Chwn(dy), w, shape, stride, padding, groups)],
+            "weight": [(dy, x, weight, stride, padding, groups), (Chwn(dy), Chwn(x), weight, stride, padding, groups)],
         }[kind]
     return cases
 
@@ -117,7 +117,7 @@ def averaged_gradients() -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for size, stride, padding, ceil in POOLS:
         shape = REFERENCE.backend.avg_pool2d(on(signed(*IMAGES), REFERENCE), size, stride, padding, ceil, True).shape
-        cases += [(Last(signed(*shape)), IMAGES, size, stride, padding, pad) for pad in (True, False)]
+        cases += [(Chwn(signed(*shape)), IMAGES, size, stride, padding, pad) for pad in (True, False)]
     return cases
 
 
@@ -127,7 +127,7 @@ def along(count: int) -> list[tuple[Any, ...]]:
     return [
         (*orders, dim)
         for dim in range(4)
-        for orders in (arrays, [Last(arrays[0]), *arrays[1:]], [Last(each) for each in arrays])
+        for orders in (arrays, [Chwn(arrays[0]), *arrays[1:]], [Chwn(each) for each in arrays])
     ] + [(*(signed(700, 3, seed=seed) for seed in range(count)), 0)]
 
 
@@ -143,7 +143,7 @@ def index_gradients() -> list[tuple[Any, ...]]:
     x = signed(*IMAGES)
     taken = [(np.array(x[index]), index) for index in INDICES]
     return [(dy, index, IMAGES) for dy, index in taken] + [
-        (Last(dy), index, IMAGES) for dy, index in taken if dy.ndim > 1
+        (Chwn(dy), index, IMAGES) for dy, index in taken if dy.ndim > 1
     ]
 
 
@@ -152,29 +152,29 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "pow"), binary),
     **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), unary),
     **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), paired),
-    "log": lambda: [(uniform(17, 3),), (Last(uniform(17, 3)),)],
-    "scale": lambda: [(signed(17, 3), 0.3), (Last(signed(17, 3)), -2)],
+    "log": lambda: [(uniform(17, 3),), (Chwn(uniform(17, 3)),)],
+    "scale": lambda: [(signed(17, 3), 0.3), (Chwn(signed(17, 3)), -2)],
     **dict.fromkeys(
         ("pow_grad_base", "pow_grad_exponent"),
         lambda: [
-            (signed(17, 3), Last(uniform(17, 1)), uniform(3, seed=1).round(0)),
-            (Last(signed(17, 3)), uniform(17, 3), uniform(1, 3, seed=1)),
+            (signed(17, 3), Chwn(uniform(17, 1)), uniform(3, seed=1).round(0)),
+            (Chwn(signed(17, 3)), uniform(17, 3), uniform(1, 3, seed=1)),
         ],
     ),
-    "cast": lambda: [(signed(17, 3), np.float32), (Last(signed(17, 3) * 9), np.int64), (signed(4) * 9, np.int32)],
-    "reorder": lambda: [(signed(70, 5, 9), True), (Last(signed(70, 5, 9)), False), (signed(1, 5), True),
+    "cast": lambda: [(signed(17, 3), np.float32), (Chwn(signed(17, 3) * 9), np.int64), (signed(4) * 9, np.int32)],
+    "reorder": lambda: [(signed(70, 5, 9), True), (Chwn(signed(70, 5, 9)), False), (signed(1, 5), True),
                         (signed(4), True)],
-    "reshape": lambda: [(order(signed(*IMAGES)), shape) for order in (np.array, Last) for shape in
+    "reshape": lambda: [(order(signed(*IMAGES)), shape) for order in (np.array, Chwn) for shape in
                         ((17, 168), (68, 42), (17, 4, 42), (17, 2, 2, 7, 6))],
-    "transpose": lambda: [(order(signed(*IMAGES)), *dims) for order in (np.array, Last) for dims in
-                          ((0, 1), (1, 3), (2, 2))] + [(signed(70, 40), 0, 1), (Last(signed(70, 40)), 1, 0)],
-    "getitem": lambda: [(order(signed(*IMAGES)), index) for order in (np.array, Last) for index in INDICES],
+    "transpose": lambda: [(order(signed(*IMAGES)), *dims) for order in (np.array, Chwn) for dims in
+                          ((0, 1), (1, 3), (2, 2))] + [(signed(70, 40), 0, 1), (Chwn(signed(70, 40)), 1, 0)],
+    "getitem": lambda: [(order(signed(*IMAGES)), index) for order in (np.array, Chwn) for index in INDICES],
     "getitem_grad": index_gradients,
-    "cat": lambda: [([signed(*IMAGES), Last(signed(*IMAGES, seed=1))], dim) for dim in range(4)] +
+    "cat": lambda: [([signed(*IMAGES), Chwn(signed(*IMAGES, seed=1))], dim) for dim in range(4)] +
                    [([signed(*IMAGES), signed(*IMAGES, seed=1)], dim) for dim in range(4)],
-    "broadcast_to": lambda: [(signed(3, 1), (17, 3, 4)), (Last(signed(17, 1, 3)), (17, 2, 3)),
-                             (Last(signed(17, 3)), (17, 3))],
-    "sum": lambda: [(order(signed(17, 4, 3, 2)), dims, keep) for order in (np.array, Last) for keep in (True, False)
+    "broadcast_to": lambda: [(signed(3, 1), (17, 3, 4)), (Chwn(signed(17, 1, 3)), (17, 2, 3)),
+                             (Chwn(signed(17, 3)), (17, 3))],
+    "sum": lambda: [(order(signed(17, 4, 3, 2)), dims, keep) for order in (np.array, Chwn) for keep in (True, False)
                     for dims in ((0, 2, 3), (1,), (0,), (3,), (1, 2), (0, 1, 2, 3), (0, 2), (1, 3))] +
                    [(signed(3000, 70), (0,), False), (signed(3, 70000), (1,), False), (signed(0, 3), (0,), False)],
     "max": lambda: [(*case, keep) for case in along(1) for keep in (True, False)] + [(signed(3, 70000), 1, False)],
@@ -184,37 +184,37 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "softmax_grad": lambda: along(2),
     "log_softmax_grad": lambda: along(2),
     "matmul": products,
-    "linear": lambda: [(order(signed(n, 70)), signed(33, 70, seed=1), bias) for order in (np.array, Last)
+    "linear": lambda: [(order(signed(n, 70)), signed(33, 70, seed=1), bias) for order in (np.array, Chwn)
                        for n in (1, 3, 17) for bias in (signed(33), None)] +
                       [(signed(5, 1200), signed(33, 1200, seed=1), signed(33))],
-    "linear_grad_input": lambda: [(order(signed(n, 33)), signed(33, 70, seed=1)) for order in (np.array, Last)
+    "linear_grad_input": lambda: [(order(signed(n, 33)), signed(33, 70, seed=1)) for order in (np.array, Chwn)
                                   for n in (1, 3, 17)],
-    "linear_grad_weight": lambda: [(order(signed(n, 33)), Last(signed(n, 70, seed=1))) for order in (np.array, Last)
+    "linear_grad_weight": lambda: [(order(signed(n, 33)), Chwn(signed(n, 70, seed=1))) for order in (np.array, Chwn)
                                    for n in (1, 3, 17)] + [(signed(3, 5), signed(3, 4))],
     "conv2d": lambda: convolutions("value"),
-    "relu_bias_grad": lambda: [(order(signed(*IMAGES)), Last(signed(*IMAGES, seed=1).round(0))) for order in
-                               (np.array, Last)],
+    "relu_bias_grad": lambda: [(order(signed(*IMAGES)), Chwn(signed(*IMAGES, seed=1).round(0))) for order in
+                               (np.array, Chwn)],
     "conv2d_grad_input": lambda: convolutions("input"),
     "conv2d_grad_weight": lambda: convolutions("weight"),
-    "max_pool2d": lambda: [(order(x), *pool) for order in (np.array, Last) for pool in POOLS
+    "max_pool2d": lambda: [(order(x), *pool) for order in (np.array, Chwn) for pool in POOLS
                            for x in (signed(*IMAGES), signed(*IMAGES).round(0))],
-    "avg_pool2d": lambda: [(Last(signed(*IMAGES)), *pool, pad) for pool in POOLS for pad in (True, False)],
+    "avg_pool2d": lambda: [(Chwn(signed(*IMAGES)), *pool, pad) for pool in POOLS for pad in (True, False)],
     "avg_pool2d_grad": averaged_gradients,
     "local_response_norm": lambda: [(signed(0, 9, 2, 2), 5, 1.0, 0.75, 2.0)] +
-                                   [(order(signed(3, 9, 2, 2)), size, 1.0, beta, 2.0) for order in (np.array, Last)
+                                   [(order(signed(3, 9, 2, 2)), size, 1.0, beta, 2.0) for order in (np.array, Chwn)
                                     for size in (1, 4, 5) for beta in (0.75, 0.6)],
     "local_response_norm_grad": lambda: [(order(signed(3, 9, 2, 2)), signed(3, 9, 2, 2, seed=1), size, 1.0, beta, 2.0)
-                                         for order in (np.array, Last) for size in (1, 4, 5) for beta in (0.75, 0.6)],
+                                         for order in (np.array, Chwn) for size in (1, 4, 5) for beta in (0.75, 0.6)],
     "within_map_response_norm": lambda: [(signed(0, 3, 4, 5), 5, 9.0, 0.75, 2.0)] +
-                                        [(order(signed(n, 3, 4, 7)), size, 9.0, beta, 2.0) for order in (np.array, Last)
+                                        [(order(signed(n, 3, 4, 7)), size, 9.0, beta, 2.0) for order in (np.array, Chwn)
                                          for n in (1, 3) for size in (1, 4, 5) for beta in (0.75, 0.6)],
     "within_map_response_norm_grad": lambda: [(order(signed(n, 3, 4, 7)), signed(n, 3, 4, 7, seed=1), size, 9.0, beta,
-                                               2.0) for order in (np.array, Last) for n in (1, 3) for size in (1, 4, 5)
+                                               2.0) for order in (np.array, Chwn) for n in (1, 3) for size in (1, 4, 5)
                                               for beta in (0.75, 0.6)],
     "cross_entropy": lambda: [(signed(0, 5), LABELS[:0])] +
-                             [(order(signed(36, 5)), LABELS) for order in (np.array, Last)],
-    "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Last)],
-    "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Last)],
+                             [(order(signed(36, 5)), LABELS) for order in (np.array, Chwn)],
+    "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Chwn)],
+    "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Chwn)],
 }  # fmt: skip
 
 # Sizes at which the CPU takes its other algorithms: images, weight, stride, padding, groups.
@@ -234,17 +234,17 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
         dy, geometry = signed(*convolved(shape, weight, stride, padding), seed=3), (stride, padding, groups)
         scenarios += [
             ("conv2d", (x, w, bias, *geometry, True)),
-            ("conv2d_grad_input", (Last(dy), w, shape, *geometry)),
-            ("conv2d_grad_weight", (Last(dy), Last(x), weight, *geometry)),
-            ("relu_bias_grad", (Last(dy), Last(dy.round(0)))),
+            ("conv2d_grad_input", (Chwn(dy), w, shape, *geometry)),
+            ("conv2d_grad_weight", (Chwn(dy), Chwn(x), weight, *geometry)),
+            ("relu_bias_grad", (Chwn(dy), Chwn(dy.round(0)))),
         ]
     many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
     return [
         *scenarios,
         ("linear", (signed(1, 9001), signed(50, 9001, seed=1), signed(50))),
-        ("local_response_norm", (Last(maps), 5, 1.0, 0.75, 2.0)),
-        ("local_response_norm_grad", (Last(maps), Last(maps[::-1]), 5, 1.0, 0.75, 2.0)),
-        ("dropout", (Last(maps), 0.5, 2.0, 3, 4)),
+        ("local_response_norm", (Chwn(maps), 5, 1.0, 0.75, 2.0)),
+        ("local_response_norm_grad", (Chwn(maps), Chwn(maps[::-1]), 5, 1.0, 0.75, 2.0)),
+        ("dropout", (Chwn(maps), 0.5, 2.0, 3, 4)),
         ("sum", (many, (1,), False)),
         ("softmax", (many, 1)),
         ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
@@ -258,7 +258,7 @@ OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad
 def on(argument: Any, device: Device, dtype: Any = np.float64) -> Any:
     """Arrays in an argument as DeviceArrays of the dtype (integers keep theirs)."""
     backend = device.backend
-    if isinstance(argument, Last):
+    if isinstance(argument, Chwn):
         return backend.reorder(on(argument.array, device, dtype), True)
     if isinstance(argument, np.ndarray):
         return backend.from_host(argument.astype(dtype if argument.dtype.kind == "f" else argument.dtype), device)
@@ -276,8 +276,8 @@ def assert_same(actual: DeviceArray, expected: DeviceArray) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=TOLERANCE[wanted.dtype] * largest)
 
 
-# The rule of memory orders. Whatever they are given, these return batch-last arrays, and those C order:
-BATCH_LAST = {
+# The rule of memory orders. Whatever they are given, these return CHWN order, and those C order:
+IN_CHWN_ORDER = {
     "conv2d", "conv2d_grad_input", "relu_bias_grad", "max_pool2d", "max_pool2d_grad", "avg_pool2d", "avg_pool2d_grad",
     "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
     "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
@@ -305,18 +305,18 @@ def keeps_axis_0(name: str, arguments: list[Any], x: DeviceArray, result: Device
 
 
 def expected_order(name: str, arguments: list[Any], result: DeviceArray) -> bool:
-    """Whether a result is batch-last by the rule: like an operand whose axis 0 it keeps, where nothing else is said."""
+    """Whether a result is in CHWN order by the rule: as an operand whose axis 0 it keeps, unless said otherwise."""
     if result.ndim < 2 or name in C_ORDER:
         return False
-    if name in BATCH_LAST:
+    if name in IN_CHWN_ORDER:
         return True
     if name == "reorder":
         return bool(arguments[1])
     if name in AS_THE_VALUE:
-        return bool(arguments[1].batch_last)
+        return bool(arguments[1].chwn)
     operands = [x for each in arguments for x in (each if isinstance(each, list) else [each])]
     arrays = [x for x in operands if isinstance(x, DeviceArray)]
-    return any(x.batch_last and keeps_axis_0(name, arguments, x, result) for x in arrays)
+    return any(x.chwn and keeps_axis_0(name, arguments, x, result) for x in arrays)
 
 
 def check_arguments(name: str, arguments: tuple[Any, ...], dtype: Any, device: str) -> None:
@@ -331,7 +331,7 @@ def check_arguments(name: str, arguments: tuple[Any, ...], dtype: Any, device: s
         expected = expected[0], REFERENCE.backend.cast(expected[1], actual[1].dtype)
     for one, other in zip(actual, expected, strict=True):
         assert_same(one, other)
-        assert one.batch_last == expected_order(name, given, one), f"batch-last: {one.batch_last}"
+        assert one.chwn == expected_order(name, given, one), f"CHWN: {one.chwn}"
 
 
 def check_kernel(name: str, dtype: Any, device: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
-from parity import Last
+from parity import Chwn
 
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
@@ -246,12 +246,12 @@ def pool_cases(draw: st.DrawFn) -> PoolCase:
 # Arguments of primitives, by their names. Every array comes in either memory order.
 
 
-def last(array: np.ndarray | Last) -> Last:
-    return array if isinstance(array, Last) else Last(array)
+def last(array: np.ndarray | Chwn) -> Chwn:
+    return array if isinstance(array, Chwn) else Chwn(array)
 
 
-def either_order(array: np.ndarray) -> st.SearchStrategy[np.ndarray | Last]:
-    return st.sampled_from([array, Last(array)])
+def either_order(array: np.ndarray) -> st.SearchStrategy[np.ndarray | Chwn]:
+    return st.sampled_from([array, Chwn(array)])
 
 
 any_shape = st.one_of(shapes(), batch_shapes())
@@ -455,7 +455,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "cast": of_one_shape(1, st.sampled_from([np.dtype(name) for name in ("f4", "f8", "i4", "i8", "u1")]),
                          values=positive),
     "reorder": of_one_shape(1, flags),
-    # y is what a convolution returned: batch-last
+    # y is what a convolution returned: in CHWN order
     "relu_bias_grad": of_one_shape(2, shape=images, values=rounded).map(lambda both: (both[0], last(both[1]))),
     "reshape": reshaped(),
     "transpose": transposed(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -97,3 +99,11 @@ def test_importing_the_engine_compiles_and_loads_no_kernels() -> None:
     program = "import sys, minigrad; print('numba' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if "." in name and ".backends." not in name])
+def test_no_module_has_the_name_of_what_its_package_exports(module: str) -> None:
+    """`import minigrad.x as x` gives the attribute x of the package, whatever it is."""
+    package, _, name = module.rpartition(".")
+    exported = getattr(importlib.import_module(package), name, None)
+    assert exported is None or inspect.ismodule(exported)

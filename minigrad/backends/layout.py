@@ -1,6 +1,7 @@
 """Where elements lie in memory, and in which order those of a result do: the rules that the fast backends share.
 
-An array is stored in C order of its shape, or batch-last: axis 0 is then the last axis of the storage.
+An array is stored in C order of its shape, or in CHWN order: axis 0 is then the last axis of the storage, so that a
+batch of images lies as C x H x W x N.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 
 __all__ = [
     "cat_shape",
@@ -25,14 +26,14 @@ T = TypeVar("T")
 Shape = tuple[int, ...]
 
 
-def storage(axes: tuple[T, ...], batch_last: bool) -> tuple[T, ...]:
+def storage(axes: tuple[T, ...], chwn: bool) -> tuple[T, ...]:
     """What is known of each axis (its length, its stride, its part of an index), in the order of the storage."""
-    return axes[1:] + axes[:1] if batch_last else axes
+    return axes[1:] + axes[:1] if chwn else axes
 
 
 def storage_axis(axis: int, x: DeviceArray) -> int:
     """Which axis of the storage an axis of x is."""
-    return (axis - 1) % x.ndim if x.batch_last else axis
+    return (axis - 1) % x.ndim if x.chwn else axis
 
 
 def one_order(x: DeviceArray) -> bool:
@@ -41,24 +42,24 @@ def one_order(x: DeviceArray) -> bool:
 
 
 def order_as(shape: Shape, *operands: DeviceArray) -> bool:
-    """Whether a result of that shape is batch-last: it is where an operand is that has its axes and its batch."""
-    return any(x.batch_last and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
+    """Whether a result of that shape is in CHWN order: it is where an operand is that has its axes and its batch."""
+    return any(x.chwn and x.ndim == len(shape) and x.shape[0] == shape[0] for x in operands)
 
 
 def order_of_reshaped(x: DeviceArray, shape: Shape) -> bool:
-    """Whether x reshaped is batch-last: it stays so where axis 0 does."""
-    return x.batch_last and len(shape) > 1 and shape[0] == x.shape[0]
+    """Whether x reshaped is in CHWN order: it stays so where axis 0 does."""
+    return x.chwn and len(shape) > 1 and shape[0] == x.shape[0]
 
 
 def order_of_part(x: DeviceArray, index: tuple[int | slice, ...], shape: Shape) -> bool:
-    """Whether x[index], which has that shape, is batch-last: it stays so where all images are taken."""
-    return x.batch_last and isinstance(index[0], slice) and order_of_reshaped(x, shape)
+    """Whether x[index], which has that shape, is in CHWN order: it stays so where all images are taken."""
+    return x.chwn and isinstance(index[0], slice) and order_of_reshaped(x, shape)
 
 
 def sum_layout(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> tuple[Shape, bool]:
-    """The shape of a sum over axes, and whether it is batch-last: it stays so where axis 0 does."""
+    """The shape of a sum over axes, and whether it is in CHWN order: it stays so where axis 0 does."""
     shape = tuple(1 if axis in dims else n for axis, n in enumerate(x.shape) if keepdim or axis not in dims)
-    return shape, x.batch_last and 0 not in dims and len(shape) > 1
+    return shape, x.chwn and 0 not in dims and len(shape) > 1
 
 
 def cat_shape(arrays: Sequence[DeviceArray], dim: int) -> Shape:

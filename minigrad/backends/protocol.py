@@ -3,7 +3,7 @@
 A primitive takes DeviceArrays of one device, allocates its results there and returns them. It may assume that shapes
 fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order.
 Elementwise primitives, `cat`, softmax, sums and slices off axis 0 and reshapes that keep axis 0 preserve the order, a
-gradient takes that of its value; convolution, pooling, normalisation, `linear` and the loss return batch-last; matrix
+gradient takes that of its value; convolution, pooling, normalisation, `linear` and the loss return CHWN order; matrix
 products, maxima, transposed arrays and gradients of weights are in C order, and in the reference everything is.
 (`tests/parity.py` has this rule as a function.) Results do not depend on the number of threads. An array is never
 written again once a primitive has returned it, so results may share memory with operands; the one exception is the
@@ -24,8 +24,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends.window import Pair, Sides
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 __all__ = ["PRIMITIVES", "Backend", "Index", "Shape"]
 
@@ -56,7 +56,7 @@ class Backend(Protocol):
     def cast(self, x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
         """x in another dtype, in the same order."""
 
-    def reorder(self, x: DeviceArray, batch_last: bool) -> DeviceArray:
+    def reorder(self, x: DeviceArray, chwn: bool) -> DeviceArray:
         """x stored in the order wanted; x itself where it is."""
 
     # elementwise, with broadcasting
@@ -212,7 +212,7 @@ class Backend(Protocol):
         """Maxima, and for each which place of its window, counted row by row, was the first that had it."""
 
     def max_pool2d_grad(
-        self, dy: DeviceArray, winner: DeviceArray, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides
+        self, dy: DeviceArray, argmax: DeviceArray, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides
     ) -> DeviceArray:
         """dy at the places that won, added up where windows overlap."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["ReLU", "Sigmoid", "Tanh"]

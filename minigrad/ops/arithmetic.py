@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Abs", "Add", "Cast", "Div", "Exp", "Log", "Mul", "Neg", "Pow", "Sub"]
@@ -30,7 +30,9 @@ class Add(Function):
         return x.device.backend.add(x, y)
 
     def backward(self, dz: DeviceArray) -> Gradients:
-        return tuple(sum_to(dz, shape) if need else None for shape, need in zip(self.shapes, self.needs, strict=True))
+        return tuple(
+            sum_to(dz, shape) if need else None for shape, need in zip(self.shapes, self.needs_input_grad, strict=True)
+        )
 
 
 class Sub(Function):
@@ -41,8 +43,8 @@ class Sub(Function):
         return x.device.backend.sub(x, y)
 
     def backward(self, dz: DeviceArray) -> Gradients:
-        dx = sum_to(dz, self.shapes[0]) if self.needs[0] else None
-        dy = dz.device.backend.neg(sum_to(dz, self.shapes[1])) if self.needs[1] else None
+        dx = sum_to(dz, self.shapes[0]) if self.needs_input_grad[0] else None
+        dy = dz.device.backend.neg(sum_to(dz, self.shapes[1])) if self.needs_input_grad[1] else None
         return dx, dy
 
 
@@ -55,8 +57,8 @@ class Mul(Function):
 
     def backward(self, dz: DeviceArray) -> Gradients:
         mul = dz.device.backend.mul
-        dx = sum_to(mul(dz, self.y), self.x.shape) if self.needs[0] else None
-        dy = sum_to(mul(dz, self.x), self.y.shape) if self.needs[1] else None
+        dx = sum_to(mul(dz, self.y), self.x.shape) if self.needs_input_grad[0] else None
+        dy = sum_to(mul(dz, self.x), self.y.shape) if self.needs_input_grad[1] else None
         return dx, dy
 
 
@@ -71,8 +73,8 @@ class Div(Function):
     def backward(self, dz: DeviceArray) -> Gradients:
         backend = dz.device.backend
         quotient = backend.div(dz, self.y)
-        dx = sum_to(quotient, self.x_shape) if self.needs[0] else None
-        dy = backend.neg(sum_to(backend.mul(quotient, self.z), self.y.shape)) if self.needs[1] else None
+        dx = sum_to(quotient, self.x_shape) if self.needs_input_grad[0] else None
+        dy = backend.neg(sum_to(backend.mul(quotient, self.z), self.y.shape)) if self.needs_input_grad[1] else None
         return dx, dy
 
 
@@ -86,8 +88,8 @@ class Pow(Function):
 
     def backward(self, dz: DeviceArray) -> Gradients:
         backend = dz.device.backend
-        dx = sum_to(backend.pow_grad_base(dz, self.x, self.y), self.x.shape) if self.needs[0] else None
-        dy = sum_to(backend.pow_grad_exponent(dz, self.x, self.z), self.y.shape) if self.needs[1] else None
+        dx = sum_to(backend.pow_grad_base(dz, self.x, self.y), self.x.shape) if self.needs_input_grad[0] else None
+        dy = sum_to(backend.pow_grad_exponent(dz, self.x, self.z), self.y.shape) if self.needs_input_grad[1] else None
         return dx, dy
 
 

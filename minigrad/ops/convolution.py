@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Conv2d"]
@@ -37,10 +37,10 @@ class Conv2d(Function):
         dx = dw = db = None
         if self.y is not None:
             dy, db = backend.relu_bias_grad(dy, self.y)
-        elif self.needs[2]:
+        elif self.needs_input_grad[2]:
             db = backend.sum(dy, (0, 2, 3), False)
-        if self.needs[0]:
+        if self.needs_input_grad[0]:
             dx = backend.conv2d_grad_input(dy, self.weight, self.x.shape, *self.geometry)
-        if self.needs[1]:
+        if self.needs_input_grad[1]:
             dw = backend.conv2d_grad_weight(dy, self.x, self.weight.shape, *self.geometry)
         return dx, dw, db

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Linear", "MatMul"]
@@ -19,8 +19,8 @@ class MatMul(Function):
 
     def backward(self, dz: DeviceArray) -> Gradients:
         matmul = dz.device.backend.matmul
-        dx = matmul(dz, self.y, False, True) if self.needs[0] else None
-        dy = matmul(self.x, dz, True, False) if self.needs[1] else None
+        dx = matmul(dz, self.y, False, True) if self.needs_input_grad[0] else None
+        dy = matmul(self.x, dz, True, False) if self.needs_input_grad[1] else None
         return dx, dy
 
 
@@ -33,7 +33,7 @@ class Linear(Function):
 
     def backward(self, dy: DeviceArray) -> Gradients:
         backend = dy.device.backend
-        dx = backend.linear_grad_input(dy, self.weight) if self.needs[0] else None
-        dw = backend.linear_grad_weight(dy, self.x) if self.needs[1] else None
-        db = backend.sum(dy, (0,), False) if self.needs[2] else None
+        dx = backend.linear_grad_input(dy, self.weight) if self.needs_input_grad[0] else None
+        dw = backend.linear_grad_weight(dy, self.x) if self.needs_input_grad[1] else None
+        db = backend.sum(dy, (0,), False) if self.needs_input_grad[2] else None
         return dx, dw, db

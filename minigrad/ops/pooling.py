@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["AvgPool2d", "MaxPool2d"]
@@ -24,11 +24,11 @@ class MaxPool2d(Function):
         ceil_mode: bool,
     ) -> DeviceArray:
         self.shape, self.geometry = x.shape, (kernel_size, stride, padding)
-        y, self.winner = x.device.backend.max_pool2d(x, kernel_size, stride, padding, ceil_mode)
+        y, self.argmax = x.device.backend.max_pool2d(x, kernel_size, stride, padding, ceil_mode)
         return y
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
-        return dy.device.backend.max_pool2d_grad(dy, self.winner, self.shape, *self.geometry)
+        return dy.device.backend.max_pool2d_grad(dy, self.argmax, self.shape, *self.geometry)
 
 
 class AvgPool2d(Function):

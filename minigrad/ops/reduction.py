@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function
 
 __all__ = ["LogSoftmax", "Max", "Mean", "Softmax", "Sum"]

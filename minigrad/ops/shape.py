@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 from minigrad.function import Function, Gradients
 
 __all__ = ["Cat", "GetItem", "Reshape", "To", "Transpose", "transfer"]
@@ -52,7 +52,7 @@ class Cat(Function):
 
     def backward(self, dy: DeviceArray) -> Gradients:
         gradients, start = [], 0
-        for length, need in zip(self.lengths, self.needs, strict=True):
+        for length, need in zip(self.lengths, self.needs_input_grad, strict=True):
             index = [slice(None)] * dy.ndim
             index[self.dim] = slice(start, start + length)
             gradients.append(dy.device.backend.getitem(dy, tuple(index)) if need else None)
@@ -67,7 +67,7 @@ def transfer(x: DeviceArray, target: Device) -> DeviceArray:
     if x.device.type == target.type:
         return x.device.backend.copy_to(x, target)
     y = target.backend.from_host(x.device.backend.to_host(x), target)
-    return target.backend.reorder(y, x.batch_last)
+    return target.backend.reorder(y, x.chwn)
 
 
 class To(Function):

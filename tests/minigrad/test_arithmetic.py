@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from checks import assert_close, batch_last, check_broadcast_multiply, check_operation, complains, leaves, memory_orders
+from checks import assert_close, check_broadcast_multiply, check_operation, chwn, complains, leaves, memory_orders
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import apart, arrays, batch_shapes, broadcastable_pairs, moderate, positive, seeds, shapes
@@ -222,7 +222,7 @@ def test_arrays_large_enough_to_be_shared_out(name: str, dtype: type, device: st
     for second in (b, small):
         for orders in memory_orders(2)[: 4 if second is b else 2]:
             x, y = mg.tensor(a, device=device), mg.tensor(second, device=device)
-            z = operation(batch_last(x) if orders[0] else x, batch_last(y) if orders[1] and second is b else y)
+            z = operation(chwn(x) if orders[0] else x, chwn(y) if orders[1] and second is b else y)
             assert_close(z, operation(a.astype(np.float64), second.astype(np.float64)))
 
 
@@ -231,7 +231,7 @@ def test_functions_of_large_arrays(name: str, device: str) -> None:
     """Their gradients against those of a small part, which is checked by differences above."""
     function, definition, values = UNARY[name]
     array = values((37, 12, 10, 9), 1)
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         x = mg.tensor(array, device=device, requires_grad=True)
         y = function(order(x))
         assert_close(y, definition(array))

@@ -16,9 +16,9 @@ from strategies import seeds
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad.device import DeviceArray
+from minigrad.arrays import DeviceArray
 from minigrad.function import Function
-from minigrad.tensor import apply
+from minigrad.tensors import apply
 
 
 def leaf(*values: float, device: str = "cpu") -> mg.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from checks import assert_close, batch_last, check_conv2d, complains, gradients, leaves
+from checks import assert_close, check_conv2d, chwn, complains, gradients, leaves
 from hypothesis import example, given
 from strategies import ConvCase, Padding, Size, conv_cases, moderate
 
@@ -65,7 +65,7 @@ def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, f
     expected = convolution(*leaves(arrays, fast_device))
     cotangent = moderate(expected.shape, 4).astype(np.float32).astype(np.float64)
     truth = gradients(convolution, leaves(arrays, fast_device), cotangent)
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         tensors = leaves(arrays, fast_device, np.float32)
         assert_close(convolution(order(tensors[0]), *tensors[1:]), expected.numpy())
         found = gradients(lambda x, w, b, order=order: convolution(order(x), w, b), tensors, cotangent)

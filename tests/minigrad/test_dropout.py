@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from checks import batch_last, check_dropout, complains, dropout_mask
+from checks import check_dropout, chwn, complains, dropout_mask
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import apart, arrays, batch_shapes, seeds, shapes
@@ -51,7 +51,7 @@ def test_mask_is_the_same_in_both_memory_orders_and_dtypes(device: str, shape: t
     kept = dropout_mask(shape, 0.5, seed, device)
     for dtype in (np.float32, np.float64):
         mg.manual_seed(seed)
-        y = F.dropout(batch_last(mg.ones(*shape, device=device, dtype=dtype)))
+        y = F.dropout(chwn(mg.ones(*shape, device=device, dtype=dtype)))
         np.testing.assert_array_equal(y.numpy() != 0, kept)
 
 
@@ -71,7 +71,7 @@ def test_large_arrays_begin_with_the_mask_of_small_ones(device: str) -> None:
     small, large = dropout_mask((40, 7), 0.5, 5, device), dropout_mask((9000, 7), 0.5, 5, device)
     np.testing.assert_array_equal(large[:40], small)
     mg.manual_seed(5)
-    y = F.dropout(batch_last(mg.ones(9000, 7, device=device)))
+    y = F.dropout(chwn(mg.ones(9000, 7, device=device)))
     np.testing.assert_array_equal(y.numpy() != 0, large)
 
 
@@ -116,6 +116,6 @@ def test_unknown_scaling_complains() -> None:
 def test_every_shape_and_order_draws_the_same_words(shape: tuple[int, ...], device: str) -> None:
     mg.manual_seed(3)
     expected = F.dropout(mg.ones(int(np.prod(shape)), device=device), 0.4).numpy().reshape(shape)
-    for order in (lambda t: t, batch_last if np.prod(shape) else lambda t: t):
+    for order in (lambda t: t, chwn if np.prod(shape) else lambda t: t):
         mg.manual_seed(3)
         np.testing.assert_array_equal(F.dropout(order(mg.ones(shape, device=device)), 0.4).numpy(), expected)

@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 import pytest
-from checks import assert_close, batch_last, check_linear, check_operation, complains, gradients, leaves
+from checks import assert_close, check_linear, check_operation, chwn, complains, gradients, leaves
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batches, moderate, seeds
@@ -77,7 +77,7 @@ def test_layers_large_enough_to_be_shared_out(n: int, features: int, outputs: in
     cotangent = moderate((n, outputs), 4).astype(np.float32).astype(np.float64)
     truth = cotangent @ weight, cotangent.T @ x, cotangent.sum(0)
     for dtype in (np.float32, np.float64):
-        for order in (lambda t: t, batch_last):
+        for order in (lambda t: t, chwn):
             tensors = leaves(arrays, device, dtype)
             assert_close(F.linear(order(tensors[0]), *tensors[1:]), x @ weight.T + bias)
             found = gradients(lambda a, w, b, order=order: F.linear(order(a), w, b), tensors, cotangent)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from checks import batch_last, leaves
+from checks import chwn, leaves
 from strategies import apart, moderate
 
 import minigrad as mg
@@ -38,7 +38,7 @@ PRESERVING: dict[str, Operation] = {
     "float32": lambda x: x.to(np.float32),
     "other device": lambda x: x.to("cpu:1"),
 }
-BATCH_LAST: dict[str, Operation] = {
+IN_CHWN_ORDER: dict[str, Operation] = {
     "conv2d": lambda x: F.conv2d(x, weight(3, 4, 3, 3), weight(3), 1, 1),
     "max_pool2d": lambda x: F.max_pool2d(x, 3, 2),
     "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2),
@@ -67,31 +67,31 @@ OTHERS: dict[str, Operation] = {
     "both orders": lambda x: x * mg.tensor(moderate(x.shape, 6)),
     "both orders, other side": lambda x: mg.tensor(moderate(x.shape, 6)) / (x * x + 1),
 }
-EVERYTHING = PRESERVING | BATCH_LAST | OTHERS
+EVERYTHING = PRESERVING | IN_CHWN_ORDER | OTHERS
 
 
 def in_order(array: np.ndarray, order: bool) -> mg.Tensor:
     x = mg.tensor(array)
-    return batch_last(x) if order else x
+    return chwn(x) if order else x
 
 
 def test_helper_gives_batch_last_tensors() -> None:
     for shape in ((17, 3), (17, 3, 2), (17, 3, 2, 4)):
         x = mg.tensor(moderate(shape, 0))
-        assert not x.array.batch_last and batch_last(x).array.batch_last
-        np.testing.assert_array_equal(batch_last(x).numpy(), x.numpy())
+        assert not x.array.chwn and chwn(x).array.chwn
+        np.testing.assert_array_equal(chwn(x).numpy(), x.numpy())
 
 
 @pytest.mark.parametrize("name", PRESERVING)
 @pytest.mark.parametrize("order", [False, True])
 def test_order_is_preserved(name: str, order: bool) -> None:
-    assert PRESERVING[name](in_order(moderate((17, 4, 6, 6), 0), order)).array.batch_last == order
+    assert PRESERVING[name](in_order(moderate((17, 4, 6, 6), 0), order)).array.chwn == order
 
 
-@pytest.mark.parametrize("name", BATCH_LAST)
+@pytest.mark.parametrize("name", IN_CHWN_ORDER)
 @pytest.mark.parametrize("order", [False, True])
 def test_layers_return_batch_last(name: str, order: bool) -> None:
-    assert BATCH_LAST[name](in_order(moderate((17, 4, 6, 6), 0), order)).array.batch_last
+    assert IN_CHWN_ORDER[name](in_order(moderate((17, 4, 6, 6), 0), order)).array.chwn
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
@@ -104,9 +104,9 @@ def test_values_and_gradients_do_not_depend_on_the_order(name: str, n: int) -> N
         for cotangent_order in (False, True):
             (x,) = leaves([array], "cpu")
             mg.manual_seed(3)
-            y = EVERYTHING[name](batch_last(x) if order else x)
+            y = EVERYTHING[name](chwn(x) if order else x)
             cotangent = mg.tensor(moderate(y.shape, 9).astype(y.dtype), device=y.device)
-            y.backward(batch_last(cotangent) if cotangent_order else cotangent)
+            y.backward(chwn(cotangent) if cotangent_order else cotangent)
             results.append((y.numpy(), x.grad.numpy()))
     tolerance = 1e-5 if name == "float32" else 1e-12
     for value, grad in results[1:]:
@@ -121,7 +121,7 @@ def test_gradient_of_a_leaf_takes_its_order(name: str) -> None:
         x.requires_grad = True
         y = EVERYTHING[name](x)
         y.backward(mg.tensor(moderate(y.shape, 9).astype(y.dtype), device=y.device))
-        assert x.grad.shape == x.shape and x.grad.array.batch_last == x.array.batch_last
+        assert x.grad.shape == x.shape and x.grad.array.chwn == x.array.chwn
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -140,6 +140,6 @@ def test_net_gives_the_same_in_both_orders(dtype: type, n: int) -> None:
         loss = F.cross_entropy(net(in_order(array, order)), targets)
         loss.backward()
         results.append([loss.numpy(), *(p.grad.numpy() for p in net.parameters())])
-        assert not any(p.array.batch_last or p.grad.array.batch_last for p in net.parameters())
+        assert not any(p.array.chwn or p.grad.array.chwn for p in net.parameters())
     for first, second in zip(*results, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-4 if dtype == np.float32 else 1e-11, atol=1e-6)

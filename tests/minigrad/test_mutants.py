@@ -25,8 +25,8 @@ from parity import CASES, check_kernel
 from strategies import ConvCase, PoolCase, apart, moderate
 
 import minigrad.functional as F
+from minigrad.arrays import DeviceArray
 from minigrad.backends import cpu
-from minigrad.device import DeviceArray
 from minigrad.ops import activation, arithmetic, dropout, reduction
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -39,7 +39,7 @@ PADDED = PoolCase((3, 2, 5, 5), 3, 2, 1, False, 0)
 
 def changed(x: DeviceArray, change: Callable[[np.ndarray], np.ndarray]) -> DeviceArray:
     """A copy of x with its values, as an array on the host, changed; in the same memory order."""
-    return cpu.reorder(cpu.from_host(np.ascontiguousarray(change(cpu.to_host(x))), x.device), x.batch_last)
+    return cpu.reorder(cpu.from_host(np.ascontiguousarray(change(cpu.to_host(x))), x.device), x.chwn)
 
 
 def replaced(name: str, broken: Callable[..., Any]) -> Patch:
@@ -72,8 +72,8 @@ def first_instead_of_sum(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray
 
 def blind_to_order(kernel: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
     """Elements paired as they lie in memory, which is right as long as both arrays have one order."""
-    if x.shape == y.shape and x.batch_last != y.batch_last:
-        y = DeviceArray(y.data.reshape(x.data.shape), x.shape, y.dtype, y.device, x.batch_last)
+    if x.shape == y.shape and x.chwn != y.chwn:
+        y = DeviceArray(y.data.reshape(x.data.shape), x.shape, y.dtype, y.device, x.chwn)
     return kernel(x, y)
 
 
@@ -230,11 +230,11 @@ def one_element_off(x: DeviceArray) -> DeviceArray:
     values = cpu.to_host(x)
     if values.size:
         values.flat[-1] += 1
-    return reorder(cpu.from_host(values, x.device), x.batch_last)
+    return reorder(cpu.from_host(values, x.device), x.chwn)
 
 
 def in_the_other_order(x: DeviceArray) -> DeviceArray:
-    return reorder(x, not x.batch_last)
+    return reorder(x, not x.chwn)
 
 
 @pytest.mark.parametrize("broken", [one_element_off, in_the_other_order])

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import pytest
-from checks import batch_last, check_sgd, complains
+from checks import check_sgd, chwn, complains
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batch_shapes, moderate, seeds, shapes
@@ -102,7 +102,7 @@ def test_step_does_not_reach_a_copy_made_before(device: str) -> None:
 def test_gradient_in_another_memory_order(device: str) -> None:
     array, g = moderate((17, 2, 3, 2), 0), moderate((17, 2, 3, 2), 1)
     results = []
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         w = mg.tensor(array, device=device, requires_grad=True)
         (order(w) * order(mg.tensor(g, device=device))).sum().backward()
         optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=0.1).step()
@@ -196,7 +196,7 @@ def test_same_parameter_in_two_groups_complains() -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_parameter_in_the_other_memory_order(momentum: float, device: str) -> None:
-    check_sgd((4, 3, 2, 2), np.float64, 0.1, momentum, 0.01, 0, device, batch_last=True)
+    check_sgd((4, 3, 2, 2), np.float64, 0.1, momentum, 0.01, 0, device, chwn=True)
 
 
 def test_velocities_are_loaded_into_a_parameter_in_the_other_memory_order() -> None:

@@ -14,7 +14,7 @@ from parity import (
     OTHERS,
     POOLS,
     REFERENCE,
-    Last,
+    Chwn,
     assert_same,
     check_arguments,
     check_kernel,
@@ -66,16 +66,16 @@ def test_primitive_agrees_with_the_reference_whatever_the_shape(name: str, fast_
     agrees()
 
 
-def check_gradient_of_max_pooling(x: np.ndarray | Last, pool: tuple[Any, ...], dtype: type, device: str) -> None:
+def check_gradient_of_max_pooling(x: np.ndarray | Chwn, pool: tuple[Any, ...], dtype: type, device: str) -> None:
     """The same pixels win, and each gets as much."""
-    shape = x.array.shape if isinstance(x, Last) else x.shape
+    shape = x.array.shape if isinstance(x, Chwn) else x.shape
     results = []
     for place in (mg.device(device), REFERENCE):
-        y, winner = place.backend.max_pool2d(on(x, place, dtype), *pool)
+        y, argmax = place.backend.max_pool2d(on(x, place, dtype), *pool)
         dy = on(signed(*y.shape, seed=2), place, dtype)
-        results.append(place.backend.max_pool2d_grad(dy, winner, shape, *pool[:3]))
+        results.append(place.backend.max_pool2d_grad(dy, argmax, shape, *pool[:3]))
     assert_same(*results)
-    assert results[0].batch_last
+    assert results[0].chwn
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -89,7 +89,7 @@ def test_gradient_of_max_pooling(dtype: type, pool: tuple[Any, ...], values: str
         "some NaN": np.where(uniform(*IMAGES, seed=1) < 0.8, np.nan, signed(*IMAGES)),
         "minus infinity": np.full(IMAGES, -np.inf),
     }[values]
-    check_gradient_of_max_pooling(Last(x), pool, dtype, fast_device)
+    check_gradient_of_max_pooling(Chwn(x), pool, dtype, fast_device)
 
 
 def test_gradient_of_max_pooling_whatever_the_shape(fast_device: str) -> None:
@@ -98,7 +98,7 @@ def test_gradient_of_max_pooling_whatever_the_shape(fast_device: str) -> None:
     def agrees(case: PoolCase) -> None:
         for values in (apart, rounded):
             x = values(case.x_shape, case.seed)
-            for each in (x, Last(x)):
+            for each in (x, Chwn(x)):
                 check_gradient_of_max_pooling(each, (*case.geometry, case.ceil_mode), np.float64, fast_device)
 
     agrees()
@@ -138,7 +138,7 @@ def test_a_label_out_of_range_complains_as_on_the_reference(fast_device: str) ->
     assert message(fast_device, *arguments) == message("reference", *arguments)
 
 
-@pytest.mark.parametrize("order", [np.array, Last])
+@pytest.mark.parametrize("order", [np.array, Chwn])
 def test_masks_of_dropout_are_the_same(order: Callable[[np.ndarray], Any], fast_device: str) -> None:
     ones = order(np.ones((33, 7, 5)))
     for seed, counter in ((0, 1), (2**63 - 1, 2**40)):
@@ -151,14 +151,14 @@ def test_masks_of_dropout_are_the_same(order: Callable[[np.ndarray], Any], fast_
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("order", [np.array, Last])
+@pytest.mark.parametrize("order", [np.array, Chwn])
 def test_sgd_update(order: Callable[[np.ndarray], Any], dtype: type, momentum: float, fast_device: str) -> None:
     results = []
     for place in (mg.device(fast_device), REFERENCE):
         w, v = (on(order(signed(7, 5, seed=seed)), place, dtype) for seed in (0, 2))
-        g = on(Last(signed(7, 5, seed=1)), place, dtype)
+        g = on(Chwn(signed(7, 5, seed=1)), place, dtype)
         updated = place.backend.sgd_update(w, g, v if momentum else None, 0.1, momentum, 0.05)
-        assert updated.batch_last == w.batch_last
+        assert updated.chwn == w.chwn
         results.append([updated, v])
     for one, other in zip(*results, strict=True):
         assert_same(one, other)
@@ -167,7 +167,7 @@ def test_sgd_update(order: Callable[[np.ndarray], Any], dtype: type, momentum: f
 def test_copies_between_a_device_and_the_reference(fast_device: str) -> None:
     """Values there, gradients back, in either order."""
     array = signed(17, 3, 2)
-    for each in (array, Last(array)):
+    for each in (array, Chwn(array)):
         x = mg.Tensor(on(each, mg.device(fast_device)), requires_grad=True)
         y = x.to("reference")
         assert str(y.device) == "reference:0"
@@ -175,7 +175,7 @@ def test_copies_between_a_device_and_the_reference(fast_device: str) -> None:
         np.testing.assert_array_equal((y * 2).to(fast_device).numpy(), 2 * array)
         (y * y).sum().backward()
         np.testing.assert_array_equal(x.grad.numpy(), 2 * array)
-        assert x.grad.array.batch_last == x.array.batch_last
+        assert x.grad.array.chwn == x.array.chwn
 
 
 def losses(device: str) -> list[float]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from checks import batch_last, check_avg_pool2d, check_max_pool2d, complains
+from checks import check_avg_pool2d, check_max_pool2d, chwn, complains
 from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import PoolCase, apart, moderate, pool_cases
@@ -50,7 +50,7 @@ def test_maxima_of_negative_values_do_not_see_the_padding(device: str) -> None:
 
 
 def test_gradient_of_a_tie_goes_to_the_first_in_row_order(device: str) -> None:
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         x = mg.tensor(np.zeros((17, 1, 4, 4)), device=device, requires_grad=True)
         F.max_pool2d(order(x), 2).backward(mg.tensor(np.full((17, 1, 2, 2), 3.0), device=device))
         expected = np.zeros((4, 4))

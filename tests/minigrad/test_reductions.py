@@ -7,7 +7,7 @@ from collections.abc import Callable
 import definitions
 import numpy as np
 import pytest
-from checks import assert_close, batch_last, check_mean, check_operation, check_sum, complains
+from checks import assert_close, check_mean, check_operation, check_sum, chwn, complains
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import apart, arrays, arrays_and_dims, batch_shapes, moderate, shapes
@@ -50,7 +50,7 @@ def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, de
 def test_max(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case
     check_operation(lambda t: t.max(dim, keepdim)[0], lambda a: a.max(axis=dim, keepdims=keepdim), [x], device)
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         indices = order(mg.tensor(x, device=device, requires_grad=True)).max(dim, keepdim)[1]
         assert indices.dtype == np.int64 and not indices.requires_grad
         np.testing.assert_array_equal(indices.numpy(), x.argmax(axis=dim, keepdims=keepdim))
@@ -65,7 +65,7 @@ def test_max_of_everything(device: str, x: np.ndarray) -> None:
 def test_argmax(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case
     for dtype in (np.float32, np.float64):
-        for order in (lambda t: t, batch_last):
+        for order in (lambda t: t, chwn):
             t = order(mg.tensor(x.astype(dtype), device=device))
             found = t.argmax(dim, keepdim)
             assert found.dtype == np.int64
@@ -75,7 +75,7 @@ def test_argmax(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> Non
 
 def test_first_among_equals_wins(device: str) -> None:
     array = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         x = mg.tensor(array, device=device, requires_grad=True)
         y = order(x)
         values, indices = y.max(1)
@@ -88,7 +88,7 @@ def test_first_among_equals_wins(device: str) -> None:
 
 def test_max_of_everything_pays_the_first_among_equals(device: str) -> None:
     """First in C order, whichever way the tensor is stored."""
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         x = mg.tensor(np.array([[1.0, 3.0], [3.0, 3.0]]), device=device, requires_grad=True)
         order(x).max().backward()
         np.testing.assert_array_equal(x.grad.numpy(), [[0, 1], [0, 0]])
@@ -126,7 +126,7 @@ def test_softmax_of_far_logits(device: str) -> None:
 @pytest.mark.parametrize("dims", [(0, 2, 3), (2, 3), (0,), (1,), (3,), (0, 1), (1, 2, 3), (0, 1, 2, 3)])
 def test_sums_large_enough_to_be_shared_out(dims: tuple[int, ...], device: str) -> None:
     array = moderate((37, 12, 10, 9), 0)
-    for order in (lambda t: t, batch_last):
+    for order in (lambda t: t, chwn):
         for keepdim in (False, True):
             y = order(mg.tensor(array, device=device)).sum(dims, keepdim)
             assert_close(y, array.sum(axis=dims, keepdims=keepdim), scale=100)

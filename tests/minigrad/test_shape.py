@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from checks import batch_last, check_operation, complains, in_orders
+from checks import check_operation, chwn, complains, in_orders
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Index, Shape, any_shape, arrays, batch_shapes, indices, moderate, regroupings, seeds, shapes
@@ -161,7 +161,7 @@ def test_indexing_then_joining_gives_the_whole_back(device: str) -> None:
     array = moderate((17, 4, 2, 2), 0)
     for order in (False, True):
         x = mg.tensor(array, device=device, requires_grad=True)
-        y = batch_last(x) if order else x
+        y = chwn(x) if order else x
         both = mg.cat([y[:, :1], y[:, 1:]], dim=1)
         np.testing.assert_array_equal(both.numpy(), array)
         both.backward(mg.tensor(array * 2, device=device))

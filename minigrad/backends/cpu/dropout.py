@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 from minigrad.random import philox
 
 PARTS = 16
@@ -35,7 +35,7 @@ def _dropout(x, y, images, features, threshold, scale, seed, counter, start, sto
 
 @jitted
 def _dropout_rows(x, y, threshold, scale, seed, counter, start, stop):
-    """The same for batch-last storage, features x images, whose features are a multiple of 4: along the images."""
+    """The same for CHWN order, features x images, whose features are a multiple of 4: along the images."""
     features, images = x.shape
     zero = x.dtype.type(0)
     for i in range(start, stop):
@@ -46,9 +46,9 @@ def _dropout_rows(x, y, threshold, scale, seed, counter, start, stop):
 
 
 def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     threshold, number = np.uint64(round(p * 2**32)), x.dtype.type(scale)
-    images = x.shape[0] if x.batch_last else 1
+    images = x.shape[0] if x.chwn else 1
     features = x.size // images if images else 0
     if images > 1 and features % 4 == 0:
         matrix, out = (array.reshape(features, images) for array in (x.data, y.data))

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view
 from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 
 PARTS = 16
 WORTH_THREADS = 1 << 15  # elements
@@ -21,15 +21,15 @@ def _parts(length: int, size: int) -> list[tuple[int, int]]:
     return spans(length, PARTS if size >= WORTH_THREADS else 1)
 
 
-def _storage_view(x: DeviceArray, ndim: int, batch_last: bool) -> np.ndarray:
+def _storage_view(x: DeviceArray, ndim: int, chwn: bool) -> np.ndarray:
     """x with leading axes of 1 up to `ndim`, its axes in storage order: broadcasts against storage of that order."""
     array = view(x)
     array = array.reshape((1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else array
-    return np.moveaxis(array, 0, -1) if batch_last and ndim > 1 else array
+    return np.moveaxis(array, 0, -1) if chwn and ndim > 1 else array
 
 
 def _result(shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[DeviceArray, ...]) -> DeviceArray:
-    """Room for a result: batch-last if an operand of full height is."""
+    """Room for a result: in CHWN order if an operand that holds the whole batch is."""
     return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
@@ -38,7 +38,7 @@ def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray) -> DeviceArray
     shape = np.broadcast_shapes(*(x.shape for x in operands))
     z = _result(shape, operands[0].dtype, operands)
     out = z.data
-    inputs = [_storage_view(x, z.ndim, z.batch_last) for x in operands]
+    inputs = [_storage_view(x, z.ndim, z.chwn) for x in operands]
     if all(array.shape == out.shape and array.flags.c_contiguous for array in inputs):
         out, inputs = out.reshape(-1), [array.reshape(-1) for array in inputs]
     else:
@@ -134,8 +134,8 @@ def pow_grad_exponent(dy: DeviceArray, x: DeviceArray, z: DeviceArray) -> Device
 
 def _pairwise(loop: Callable[..., None], dy: DeviceArray, x: DeviceArray) -> DeviceArray:
     """Run loop(dy, x, dx) over flat parts; the result takes the order of x, whose gradient it is."""
-    dx = new(x.shape, x.dtype, x.device, x.batch_last)
-    flat = stored(dy, x.batch_last).reshape(-1), x.data.reshape(-1), dx.data.reshape(-1)
+    dx = new(x.shape, x.dtype, x.device, x.chwn)
+    flat = stored(dy, x.chwn).reshape(-1), x.data.reshape(-1), dx.data.reshape(-1)
     parts = _parts(dx.size, dx.size)
     parallel(lambda part: loop(*(array[slice(*parts[part])] for array in flat)), len(parts))
     return dx

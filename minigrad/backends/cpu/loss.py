@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.runtime.threads import quiet
 from minigrad.backends.labels import check_labels
-from minigrad.device import DeviceArray
 
 
 @quiet
@@ -19,14 +19,14 @@ def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArra
     powers = np.exp(shifted)
     total = powers.sum(axis=0)
     losses = np.log(total) - shifted[labels, examples]
-    probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
+    probabilities = new(logits.shape, logits.dtype, logits.device, chwn=True)
     np.divide(powers, total, out=probabilities.data)
     return wrap(losses, logits.device), probabilities
 
 
 @quiet
 def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
-    dx = new(probabilities.shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(probabilities.shape, dy.dtype, dy.device, chwn=True)
     gradient = stored(dy, False)
     scores = view(dx).T
     np.multiply(view(probabilities).T, gradient, out=scores)

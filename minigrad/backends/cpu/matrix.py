@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
 from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
 from minigrad.backends.cpu.runtime.threads import parallel, quiet, scratch, spans
-from minigrad.device import DeviceArray
 
 WORTH_THREADS = 1 << 18  # multiply-adds
 LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew
@@ -75,13 +75,13 @@ def _dot_rows(weight, x, y, start, stop):
 
 
 def _columns(x: DeviceArray) -> np.ndarray:
-    """x, N x D, as the matrix D x N: the storage itself if batch-last, a transposed view of it if not."""
-    return rows(x) if x.batch_last else x.data.T
+    """x, N x D, as the matrix D x N: the storage itself in CHWN order, a transposed view of it if not."""
+    return rows(x) if x.chwn else x.data.T
 
 
 @quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
-    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
+    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, chwn=True)
     matrix = stored(weight, False)
     outputs = matrix.shape[0]
     large = weight.size >= WORTH_THREADS and outputs >= DOTS
@@ -97,7 +97,7 @@ def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> Dev
 
 
 def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
-    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, batch_last=True)
+    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, chwn=True)
     multiply(stored(weight, False).T, _columns(dy), dx.data)
     return dx
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends import layout
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
 from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.backends.host import host_memory
 from minigrad.backends.pool import Block, Pool
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 
@@ -62,11 +62,11 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], device: Device) -> np
     return np.asarray(block)[:size].view(dtype).reshape(shape)
 
 
-def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, batch_last: bool = False) -> DeviceArray:
-    """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `batch_last`)."""
+def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, chwn: bool = False) -> DeviceArray:
+    """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `chwn`)."""
     dtype = np.dtype(dtype)
-    batch_last = batch_last and len(shape) > 1
-    return DeviceArray(allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last)
+    chwn = chwn and len(shape) > 1
+    return DeviceArray(allocate(layout.storage(shape, chwn), dtype, device), shape, dtype, device, chwn)
 
 
 def wrap(array: np.ndarray, device: Device) -> DeviceArray:
@@ -76,26 +76,26 @@ def wrap(array: np.ndarray, device: Device) -> DeviceArray:
 
 
 def view(x: DeviceArray) -> np.ndarray:
-    """x as its users see it: an ndarray of its logical shape, strided if the storage is batch-last."""
-    return np.moveaxis(x.data, -1, 0) if x.batch_last else x.data
+    """x as its users see it: an ndarray of its logical shape, strided if it is stored in CHWN order."""
+    return np.moveaxis(x.data, -1, 0) if x.chwn else x.data
 
 
 def rows(x: DeviceArray) -> np.ndarray:
-    """The storage as a matrix whose last axis is the batch (batch-last) or everything but axis 0 (C order)."""
+    """The storage as a matrix whose last axis is the batch (CHWN) or everything but axis 0 (C order)."""
     width = prod(x.shape[1:])
-    return x.data.reshape(width, x.shape[0]) if x.batch_last else x.data.reshape(x.shape[0], width)
+    return x.data.reshape(width, x.shape[0]) if x.chwn else x.data.reshape(x.shape[0], width)
 
 
-def stored(x: DeviceArray, batch_last: bool) -> np.ndarray:
+def stored(x: DeviceArray, chwn: bool) -> np.ndarray:
     """The elements of x as a C-order ndarray in the storage shape of that order; copied only if it must be."""
-    return reorder(x, batch_last).data
+    return reorder(x, chwn).data
 
 
-def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
-    if x.batch_last == batch_last or x.ndim < 2:
+def reorder(x: DeviceArray, chwn: bool) -> DeviceArray:
+    if x.chwn == chwn or x.ndim < 2:
         return x
-    result = DeviceArray(None, x.shape, x.dtype, x.device, batch_last)
-    storage = layout.storage(x.shape, batch_last)
+    result = DeviceArray(None, x.shape, x.dtype, x.device, chwn)
+    storage = layout.storage(x.shape, chwn)
     if layout.one_order(x):
         result.data = x.data.reshape(storage)
         return result
@@ -159,7 +159,7 @@ def to_host(x: DeviceArray) -> np.ndarray:
 
 
 def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
-    y = new(x.shape, x.dtype, device, x.batch_last)
+    y = new(x.shape, x.dtype, device, x.chwn)
     flat, target = x.data.reshape(-1), y.data.reshape(-1)
     parts = spans(x.size, 8 if x.size > 1 << 16 else 1)
     parallel(lambda part: np.copyto(target[slice(*parts[part])], flat[slice(*parts[part])]), len(parts))
@@ -174,6 +174,6 @@ def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike, device: Dev
 
 @quiet
 def cast(x: DeviceArray, dtype: npt.DTypeLike) -> DeviceArray:
-    y = new(x.shape, dtype, x.device, x.batch_last)
+    y = new(x.shape, dtype, x.device, x.chwn)
     y.data[...] = x.data
     return y

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import bits_of, float_of
 from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_to, flat_rows
-from minigrad.device import DeviceArray
 
 PARTS = 64
 LEAST_PIXELS = 256  # of a part
@@ -356,7 +356,7 @@ def _parts(pixels: int) -> list[tuple[int, int]]:
 
 
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
     numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
@@ -370,7 +370,7 @@ def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k:
 def local_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
     numbers = _numbers(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
@@ -383,7 +383,7 @@ def local_response_norm_grad(
 
 
 def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     numbers = _numbers(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)
@@ -394,7 +394,7 @@ def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: floa
 def within_map_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(stored(x, True)), flat_rows(dx.data)
     numbers = _numbers(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)

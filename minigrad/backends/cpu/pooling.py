@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
-from minigrad.device import DeviceArray
 
 PARTS = 32
 
 
 @inner
-def _take_larger(values, place, best, winner):
-    """best = max(best, values), and winner = place where that changed it. A NaN wins and stays."""
+def _take_larger(values, place, best, argmax):
+    """best = max(best, values), and argmax = place where that changed it. A NaN wins and stays."""
     for m in range(best.size):
-        value, before = values[m], winner[m]
+        value, before = values[m], argmax[m]
         better = (value > best[m]) | (value != value)
         best[m] = value if better else best[m]
-        winner[m] = before + (place - before) * better  # a choice between bytes would not vectorise
+        argmax[m] = before + (place - before) * better  # a choice between bytes would not vectorise
 
 
 @jitted
-def _max_pool2d(x, y, winner, batch, window, start, stop):
-    """x, y and winner are C x H x (W N).
+def _max_pool2d(x, y, argmax, batch, window, start, stop):
+    """x, y and argmax are C x H x (W N).
 
     for each channel and output row:
         start from less than any number, at the first place of each window that is in the image
@@ -39,29 +39,29 @@ def _max_pool2d(x, y, winner, batch, window, start, stop):
             top = i * window.stride_h - window.top
             y[c, i] = -np.inf
             first_place = max(0, -top) * window.kernel_w
-            winner[c, i] = first_place
+            argmax[c, i] = first_place
             for j in range(min(window.out_w, -(-window.left // window.stride_w))):  # those that begin left of the image
-                winner[c, i, j * batch : (j + 1) * batch] = first_place + window.left - j * window.stride_w
+                argmax[c, i, j * batch : (j + 1) * batch] = first_place + window.left - j * window.stride_w
             for u in range(window.kernel_h):
                 for v in range(window.kernel_w):
                     j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
                     if j_start < j_stop:
                         row = slice(j_start * batch, j_stop * batch)
                         gather_row(x[c, top + u], gathered[row], j_start, j_stop, v, batch, window)
-                        place = winner.dtype.type(u * window.kernel_w + v)
-                        _take_larger(gathered[row], place, y[c, i, row], winner[c, i, row])
+                        place = argmax.dtype.type(u * window.kernel_w + v)
+                        _take_larger(gathered[row], place, y[c, i, row], argmax[c, i, row])
 
 
 @inner
-def _where_won(gradient, winner, place, won):
-    """won = gradient where winner is place, else 0."""
+def _where_won(gradient, argmax, place, won):
+    """won = gradient where argmax is place, else 0."""
     zero = gradient.dtype.type(0)
     for m in range(won.size):
-        won[m] = gradient[m] if winner[m] == place else zero
+        won[m] = gradient[m] if argmax[m] == place else zero
 
 
 @jitted
-def _max_pool2d_grad(dy, winner, dx, batch, window, start, stop):
+def _max_pool2d_grad(dy, argmax, dx, batch, window, start, stop):
     """The arrays are C x H x (W N); one thread owns a channel of dx.
 
     for each channel, output row and place (u, v): dx += dy where that place won
@@ -75,7 +75,7 @@ def _max_pool2d_grad(dy, winner, dx, batch, window, start, stop):
                 for v in range(window.kernel_w):
                     j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
                     if j_start < j_stop:
-                        _where_won(dy[c, i], winner[c, i], winner.dtype.type(u * window.kernel_w + v), won)
+                        _where_won(dy[c, i], argmax[c, i], argmax.dtype.type(u * window.kernel_w + v), won)
                         image_row = dx[c, i * window.stride_h + u - window.top]
                         add_row(won[j_start * batch : j_stop * batch], image_row, j_start, j_stop, v, batch, window)
 
@@ -150,26 +150,26 @@ def max_pool2d(
 ) -> tuple[DeviceArray, DeviceArray]:
     size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     window = pooling_window(kernel_size, stride, padding, size)
-    y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
+    y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     place = np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32
-    winner = new(y.shape, place, x.device, batch_last=True)
-    arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(winner.data)
+    argmax = new(y.shape, place, x.device, chwn=True)
+    arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(argmax.data)
     parts = spans(x.shape[1], PARTS)
     parallel(lambda part: _max_pool2d(*arrays, x.shape[0], window, *parts[part]), len(parts))
-    return y, winner
+    return y, argmax
 
 
 def max_pool2d_grad(
     dy: DeviceArray,
-    winner: DeviceArray,
+    argmax: DeviceArray,
     shape: tuple[int, ...],
     kernel_size: Pair,
     stride: Pair,
     padding: Sides,
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    arrays = flat_rows(stored(dy, True)), flat_rows(winner.data), flat_rows(dx.data)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(argmax.data), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
     parallel(lambda part: _max_pool2d_grad(*arrays, shape[0], window, *parts[part]), len(parts))
     return dx
@@ -196,7 +196,7 @@ def avg_pool2d(
     size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     window = pooling_window(kernel_size, stride, padding, size)
     shares = _window_shares(x.shape, kernel_size, stride, padding, size, count_include_pad)
-    y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
+    y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     parts = spans(x.shape[1], PARTS)
     parallel(lambda part: _avg_pool2d(*arrays, *shares, x.shape[0], window, *parts[part]), len(parts))
@@ -213,7 +213,7 @@ def avg_pool2d_grad(
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
     shares = _window_shares(shape, kernel_size, stride, padding, (dy.shape[2], dy.shape[3]), count_include_pad)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
     parallel(lambda part: _avg_pool2d_grad(*arrays, *shares, shape[0], window, *parts[part]), len(parts))

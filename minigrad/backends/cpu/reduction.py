@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
-from minigrad.device import DeviceArray
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
     """A result of NumPy in the memory order of x, whose shape it has."""
-    y = new(x.shape, array.dtype, x.device, x.batch_last)
+    y = new(x.shape, array.dtype, x.device, x.chwn)
     view(y)[...] = array
     return y
 
@@ -26,7 +26,7 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     axes = sorted(layout.storage_axis(axis, x) for axis in dims)
     kept = x.ndim - len(axes)
     total: np.ndarray
-    if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > WORTH_THREADS and (not x.batch_last or 0 in dims):
+    if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > WORTH_THREADS and (not x.chwn or 0 in dims):
         lines = x.data.reshape(int(np.prod(x.data.shape[:kept])), -1)
         total = np.empty(lines.shape[0], x.dtype)
         parts = spans(lines.shape[0], 16)
@@ -34,8 +34,8 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     else:
         # along other axes NumPy adds one by one: in float32 the error would grow with the length
         total = np.asarray(np.sum(view(x), axis=dims, dtype=np.float64 if x.dtype.kind == "f" else x.dtype))
-    shape, batch_last = layout.sum_layout(x, dims, keepdim)
-    y = new(shape, x.dtype, x.device, batch_last)
+    shape, chwn = layout.sum_layout(x, dims, keepdim)
+    y = new(shape, x.dtype, x.device, chwn)
     view(y)[...] = total.reshape(shape)
     return y
 

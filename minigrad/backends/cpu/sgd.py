@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.matrix import (
     BLOCK_COLUMNS,
     BLOCK_ROWS,
@@ -13,7 +14,6 @@ from minigrad.backends.cpu.matrix import (
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 
 PARTS = 16
 WORTH_THREADS = 1 << 14  # elements
@@ -62,15 +62,15 @@ def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
 ) -> DeviceArray:
     number = w.dtype.type
-    result = new(w.shape, w.dtype, w.device, w.batch_last)
+    result = new(w.shape, w.dtype, w.device, w.chwn)
     rate, decay = number(lr), number(weight_decay)
-    if isinstance(g.pending, WeightGradient) and v is not None and not w.batch_last:
+    if isinstance(g.pending, WeightGradient) and v is not None and not w.chwn:
         operands, arrays = g.pending.operands(), (w.data, v.data, result.data)
         blocks = block_spans(w.shape[0])
         numbers = rate, number(momentum), decay
         parallel(lambda part: _sgd_by_blocks(*operands, gradient_room(), *arrays, *numbers, *blocks[part]), len(blocks))
         return result
-    weights, gradient, updated = w.data.reshape(-1), stored(g, w.batch_last).reshape(-1), result.data.reshape(-1)
+    weights, gradient, updated = w.data.reshape(-1), stored(g, w.chwn).reshape(-1), result.data.reshape(-1)
     parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
     if v is None:
         parallel(lambda part: _sgd(weights, gradient, updated, rate, decay, *parts[part]), len(parts))

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.device import DeviceArray
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
-    batch_last = layout.order_of_reshaped(x, shape)
-    data = stored(x, batch_last).reshape(layout.storage(shape, batch_last))
-    return DeviceArray(data, shape, x.dtype, x.device, batch_last)
+    chwn = layout.order_of_reshaped(x, shape)
+    data = stored(x, chwn).reshape(layout.storage(shape, chwn))
+    return DeviceArray(data, shape, x.dtype, x.device, chwn)
 
 
 def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
@@ -39,8 +39,8 @@ def getitem_grad(dy: DeviceArray, index: tuple[int | slice, ...], shape: tuple[i
 
 
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
-    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.batch_last for x in arrays))
-    np.concatenate([stored(x, z.batch_last) for x in arrays], axis=layout.storage_axis(dim, z), out=z.data)
+    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.chwn for x in arrays))
+    np.concatenate([stored(x, z.chwn) for x in arrays], axis=layout.storage_axis(dim, z), out=z.data)
     return z
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends.cuda import driver, elementwise
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import kernel, launch, launch_1d
@@ -20,7 +21,6 @@ from minigrad.backends.cuda.memory import fill, flat, new, stored
 from minigrad.backends.cuda.reduction import sum, sum_along
 from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, Window, convolution_window
-from minigrad.device import Device, DeviceArray
 
 WORKSPACE = 1 << 23  # elements of the columns made at a time
 
@@ -127,7 +127,7 @@ def conv2d(
 ) -> DeviceArray:
     batch, out_channels = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
-    y = new((batch, out_channels, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
+    y = new((batch, out_channels, window.out_h, window.out_w), x.dtype, x.device, chwn=True)
     if y.size == 0:
         return y
     image, out = flat_rows(stored(x, True)), y.data.reshape(out_channels, window.positions * batch)
@@ -188,7 +188,7 @@ def conv2d_grad_input(
     """Columns of the gradient, transposed weight times dy, added to the pixels that they come from."""
     batch, out_channels = shape[0], weight.shape[0]
     window = convolution_window(shape, weight.shape, stride, padding)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     launch_1d(fill, dx.size, dx.device, flat(dx), 0.0)
     if dy.size == 0:
         return dx

@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import Device, DeviceInfo, unusable
 from minigrad.backends.cuda.runtime import hardware
 from minigrad.backends.cuda.runtime.memory import Argument, ArrayView, Memory
 from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
-from minigrad.device import Device, DeviceInfo, unusable
 
 __all__ = [
     "ArrayView",

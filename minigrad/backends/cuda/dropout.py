@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import new, rows
-from minigrad.device import DeviceArray
 from minigrad.random import philox
 
 words_of = device_function(philox)
@@ -35,8 +35,8 @@ def _dropout(x, y, row_stride, column_stride, threshold, scale, seed, counter):
 
 
 def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
-    if x.batch_last:
+    y = new(x.shape, x.dtype, x.device, x.chwn)
+    if x.chwn:
         matrix, out = rows(x), rows(y)
         strides = 1, matrix.shape[0]
     else:

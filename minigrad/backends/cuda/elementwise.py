@@ -13,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.launch import DeviceFunction, Kernel, device_function, kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, reorder
 from minigrad.backends.cuda.strides import places
-from minigrad.device import DeviceArray
 
 
 def _named(function: DeviceFunction, what: str, body: Callable[..., None]) -> Callable[..., None]:
@@ -79,7 +79,7 @@ def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> Device
 
 
 def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     launch_1d(each, y.size, x.device, flat(x), flat(y))
     return y
 
@@ -90,9 +90,9 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
     z = _result(np.broadcast_shapes(x.shape, y.shape), (x, y))
     if z.size == 0:
         return z
-    x, y = (reorder(each, z.batch_last) if each.shape == z.shape else each for each in (x, y))
-    walks = (layout.storage(strides.broadcast_strides(each, z.shape), z.batch_last) for each in (x, y))
-    sizes, (x_strides, y_strides) = strides.collapse(layout.storage(z.shape, z.batch_last), *walks)
+    x, y = (reorder(each, z.chwn) if each.shape == z.shape else each for each in (x, y))
+    walks = (layout.storage(strides.broadcast_strides(each, z.shape), z.chwn) for each in (x, y))
+    sizes, (x_strides, y_strides) = strides.collapse(layout.storage(z.shape, z.chwn), *walks)
     if len(sizes) == 1:
         launch_1d(pairs, z.size, z.device, flat(x), flat(y), flat(z), x_strides[0], y_strides[0])
     else:
@@ -103,17 +103,17 @@ def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> 
 
 def _pairwise(pairs: Kernel, dy: DeviceArray, x: DeviceArray) -> DeviceArray:
     """Two arrays of one shape; the result takes the order of x, whose gradient it is."""
-    dx = new(x.shape, x.dtype, x.device, x.batch_last)
-    launch_1d(pairs, dx.size, x.device, flat(reorder(dy, x.batch_last)), flat(x), flat(dx), 1, 1)
+    dx = new(x.shape, x.dtype, x.device, x.chwn)
+    launch_1d(pairs, dx.size, x.device, flat(reorder(dy, x.chwn)), flat(x), flat(dx), 1, 1)
     return dx
 
 
-def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceArray:
+def repeat(x: DeviceArray, shape: tuple[int, ...], chwn: bool) -> DeviceArray:
     """x repeated to a shape, stored in the order wanted."""
     if x.shape == shape:
-        return reorder(x, batch_last)
-    z = new(shape, x.dtype, x.device, batch_last)
-    sizes, walk = (layout.storage(each, z.batch_last) for each in (shape, strides.broadcast_strides(x, shape)))
+        return reorder(x, chwn)
+    z = new(shape, x.dtype, x.device, chwn)
+    sizes, walk = (layout.storage(each, z.chwn) for each in (shape, strides.broadcast_strides(x, shape)))
     strides.copy_strided(x.data, z.data, sizes, walk, strides.contiguous(sizes))
     return z
 
@@ -121,7 +121,7 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], batch_last: bool) -> DeviceAr
 def _triples(kernel_of_three: Kernel, *operands: DeviceArray) -> DeviceArray:
     """Three arrays that broadcast: rare enough to be repeated to one shape first."""
     z = _result(np.broadcast_shapes(*(x.shape for x in operands)), operands)
-    lines = (flat(repeat(x, z.shape, z.batch_last)) for x in operands)
+    lines = (flat(repeat(x, z.shape, z.chwn)) for x in operands)
     launch_1d(kernel_of_three, z.size, z.device, *lines, flat(z))
     return z
 
@@ -267,7 +267,7 @@ def pow(x: DeviceArray, y: DeviceArray) -> DeviceArray:
 
 
 def scale(x: DeviceArray, factor: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     launch_1d(_scale, y.size, x.device, flat(x), flat(y), float(factor))
     return y
 

@@ -9,10 +9,10 @@ import numpy as np
 from numba import cuda
 
 from minigrad import compilation
+from minigrad.arrays import Device, DeviceMismatchError
 from minigrad.backends.cuda import driver as drivers
 from minigrad.backends.cuda.runtime.memory import Argument, ArrayView
 from minigrad.backends.cuda.runtime.signature import REGISTRY, Dim3, Kernel, Variant
-from minigrad.device import Device, DeviceMismatchError
 
 __all__ = ["REGISTRY", "DeviceFunction", "Kernel", "block_function", "device_function", "kernel", "launch", "launch_1d"]
 

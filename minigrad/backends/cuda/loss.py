@@ -6,11 +6,11 @@ import math
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import kernel, launch_1d
 from minigrad.backends.cuda.memory import new, on_host, stored
 from minigrad.backends.cuda.reduction import line_statistics, softmax_lines
 from minigrad.backends.labels import check_labels
-from minigrad.device import DeviceArray
 
 
 @kernel("float[:,::1], float[:,::1], float[:,::1], i8[::1], float[::1]")
@@ -27,7 +27,7 @@ def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArra
     examples, classes = logits.shape
     check_labels(on_host(targets), classes)
     scores = stored(logits, True).reshape(1, classes, examples)
-    probabilities = new(logits.shape, logits.dtype, logits.device, batch_last=True)
+    probabilities = new(logits.shape, logits.dtype, logits.device, chwn=True)
     losses = new((examples,), logits.dtype, logits.device)
     largest, total = line_statistics(scores, logits.device)
     softmax_lines(scores, largest, total, probabilities.data.reshape(*scores.shape), logits.device)
@@ -50,9 +50,8 @@ def _cross_entropy_grad(dy, probabilities, labels, dx):
 
 
 def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
-    dx = new(probabilities.shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(probabilities.shape, dy.dtype, dy.device, chwn=True)
     examples, classes = dx.shape
-    tables = (array.reshape(classes, examples) for array in (stored(probabilities, True), dx.data))
-    chances, gradient = tables
-    launch_1d(_cross_entropy_grad, dx.size, dx.device, dy.data, chances, targets.data, gradient)
+    table, gradient = (array.reshape(classes, examples) for array in (stored(probabilities, True), dx.data))
+    launch_1d(_cross_entropy_grad, dx.size, dx.device, dy.data, table, targets.data, gradient)
     return dx

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function, kernel, launch, launch_1d
@@ -13,7 +14,6 @@ from minigrad.backends.cuda.memory import blocks_for, new, stored
 from minigrad.backends.cuda.reduction import THREADS as REDUCTION_THREADS
 from minigrad.backends.cuda.reduction import add_other, reduce_block, strip_width, sum_along
 from minigrad.backends.cuda.window import row_grid
-from minigrad.device import Device, DeviceArray
 
 TILE = 64  # rows and columns of the result that a block makes
 DEPTH = 16  # how many rows or columns of the operands are in shared memory at a time
@@ -213,22 +213,22 @@ def _outer(x, y, z):
 
 
 def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool) -> DeviceArray:
-    """A matrix stored batch last lies transposed in memory."""
+    """A matrix stored in CHWN order lies transposed in memory."""
     height, depth = reversed(x.shape) if transpose_x else x.shape
     width = y.shape[0] if transpose_y else y.shape[1]
     z = new((height, width), x.dtype, x.device)
-    a, b = Operand(x.data, transpose_x != x.batch_last), Operand(y.data, transpose_y != y.batch_last)
+    a, b = Operand(x.data, transpose_x != x.chwn), Operand(y.data, transpose_y != y.chwn)
     multiply(a, b, z.data, depth, x.device)
     return z
 
 
 def _columns(x: DeviceArray, transposed: bool = False) -> Operand:
     """x, N x D, as the matrix D x N, or transposed once more."""
-    return Operand(x.data, x.batch_last == transposed)
+    return Operand(x.data, x.chwn == transposed)
 
 
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
-    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, batch_last=True)
+    y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, chwn=True)
     matrix, offset = stored(weight, False), None if bias is None else bias.data
     if x.shape[0] != 1:
         multiply(Operand(matrix), _columns(x), y.data, x.shape[1], x.device, offset)
@@ -240,7 +240,7 @@ def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> Dev
 
 
 def linear_grad_input(dy: DeviceArray, weight: DeviceArray) -> DeviceArray:
-    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, batch_last=True)
+    dx = new((dy.shape[0], weight.shape[1]), dy.dtype, dy.device, chwn=True)
     matrix = stored(weight, False)
     if dy.shape[0] != 1:
         multiply(Operand(matrix, True), _columns(dy), dx.data, dy.shape[1], dy.device)

@@ -6,11 +6,11 @@ import numpy as np
 from numba import cuda
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import kernel, launch, launch_1d
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 TILE = 32  # side of the square that `_transpose` turns at a time: one warp reads a line of it
 LINE = TILE + 1  # of the tile in shared memory: one number more, so that no two threads meet in a bank
@@ -23,13 +23,11 @@ def devices() -> tuple[DeviceInfo, ...]:
     return driver.devices()
 
 
-def new(shape: tuple[int, ...], dtype: DTypeLike, device: Device, batch_last: bool = False) -> DeviceArray:
-    """An uninitialised array; `data` is a view in storage shape: axis 0 last (CHWN for images) if `batch_last`."""
+def new(shape: tuple[int, ...], dtype: DTypeLike, device: Device, chwn: bool = False) -> DeviceArray:
+    """An uninitialised array; `data` is a view in storage shape: axis 0 last (CHWN for images) if `chwn`."""
     dtype = np.dtype(dtype)
-    batch_last = batch_last and len(shape) > 1
-    return DeviceArray(
-        driver.allocate(layout.storage(shape, batch_last), dtype, device), shape, dtype, device, batch_last
-    )
+    chwn = chwn and len(shape) > 1
+    return DeviceArray(driver.allocate(layout.storage(shape, chwn), dtype, device), shape, dtype, device, chwn)
 
 
 def flat(x: DeviceArray) -> ArrayView:
@@ -41,21 +39,21 @@ def rows(x: DeviceArray) -> ArrayView:
     """The storage as a matrix: the rest by the batch where that is stored last, else the batch by the rest."""
     batch = x.shape[0]
     rest = x.size // batch if batch else 0
-    return x.data.reshape(rest, batch) if x.batch_last else x.data.reshape(batch, rest)
+    return x.data.reshape(rest, batch) if x.chwn else x.data.reshape(batch, rest)
 
 
-def stored(x: DeviceArray, batch_last: bool) -> ArrayView:
+def stored(x: DeviceArray, chwn: bool) -> ArrayView:
     """The elements of x in the storage shape of that order; copied only if they must be."""
-    return reorder(x, batch_last).data
+    return reorder(x, chwn).data
 
 
-def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
-    if x.batch_last == batch_last or x.ndim < 2:
+def reorder(x: DeviceArray, chwn: bool) -> DeviceArray:
+    if x.chwn == chwn or x.ndim < 2:
         return x
-    storage = layout.storage(x.shape, batch_last)
+    storage = layout.storage(x.shape, chwn)
     if layout.one_order(x):
-        return DeviceArray(x.data.reshape(storage), x.shape, x.dtype, x.device, batch_last)
-    result = new(x.shape, x.dtype, x.device, batch_last)
+        return DeviceArray(x.data.reshape(storage), x.shape, x.dtype, x.device, chwn)
+    result = new(x.shape, x.dtype, x.device, chwn)
     transpose_matrix(rows(x), rows(result), x.device)
     return result
 
@@ -117,7 +115,7 @@ def to_host(x: DeviceArray) -> np.ndarray:
 
 
 def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
-    y = new(x.shape, x.dtype, device, x.batch_last)
+    y = new(x.shape, x.dtype, device, x.chwn)
     driver.copy(y.data, x.data)
     y.forms.update(x.forms)
     return y
@@ -144,6 +142,6 @@ def _cast(x, y):
 
 
 def cast(x: DeviceArray, dtype: DTypeLike) -> DeviceArray:
-    y = new(x.shape, dtype, x.device, x.batch_last)
+    y = new(x.shape, dtype, x.device, x.chwn)
     launch_1d(_cast, x.size, x.device, flat(x), flat(y))
     return y

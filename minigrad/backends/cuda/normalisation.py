@@ -6,11 +6,11 @@ import math
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import flat_rows, row_grid
-from minigrad.device import DeviceArray
 
 
 @device_function
@@ -129,7 +129,7 @@ def _subtract_within_map(x, cross, dx, batch, before, after, factor):
 
 
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
     grid = row_grid(image.shape[0], 1, image.shape[1])
     launch(_local_response_norm, *grid, x.device, image, out, size // 2, (size - 1) // 2, alpha / size, beta, k)
@@ -140,7 +140,7 @@ def local_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
     """dx_i = dy_i s_i^-beta - 2 alpha beta x_i * sum of dy_j x_j s_j^-(beta + 1) over the windows j that hold i."""
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
     cross = driver.allocate(image.shape, x.dtype, x.device)
     grid = row_grid(image.shape[0], 1, image.shape[1])
@@ -151,7 +151,7 @@ def local_response_norm_grad(
 
 
 def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, batch_last=True)
+    y = new(x.shape, x.dtype, x.device, chwn=True)
     image, out = (flat_rows(array) for array in (stored(x, True), y.data))
     numbers = x.shape[0], size // 2, (size - 1) // 2, alpha / size**2, beta, k
     launch(_within_map_response_norm, *row_grid(*image.shape), x.device, image, out, *numbers)
@@ -162,7 +162,7 @@ def within_map_response_norm_grad(
     dy: DeviceArray, x: DeviceArray, size: int, alpha: float, beta: float, k: float
 ) -> DeviceArray:
     """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p."""
-    dx = new(x.shape, x.dtype, x.device, batch_last=True)
+    dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (flat_rows(array) for array in (stored(dy, True), stored(x, True), dx.data))
     cross = driver.allocate(image.shape, x.dtype, x.device)
     grid, reach = row_grid(*image.shape), (x.shape[0], size // 2, (size - 1) // 2)

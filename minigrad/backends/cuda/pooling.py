@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import device_function, kernel, launch
 from minigrad.backends.cuda.memory import new, stored
 from minigrad.backends.cuda.window import flat_rows, row_grid, windows_start, windows_stop
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
-from minigrad.device import DeviceArray
 
 
 @kernel("float[:,:,::1], float[:,:,::1], i4[:,:,::1], i8, i8, i8, i8, i8, i8, i8")
@@ -134,8 +134,8 @@ def max_pool2d(
     window = pooling_window(
         kernel_size, stride, padding, pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
     )
-    y = new((*x.shape[:2], window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
-    argmax = new(y.shape, np.int32, x.device, batch_last=True)
+    y = new((*x.shape[:2], window.out_h, window.out_w), x.dtype, x.device, chwn=True)
+    argmax = new(y.shape, np.int32, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(argmax.data)
     launch(_max_pool2d, *row_grid(*arrays[1].shape), x.device, *arrays, x.shape[0], *window[:6])
     return y, argmax
@@ -143,15 +143,15 @@ def max_pool2d(
 
 def max_pool2d_grad(
     dy: DeviceArray,
-    winner: DeviceArray,
+    argmax: DeviceArray,
     shape: tuple[int, ...],
     kernel_size: Pair,
     stride: Pair,
     padding: Sides,
 ) -> DeviceArray:
     window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
-    arrays = flat_rows(stored(dy, True)), flat_rows(winner.data), flat_rows(dx.data)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
+    arrays = flat_rows(stored(dy, True)), flat_rows(argmax.data), flat_rows(dx.data)
     launch(_max_pool2d_grad, *row_grid(*arrays[2].shape), dy.device, *arrays, shape[0], *window[:6])
     return dx
 
@@ -165,7 +165,7 @@ def avg_pool2d(
     count_include_pad: bool,
 ) -> DeviceArray:
     size = pooling_size(x.shape, kernel_size, stride, padding, ceil_mode)
-    y = new((*x.shape[:2], *size), x.dtype, x.device, batch_last=True)
+    y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     numbers = x.shape[0], *kernel_size, *stride, *padding, int(count_include_pad)
     launch(_avg_pool2d, *row_grid(*arrays[1].shape), x.device, *arrays, *numbers)
@@ -180,7 +180,7 @@ def avg_pool2d_grad(
     padding: Sides,
     count_include_pad: bool,
 ) -> DeviceArray:
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)
     numbers = shape[0], *kernel_size, *stride, *padding, int(count_include_pad)
     launch(_avg_pool2d_grad, *row_grid(*arrays[1].shape), dy.device, *arrays, *numbers)

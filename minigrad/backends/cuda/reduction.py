@@ -12,13 +12,13 @@ from math import prod
 
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.elementwise import mul
 from minigrad.backends.cuda.launch import block_function, device_function, kernel, launch, launch_1d
 from minigrad.backends.cuda.memory import blocks_for, new, reorder, stored
-from minigrad.device import Device, DeviceArray
 
 THREADS = 256
 STRIP = 32  # most places of a strip: one warp reads them together
@@ -41,13 +41,15 @@ def lines(x: DeviceArray, dim: int) -> ArrayView:
 def reduce_block(join, partial, width):
     """Join what the threads of a block have found, in a tree: partial[i] becomes the result of place i of the strip.
 
-    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number.
+    Threads i, i + width, i + 2 width, ... have each left what their slice of place i gave, at their own number. With
+    eight threads and a width of 2 the steps are 0 + 4, 1 + 5, 2 + 6, 3 + 7, and then 0 + 2, 1 + 3.
 
     (barrier: all slices are there)
-    while more than one slice a place is left:
-        join each thread's of the second half to that of a thread of the first half
-        (barrier: they are there, before the next step reads them)
-    A thread may write its own number of `partial` again after the last barrier, if it alone has read that one since.
+    halve the number of threads until as many are left as there are places:
+        each joins what one of the other half has to its own
+        (barrier: that is done, before it is read in the next step)
+    Between barriers a thread writes its own number, and reads beside it one of the half that nobody writes. After the
+    last barrier it may write its own again, if no other thread is to read that.
     """
     thread = cuda.threadIdx.x
     cuda.syncthreads()
@@ -79,7 +81,8 @@ def _sum(x, y, width, span):
     parts = y.shape[1]
     strips = (inner + width - 1) // width
     for task in range(cuda.blockIdx.x, outer * parts * strips, cuda.gridDim.x):
-        o, part, i = task // strips // parts, task // strips % parts, task % strips * width + column
+        i, number = task % strips * width + column, task // strips
+        o, part = number // parts, number % parts
         total = x.dtype.type(0)
         if i < inner:
             for row in range(part * span + own, min(length, (part + 1) * span), slices):
@@ -130,7 +133,7 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     """One pass for each run of neighbouring axes in memory, the last run first."""
     reduced = [axis in dims for axis in range(x.ndim)]
     sizes = list(x.data.shape)
-    if x.batch_last:
+    if x.chwn:
         reduced = reduced[1:] + reduced[:1]
     data = x.data
     stop = x.ndim
@@ -142,8 +145,8 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
             data = sum_along(data.reshape(prod(sizes[:start]), prod(sizes[start:stop]), prod(sizes[stop:])), x.device)
             sizes[start:stop] = [1] * (stop - start)
         stop = start
-    shape, batch_last = layout.sum_layout(x, dims, keepdim)
-    return DeviceArray(data.reshape(layout.storage(shape, batch_last)), shape, x.dtype, x.device, batch_last)
+    shape, chwn = layout.sum_layout(x, dims, keepdim)
+    return DeviceArray(data.reshape(layout.storage(shape, chwn)), shape, x.dtype, x.device, chwn)
 
 
 @device_function
@@ -217,8 +220,8 @@ def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim:
     dx = new(shape, dy.dtype, dy.device)
     table = lines(dx, dim)
     outer, _, inner = table.shape
-    winners, gradient = (stored(each, False).reshape(outer, inner) for each in (indices, dy))
-    launch_1d(_max_grad, dx.size, dx.device, gradient, winners, table)
+    places, gradient = (stored(each, False).reshape(outer, inner) for each in (indices, dy))
+    launch_1d(_max_grad, dx.size, dx.device, gradient, places, table)
     return dx
 
 
@@ -315,14 +318,14 @@ def softmax_lines(x: ArrayView, largest: ArrayView, total: ArrayView, y: ArrayVi
 
 
 def softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     table = lines(x, dim)
     softmax_lines(table, *line_statistics(table, x.device), lines(y, dim), x.device)
     return y
 
 
 def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
-    y = new(x.shape, x.dtype, x.device, x.batch_last)
+    y = new(x.shape, x.dtype, x.device, x.chwn)
     table = lines(x, dim)
     launch_1d(_log_softmax, x.size, x.device, table, *line_statistics(table, x.device), lines(y, dim))
     return y
@@ -334,15 +337,15 @@ def _line_sums(x: DeviceArray, dim: int) -> ArrayView:
 
 
 def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
-    dx = new(y.shape, y.dtype, y.device, y.batch_last)
-    dy = reorder(dy, y.batch_last)
+    dx = new(y.shape, y.dtype, y.device, y.chwn)
+    dy = reorder(dy, y.chwn)
     total = _line_sums(mul(dy, y), dim)
     launch_1d(_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), total, lines(dx, dim))
     return dx
 
 
 def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
-    dx = new(y.shape, y.dtype, y.device, y.batch_last)
-    dy = reorder(dy, y.batch_last)
+    dx = new(y.shape, y.dtype, y.device, y.chwn)
+    dy = reorder(dy, y.chwn)
     launch_1d(_log_softmax_grad, y.size, y.device, lines(dy, dim), lines(y, dim), _line_sums(dy, dim), lines(dx, dim))
     return dx

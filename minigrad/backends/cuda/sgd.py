@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numba import cuda
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cuda.launch import kernel, launch_1d
 from minigrad.backends.cuda.memory import flat, new, stored
-from minigrad.device import DeviceArray
 
 
 @kernel("float[::1], float[::1], float[::1], float[::1], float, float, float")
@@ -31,8 +31,8 @@ def _sgd(w, g, updated, lr, weight_decay):
 def sgd_update(
     w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
 ) -> DeviceArray:
-    result = new(w.shape, w.dtype, w.device, w.batch_last)
-    weights, gradient, updated = flat(w), stored(g, w.batch_last).reshape(w.size), flat(result)
+    result = new(w.shape, w.dtype, w.device, w.chwn)
+    weights, gradient, updated = flat(w), stored(g, w.chwn).reshape(w.size), flat(result)
     if v is None:
         launch_1d(_sgd, w.size, w.device, weights, gradient, updated, lr, weight_decay)
     else:

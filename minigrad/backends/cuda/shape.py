@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.elementwise import repeat
 from minigrad.backends.cuda.launch import launch_1d
 from minigrad.backends.cuda.memory import fill, flat, new, stored, transpose_matrix
-from minigrad.device import DeviceArray
 
 Index = tuple[int | slice, ...]
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
-    batch_last = layout.order_of_reshaped(x, shape)
-    data = stored(x, batch_last).reshape(layout.storage(shape, batch_last))
-    return DeviceArray(data, shape, x.dtype, x.device, batch_last)
+    chwn = layout.order_of_reshaped(x, shape)
+    data = stored(x, chwn).reshape(layout.storage(shape, chwn))
+    return DeviceArray(data, shape, x.dtype, x.device, chwn)
 
 
 def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
     order = list(range(x.ndim))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     y = new(tuple(x.shape[axis] for axis in order), x.dtype, x.device)
-    if x.ndim == 2 and dim0 != dim1 and not x.batch_last and x.size:
+    if x.ndim == 2 and dim0 != dim1 and not x.chwn and x.size:
         transpose_matrix(x.data, y.data, x.device)
         return y
     along = strides.strides_of(x)
@@ -48,7 +48,7 @@ def _taken(shape: strides.Shape, own: strides.Strides, index: Index) -> tuple[st
 
 def _leading_rows(x: DeviceArray, index: Index) -> range | None:
     """The rows of the storage's first axis that x[index] is, if it is a run of them and whole."""
-    entries = layout.storage(index, x.batch_last)
+    entries = layout.storage(index, x.chwn)
     if not entries or not isinstance(entries[0], slice):
         return None
     lengths = x.data.shape
@@ -62,12 +62,12 @@ def _leading_rows(x: DeviceArray, index: Index) -> range | None:
 
 def getitem(x: DeviceArray, index: Index) -> DeviceArray:
     shape, along, start = _taken(x.shape, strides.strides_of(x), index)
-    batch_last = layout.order_of_part(x, index, shape)
+    chwn = layout.order_of_part(x, index, shape)
     rows = _leading_rows(x, index)
-    if rows is not None and batch_last == x.batch_last:
+    if rows is not None and chwn == x.chwn:
         part = x.data.part(rows.start, max(rows.start, rows.stop))
-        return DeviceArray(part, shape, x.dtype, x.device, batch_last)
-    y = new(shape, x.dtype, x.device, batch_last)
+        return DeviceArray(part, shape, x.dtype, x.device, chwn)
+    y = new(shape, x.dtype, x.device, chwn)
     strides.copy_strided(x.data, y.data, shape, along, strides.strides_of(y), x_start=start)
     return y
 
@@ -81,12 +81,12 @@ def getitem_grad(dy: DeviceArray, index: Index, shape: tuple[int, ...]) -> Devic
 
 
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
-    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.batch_last for x in arrays))
+    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.chwn for x in arrays))
     axis = layout.storage_axis(dim, z)
     along = strides.contiguous(z.data.shape)
     start = 0
     for x in arrays:
-        data = stored(x, z.batch_last)
+        data = stored(x, z.chwn)
         stop = start + x.shape[dim]
         if axis == 0:
             driver.copy(z.data.part(start, stop), data)

@@ -13,11 +13,11 @@ from math import prod
 import numpy as np
 from numba import cuda
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function, kernel, launch_1d
-from minigrad.device import Device, DeviceArray
 
 Shape = tuple[int, ...]
 Strides = tuple[int, ...]
@@ -34,7 +34,7 @@ def contiguous(shape: Shape) -> Strides:
 
 def strides_of(x: DeviceArray) -> Strides:
     """The strides of the axes of x as its users see them."""
-    if not x.batch_last:
+    if not x.chwn:
         return contiguous(x.shape)
     rest = contiguous(layout.storage(x.shape, True))
     return (rest[-1], *rest[:-1])

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends.host import host_memory
 from minigrad.backends.reference.primitive import DEVICE, wrap
-from minigrad.device import Device, DeviceArray, DeviceInfo
 
 
 def devices() -> tuple[DeviceInfo, ...]:
@@ -42,6 +42,6 @@ def cast(x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
         return wrap(x.data.astype(dtype))
 
 
-def reorder(x: DeviceArray, batch_last: bool) -> DeviceArray:
+def reorder(x: DeviceArray, chwn: bool) -> DeviceArray:
     """x itself, whatever order is wanted: how elements lie in memory is for speed alone."""
     return x

@@ -66,11 +66,11 @@ def max_pool2d(x: Array, kernel_size: Pair, stride: Pair, padding: Sides, ceil_m
 
 
 @primitive
-def max_pool2d_grad(dy: Array, winner: Array, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides) -> Array:
+def max_pool2d_grad(dy: Array, argmax: Array, shape: Shape, kernel_size: Pair, stride: Pair, padding: Sides) -> Array:
     """dx[n, c, row, column] += dy[n, c, i, j], for the place that won window (i, j)"""
     dx = np.zeros(shape)
     for i, j, place, row, column in looks(dy.shape[2:], shape[2:], kernel_size, stride, padding):
-        dx[:, :, row, column] += np.where(winner[:, :, i, j] == place, dy[:, :, i, j], 0)
+        dx[:, :, row, column] += np.where(argmax[:, :, i, j] == place, dy[:, :, i, j], 0)
     return dx
 
 

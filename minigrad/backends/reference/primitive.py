@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

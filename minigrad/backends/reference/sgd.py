@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.reference.primitive import wrap
-from minigrad.device import DeviceArray
 
 
 def sgd_update(

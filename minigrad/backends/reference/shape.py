@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.reference.primitive import Array, primitive, wrap
-from minigrad.device import DeviceArray
 
 
 @primitive

@@ -1,3 +1,5 @@
+"""What a recipe can say, and the recipes by name."""
+
 from __future__ import annotations
 
 import json
@@ -6,37 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alexnet_checks import check_rates_by_layer, check_rates_of_the_original, check_rates_of_the_paper
+from alexnet_checks import check_rates_by_layer, check_rates_of_the_paper
 from checks import complains
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.cuda_convnet import cifar10_80sec
 from alexnet.data import Loader, RescaledSplit, open_dataset
 from alexnet.model.alexnet import AlexNet
-from alexnet.recipes import KEYS, RECIPES, Recipe, build_network, parameter_groups, set_rates
-from alexnet.recipes import __main__ as recipes
-from alexnet.recipes.table import recipe_table
+from alexnet.recipes import KEYS, RECIPES, Recipe, build_network, parameter_groups
 from minigrad import nn, optim
-from minigrad.random import default_generator
 
 ORIGINAL = RECIPES["original"]
-
-
-def small(recipe: Recipe, **changes: Any) -> tuple[Recipe, nn.Module, optim.SGD]:
-    """A recipe of AlexNet in small, its network, which has gradients of an ordinary size, and its optimizer."""
-    options = {**recipe.network_options, "width": 1 / 16, "weight_std": None}
-    augmentation = replace(recipe.augmentation, crop=67)
-    recipe = replace(recipe, network_options=options, augmentation=augmentation, **changes)
-    network = build_network(recipe, 5, 3, ["cpu:0", "cpu:1"])
-    return recipe, network, optim.SGD(parameter_groups(recipe, network), lr=recipe.lr)
-
-
-def step(network: nn.Module, optimizer: optim.SGD) -> None:
-    optimizer.zero_grad()
-    x = mg.tensor(np.random.default_rng(0).standard_normal((4, 3, 67, 67)).astype(np.float32) * 60)
-    F.cross_entropy(network(x), mg.tensor([0, 1, 2, 3])).backward()
-    optimizer.step()
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -76,27 +58,6 @@ def test_the_numbers_of_section_5_are_written_in_each_recipe() -> None:
     assert given >= {"rescale", "augmentation", "batch_size", "epochs", "lr", "momentum", "weight_decay"}
 
 
-def test_the_rates_of_the_original_at_each_epoch_of_every_layer() -> None:
-    check_rates_of_the_original()
-
-
-def test_a_frozen_layer_keeps_its_bits_and_the_others_learn() -> None:
-    recipe, network, optimizer = small(ORIGINAL, lr=1e-3, drop_epochs=(), layer_drop_epochs={})
-    set_rates(recipe, network, optimizer, 71)
-    start = network.state_dict()
-    step(network, optimizer)  # now there is momentum, which must not go on
-    before = network.state_dict()
-    set_rates(recipe, network, optimizer, 72)
-    step(network, optimizer)
-    step(network, optimizer)
-    after = network.state_dict()
-    for name, value in before.items():
-        frozen = ".conv1." in name
-        assert np.array_equal(after[name], value) == frozen, name
-        assert not np.array_equal(start[name], value), name
-    assert all((parameter.grad is None) == (".conv1." in name) for name, parameter in network.named_parameters())
-
-
 def test_the_original_starts_as_its_program_did() -> None:
     options = {**ORIGINAL.network_options, "width": 1 / 4}
     network = build_network(replace(ORIGINAL, network_options=options), 100, 3, ["cpu"])
@@ -117,43 +78,13 @@ def test_the_original_s_pictures_and_length() -> None:
     assert (ORIGINAL.batch_size, ORIGINAL.epochs, ORIGINAL.patience) == (128, 90, 0)
 
 
-def test_fc8_of_the_original_is_on_the_first_device() -> None:
-    _, network, _ = small(ORIGINAL)
-    assert isinstance(network, AlexNet) and str(network.fc8.weight.device) == "cpu:0"
-
-
 def test_rates_by_layer_and_drops_by_hand_and_by_the_error() -> None:
     check_rates_by_layer()
-
-
-def test_groups_of_cifar10_80sec_are_those_of_cuda_convnet() -> None:
-    recipe = RECIPES["cifar10-80sec"]
-    model = build_network(recipe, 10, 3, ["cpu"])
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = {names[id(group["params"][0])]: group for group in parameter_groups(recipe, model)}
-    assert len(groups) == 10
-    for name, group in groups.items():
-        layer, kind = name.split(".")
-        assert group["lr"] == (0.001 if kind == "weight" else 0.002)
-        assert group["weight_decay"] == (0 if kind == "bias" else 0.03 if layer.startswith("fc") else 0.004)
-
-
-def test_the_80sec_net_has_the_sizes_of_cuda_convnet() -> None:
-    net = cifar10_80sec()
-    sizes = {name: module.weight.shape for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
-    assert sizes == {"conv1": (32, 3, 5, 5), "conv2": (32, 32, 5, 5), "conv3": (64, 32, 5, 5)}
-    assert net.fc64.weight.shape == (64, 1024) and net.fc10.weight.shape == (10, 64)
-    for name, std in (("conv1", 1e-4), ("conv2", 0.01), ("fc64", 0.1)):
-        layer = net._modules[name]
-        assert abs(layer.weight.numpy().std() / std - 1) < 0.1 and not layer.bias.numpy().any()
 
 
 def test_a_net_of_one_column_takes_one_device() -> None:
     with complains("one device", error=ValueError):
         build_network(RECIPES["cifar10-80sec"], 10, 3, ["cpu:0", "cpu:1"])
-
-
-# changes
 
 
 def test_a_recipe_is_changed_by_key() -> None:
@@ -236,57 +167,6 @@ def test_the_keys_are_what_a_recipe_is_changed_by(key: str) -> None:
     """Each is asked for a value of its own kind; of one that there is not, it is said that there is none."""
     with complains(f"{key}", " is ", error=ValueError):
         RECIPES["paper"].changed([(key, {"not": {"its": "kind"}})])
-
-
-# the table
-
-
-def test_the_table_of_the_original_shows_its_facts() -> None:
-    before = default_generator.state()
-    text = recipe_table(ORIGINAL)
-    assert default_generator.state() == before
-    rows = [" ".join(line.split()) for line in text.splitlines()]
-    for wanted in (
-        "conv1 conv 11 x 11 / 4, LRN (alpha 0.0001 / 5), max pool 3 / 2, ReLU N(0, 0.01) 0 0.0005, biases 0",
-        "conv2 conv 5 x 5, ReLU, LRN (alpha 0.0001 / 5), norm within maps (alpha 0.001 / 25), max pool 3 / 2 "
-        "N(0, 0.01) 1 0.0005, biases 0",
-        "conv5 conv 3 x 3, max pool 3 / 2, ReLU N(0, 0.03) 1 0.0005, biases 0",
-        "epochs conv1 conv2, conv3, conv4, conv5, fc6, fc7, fc8",
-        "1-24 0.01, 0.02 0.01, 0.02",
-        "25-50 0.001, 0.02 0.001, 0.02",
-        "51-66 0.0001, 0.02 0.0001, 0.02",
-        "67-71 1e-05, 0.02 0.0001, 0.02",
-        "72-78 frozen 0.0001, 0.02",
-        "79-90 frozen 1e-05, 0.02",
-    ):
-        assert wanted in rows
-    for words in ("alike for 32 pictures", "divided by 1.1; off from epoch 67", "batches of 128, momentum 0.9"):
-        assert words in text
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_has_a_table(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipes.main([name]) == 0
-    out = capsys.readouterr().out
-    assert name in out and f"{RECIPES[name].lr:g}" in out and f"{RECIPES[name].epochs} epochs" in out
-
-
-def test_the_table_of_the_paper_says_when_its_rate_falls(capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipes.main(["paper", "--set", "patience=3", "--set", 'network_options.without=["conv4"]']) == 0
-    out = capsys.readouterr().out
-    assert "after 3 epochs without a lower validation error, at most 3 times" in out and "conv4  " not in out
-
-
-def test_the_command_lists_recipes_and_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipes.main([]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(RECIPES)
-    for arguments, word in ((["paper", "--set", "lrr=1"], "did you mean lr?"), (["--set", "lr=1"], "name it")):
-        assert recipes.main(arguments) == 2
-        assert word in capsys.readouterr().err
-    for arguments, word in ((["papers"], "papers"), (["paper", "--set", "lr"], "KEY=VALUE, such as")):
-        with pytest.raises(SystemExit):
-            recipes.main(arguments)
-        assert word in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -17,9 +17,9 @@ import pytest
 from emulation import BARRIER, break_barrier, rewritten
 from parity import check_kernel
 
+from minigrad.arrays import Device
 from minigrad.backends.cuda import convolution, driver, memory, reduction
 from minigrad.backends.cuda.runtime.signature import REGISTRY
-from minigrad.device import Device
 
 allocate = driver.allocate
 

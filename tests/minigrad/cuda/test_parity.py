@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parity import Last, check_arguments, convolutions, on, signed
+from parity import Chwn, check_arguments, convolutions, on, signed
 
 import minigrad as mg
 import minigrad.functional as F
@@ -46,12 +46,12 @@ def test_a_batch_of_nothing_passes_through_linear() -> None:
 
 def test_copies_between_devices() -> None:
     backend, array = CUDA.backend, signed(17, 3, 2)
-    for x in (on(array, CUDA), on(Last(array), CUDA)):
+    for x in (on(array, CUDA), on(Chwn(array), CUDA)):
         y = backend.copy_to(x, mg.device("cuda:1"))
-        assert str(y.device) == "cuda:1" and y.batch_last == x.batch_last
+        assert str(y.device) == "cuda:1" and y.chwn == x.chwn
         np.testing.assert_array_equal(backend.to_host(y), array)
         there = mg.Tensor(x).to("cpu")
-        assert there.array.batch_last == x.batch_last
+        assert there.array.chwn == x.chwn
         np.testing.assert_array_equal(there.numpy(), array)
 
 

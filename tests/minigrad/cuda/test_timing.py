@@ -15,9 +15,9 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet.model import AlexNet
 from minigrad import optim
+from minigrad.arrays import Device
 from minigrad.backends.cuda import driver
 from minigrad.backends.cuda.runtime.signature import REGISTRY, Kernel, Variant
-from minigrad.device import Device
 
 BATCH = 128  # the paper's
 

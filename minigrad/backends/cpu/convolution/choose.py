@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.convolution import direct, im2col, space_to_depth, winograd
 from minigrad.backends.cpu.convolution.unstrided import Unstrided
 from minigrad.backends.cpu.memory import allocate, new, stored
 from minigrad.backends.cpu.runtime.simd import FUSED
 from minigrad.backends.window import Pair, Sides
-from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 
@@ -67,7 +67,7 @@ def conv2d(
     algorithm = algorithm_for(x.shape[0], plain.filters_shape, count, plain.out_size, groups, x.dtype)
     if algorithm is Algorithm.IM2COL:
         return im2col.conv2d(x, weight, bias, stride, padding, groups, relu)
-    y = new((x.shape[0], count, *plain.out_size), x.dtype, x.device, batch_last=True)
+    y = new((x.shape[0], count, *plain.out_size), x.dtype, x.device, chwn=True)
     offset = np.zeros(count, x.dtype) if bias is None else bias.data
     if algorithm is Algorithm.DIRECT:
         direct.convolve(plain.padded_of(x), plain.filters_of(weight), offset, y.data, groups, relu=relu)
@@ -86,7 +86,7 @@ def conv2d_grad_input(
     algorithm = algorithm_for(batch, plain.filters_shape, channels, size, groups, dy.dtype)
     if algorithm is Algorithm.IM2COL:
         return im2col.conv2d_grad_input(dy, weight, shape, stride, padding, groups)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     image = allocate(plain.image_shape, dy.dtype, dy.device) if plain.in_blocks else dx.data
     sides = plain.taps[0] - 1 - plain.top, plain.taps[1] - 1 - plain.left
     offset, filters = np.zeros(channels, dy.dtype), plain.filters_of(weight)

@@ -17,6 +17,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.arrays import Device
 from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.runtime.gemm import (
     PANEL,
@@ -30,7 +31,6 @@ from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
 from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to, copy
 from minigrad.backends.window import Pair
-from minigrad.device import Device
 
 Shape = tuple[int, ...]
 

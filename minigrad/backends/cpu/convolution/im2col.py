@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.matrix import multiply
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_row, flat_rows, gather_row, inside
 from minigrad.backends.window import Window, convolution_window
-from minigrad.device import DeviceArray
 
 WORKSPACE = 1 << 18  # elements of the columns made at a time
 LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
@@ -119,7 +119,7 @@ def conv2d(
 ) -> DeviceArray:
     batch, filters = x.shape[0], weight.shape[0]
     window = convolution_window(x.shape, weight.shape, stride, padding)
-    y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, batch_last=True)
+    y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, chwn=True)
     image = flat_rows(stored(x, True))
     matrix = stored(weight, False).reshape(filters, -1)
     out = y.data.reshape(filters, window.positions * batch)
@@ -201,7 +201,7 @@ def conv2d_grad_input(
     window = convolution_window(shape, weight.shape, stride, padding)
     matrix = stored(weight, False).reshape(filters, weight.shape[1], -1)
     gradient = stored(dy, True).reshape(filters, window.positions * batch)
-    dx = new(shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(shape, dy.dtype, dy.device, chwn=True)
     image = flat_rows(dx.data)
     channels, share = shape[1] // groups, filters // groups
     blocks = spans(channels, max(1, PARTS // 2 // groups))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.threads import parallel, spans
-from minigrad.device import DeviceArray
 
 PARTS = 16
 SUMS = 128  # kept side by side
@@ -46,7 +46,7 @@ def _relu_bias_grad(dy, y, dx, db, start, stop):
 
 
 def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
-    dx = new(dy.shape, dy.dtype, dy.device, batch_last=True)
+    dx = new(dy.shape, dy.dtype, dy.device, chwn=True)
     db = new((dy.shape[1],), dy.dtype, dy.device)
     lines = [array.reshape(dy.shape[1], -1) for array in (stored(dy, True), stored(y, True), dx.data)]
     parts = spans(dy.shape[1], PARTS)

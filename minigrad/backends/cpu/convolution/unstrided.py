@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.convolution import direct, space_to_depth
 from minigrad.backends.cpu.memory import stored
 from minigrad.backends.window import Pair, Sides, convolution_window
-from minigrad.device import DeviceArray
 
 Shape = tuple[int, ...]
 
@@ -47,7 +47,7 @@ class Unstrided:
             channels, height, width, batch = self.image_shape
             padded = direct.with_margin((channels, height, width * batch), self.taps[1], batch, x.device)
             blocks = padded.reshape(self.image_shape)
-            if x.batch_last or batch < FEW_IMAGES:
+            if x.chwn or batch < FEW_IMAGES:
                 space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
             else:  # the same, without the images in CHWN order in between
                 space_to_depth.images_to_blocks(x.data, blocks, self.window)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.arrays import Device
 from minigrad.backends.cpu.convolution.cook_toom import (
     POINTS,
     TileSize,
@@ -45,7 +46,6 @@ from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, tra
 from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to
 from minigrad.backends.window import Pair
-from minigrad.device import Device
 
 Shape = tuple[int, ...]
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.arrays import Device
 from minigrad.backends.cuda.emulator.driver import EmulatedDriver, Program, host, reserve
 from minigrad.backends.cuda.runtime.memory import Argument, ArrayView, Memory
 from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
-from minigrad.device import Device
 
 __all__ = ["CheckedDriver", "KernelCheckError", "chosen"]
 

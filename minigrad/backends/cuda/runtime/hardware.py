@@ -20,6 +20,7 @@ import numpy as np
 from numba import config, cuda, types
 from numba.cuda.core.errors import NumbaPerformanceWarning
 
+from minigrad.arrays import Device, DeviceInfo
 from minigrad.backends.cuda.runtime import simulator
 from minigrad.backends.cuda.runtime.memory import (
     Argument,
@@ -30,7 +31,6 @@ from minigrad.backends.cuda.runtime.memory import (
 )
 from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.backends.host import free_host_memory, host_memory
-from minigrad.device import Device, DeviceInfo
 
 __all__ = ["CudaError", "HardwareDriver", "available", "explain"]
 

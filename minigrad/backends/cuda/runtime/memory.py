@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Device
 from minigrad.backends.pool import Block, Pool
-from minigrad.device import Device
 
 __all__ = [
     "Argument",

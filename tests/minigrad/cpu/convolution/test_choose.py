@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minigrad.arrays import Device, DeviceArray
 from minigrad.backends.cpu.convolution import choose, im2col
 from minigrad.backends.cpu.convolution.choose import Algorithm
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
 from minigrad.backends.cpu.runtime import threads
 from minigrad.backends.cpu.runtime.simd import LANES
-from minigrad.device import Device, DeviceArray
 
 CPU = Device("cpu", 0)
 WORST = 1e-4  # largest error over the standard deviation of the result

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minigrad.arrays import Device
 from minigrad.backends.cpu.convolution import winograd
 from minigrad.backends.cpu.convolution.cook_toom import tile_sizes
-from minigrad.device import Device
 
 CPU = Device("cpu", 0)
 WORST = 1e-4  # largest error over the standard deviation of the result

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from checks import batch_last, complains
+from checks import chwn, complains
 from strategies import moderate
 
 import minigrad as mg
 import minigrad.functional as F
-from minigrad.device import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 
 def test_names() -> None:
@@ -49,7 +49,7 @@ def test_tensors_are_made_where_asked() -> None:
     assert str(mg.tensor([1.0]).device) == "cpu:0"
 
 
-@pytest.mark.parametrize("order", [lambda t: t, batch_last])
+@pytest.mark.parametrize("order", [lambda t: t, chwn])
 def test_to_carries_values_there_and_gradients_back(order: Callable[[mg.Tensor], mg.Tensor]) -> None:
     array = moderate((17, 2, 3, 2), 0)
     x = mg.tensor(array, requires_grad=True)

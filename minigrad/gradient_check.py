@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.autograd import no_grad
 from minigrad.creation import tensor
-from minigrad.tensor import Tensor
+from minigrad.tensors import Tensor
 
 __all__ = ["GradcheckError", "gradcheck"]
 

@@ -194,7 +194,7 @@ class Deferred(Protocol):
 class DeviceArray:
     """A dense array of one dtype on one device.
 
-    Axis 0 is the batch. `batch_last` says how the elements lie in memory: in C order of `shape`, or with axis 0 moved
+    Axis 0 is the batch. `chwn` says how the elements lie in memory: in C order of `shape`, or with axis 0 moved
     to the end (C x H x W x N for a batch of images), the order in which convolution, pooling and normalisation run
     along neighbouring images. Only backends look at it; to everybody else the two orders are the same array.
 
@@ -203,7 +203,7 @@ class DeviceArray:
         shape: the shape as its users see it.
         dtype: float32, float64 or an integer type.
         device: where `data` lives.
-        batch_last: whether axis 0 is stored last.
+        chwn: whether axis 0 is stored last.
 
     Attributes:
         pending: what will make the elements, which nobody has asked for yet; None once they are there.
@@ -211,7 +211,7 @@ class DeviceArray:
             own; it dies with the array.
     """
 
-    __slots__ = ("__weakref__", "_data", "batch_last", "device", "dtype", "forms", "pending", "shape")
+    __slots__ = ("__weakref__", "_data", "chwn", "device", "dtype", "forms", "pending", "shape")
 
     def __init__(
         self,
@@ -219,14 +219,14 @@ class DeviceArray:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         device: Device,
-        batch_last: bool = False,
+        chwn: bool = False,
     ) -> None:
         self.pending: Deferred | None = data if callable(data) else None
         self._data = None if callable(data) else data
         self.shape = shape
         self.dtype = dtype
         self.device = device
-        self.batch_last = batch_last
+        self.chwn = chwn
         self.forms: dict[Any, Any] = {}
 
     @property

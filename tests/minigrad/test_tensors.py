@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from checks import USER_ERRORS, batch_last, complains
+from checks import USER_ERRORS, chwn, complains
 
 import minigrad as mg
 from minigrad import nn, optim
@@ -92,7 +92,7 @@ def test_randn_gives_the_same_numbers_in_both_float_types() -> None:
 def test_asarray_from_either_memory_order(device: str) -> None:
     array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     x = mg.tensor(array, device=device, requires_grad=True)
-    for t in (x, batch_last(x)):
+    for t in (x, chwn(x)):
         np.testing.assert_array_equal(np.asarray(t), array)
         assert np.asarray(t).dtype == np.float32
         assert np.asarray(t, dtype=np.float64).dtype == np.float64

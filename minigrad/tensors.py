@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad import display
+from minigrad.arrays import Device, DeviceArray, check_same_device, device
 from minigrad.autograd import backpropagate, record
-from minigrad.device import Device, DeviceArray, check_same_device, device
 from minigrad.dtypes import checked_dtype, common_dtype, is_dtype_name
 from minigrad.function import Function
 from minigrad.ops import arithmetic, matrix, reduction, shape
@@ -402,7 +402,7 @@ class Tensor:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
         backend = dx.device.backend
         total = backend.add(self.grad.array, dx) if self.grad is not None else dx
-        self.grad = Tensor(backend.reorder(total, self.array.batch_last))
+        self.grad = Tensor(backend.reorder(total, self.array.chwn))
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
