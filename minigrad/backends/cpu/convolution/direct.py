@@ -11,6 +11,7 @@ find no lanes.
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from math import prod
 
@@ -154,6 +155,12 @@ def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, o
                     _finish_line(products[line + part_start : line + part_stop], bias[k], floor, target)
 
 
+def _filter_blocks(count: int, parts: int) -> list[tuple[int, int]]:
+    """Filters cut into blocks of at least ROWS, of which the last may meet the one before."""
+    blocks = spans(-(-count // ROWS), parts)
+    return [(min(ROWS * start, count - ROWS), min(ROWS * stop, count)) for start, stop in blocks]
+
+
 def convolve(
     padded: np.ndarray,
     weight: np.ndarray,
@@ -176,32 +183,26 @@ def convolve(
     """
     channels, count, share = padded.shape[0] // groups, out.shape[0] // groups, weight.shape[0] // groups
     taps = weight.shape[2:]
-    own_weight = (share, *weight.shape[1:])
-    tap_offsets, weight_offsets = (
-        _tap_offsets(padded.shape, taps, channels, out.shape[3]),
-        _weight_offsets(own_weight, turned),
-    )
-    step = 4 * prod(taps) * (1 if turned else weight.shape[1])
+    tap_offsets = _tap_offsets(padded.shape, taps, channels, out.shape[3])
+    weight_offsets = _weight_offsets((share, *weight.shape[1:]), turned)
+    step = 4 * prod(taps) * (1 if turned else weight.shape[1])  # from filter to filter
     strips = _strips(out.shape[1:3], padded.shape[2], out.shape[3])
-    blocks = [
-        (min(ROWS * a, count - ROWS), min(ROWS * b, count))
-        for a, b in spans(-(-count // ROWS), max(-(-count // FILTERS), PARTS // groups // len(strips)))
-    ]
+    blocks = _filter_blocks(count, max(-(-count // FILTERS), PARTS // groups // len(strips)))
     runs = spans(len(strips), max(1, PARTS // groups // len(blocks)))
+    tasks = list(itertools.product(range(groups), blocks, runs))
     widest = -(-int(np.max(strips[:, 1] - strips[:, 0])) // PANEL) * PANEL
     floor = np.float32(0 if relu else -np.inf)
 
     def run(task: int) -> None:
-        (group, block), part = divmod(task // len(runs), len(blocks)), task % len(runs)
-        k_start, k_stop = blocks[block]
+        group, (k_start, k_stop), own_strips = tasks[task]
         filters = weight[group * share : (group + 1) * share].ctypes.data + k_start * step
         made = slice(group * count + k_start, group * count + k_stop)
         image = padded[group * channels : (group + 1) * channels]
         products = scratch("products", ((k_stop - k_start) * widest,), np.float32)
-        own = strips[slice(*runs[part])]
+        own = strips[slice(*own_strips)]
         _convolve(image, filters, step, weight_offsets, tap_offsets, bias[made], floor, out[made], own, products)
 
-    parallel(run, groups * len(blocks) * len(runs))
+    parallel(run, len(tasks))
 
 
 @inner
@@ -260,16 +261,16 @@ def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups
     strips = _strips(gradient.shape[1:3], padded.shape[2], gradient.shape[3])
     widest = -(-int(np.max(strips[:, 1] - strips[:, 0])) // LANES) * LANES
     vectors = panel_vectors(count)
-    width = vectors * LANES
-    room = -(-count // width) * width
+    room = -(-count // (vectors * LANES)) * vectors * LANES  # filters, up to whole panels
     parts = max(1, min(len(strips), SUM_PARTS, PARTIAL_BYTES // (4 * groups * offsets.size * room)))
     runs = spans(len(strips), parts)
-    blocks = [(ROWS * a, ROWS * b) for a, b in spans(offsets.size // ROWS, max(1, PARTS // groups // parts))]
+    blocks = spans(offsets.size // ROWS, max(1, PARTS // groups // parts))  # of ROWS rows of the im2col matrix
+    tasks = list(itertools.product(range(groups), range(parts), blocks))
     sums = np.empty((groups, parts, offsets.size, room), np.float32)
 
     def run(task: int) -> None:
-        (group, part), block = divmod(task // len(blocks), parts), task % len(blocks)
-        rows, mine = slice(*blocks[block]), strips[slice(*runs[part])]
+        group, part, (start, stop) = tasks[task]
+        rows, mine = slice(ROWS * start, ROWS * stop), strips[slice(*runs[part])]
         own = sums[group, part, rows]
         own[...] = 0
         image = padded[group * channels : (group + 1) * channels]
@@ -278,7 +279,7 @@ def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups
         transposed = scratch("transposed", (room * (widest + LANES),), np.float32)
         _add_gradients(image, offsets[rows], made, mine, vectors, gathered, transposed, own)
 
-    parallel(run, groups * parts * len(blocks))
+    parallel(run, len(tasks))
     filters = spans(count, PARTS // groups)
 
     def collect(task: int) -> None:
