@@ -22,7 +22,7 @@ from alexnet.model import AlexNet, layer_table
 from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, product
 from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address
-from minigrad.backends.cpu.runtime.threads import THREADS, parallel
+from minigrad.backends.threads import THREADS, parallel
 
 WARM_UP = 2  # turns that are not counted: compilation, first pages
 TURN = 1.0  # seconds that the steps of a turn should take together

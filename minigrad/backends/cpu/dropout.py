@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.threads import parallel, spans
+from minigrad.backends.threads import parallel, spans
 from minigrad.random import philox
 
 PARTS = 16

@@ -11,7 +11,7 @@ from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.memory import new, stored, view
 from minigrad.backends.cpu.runtime.jit import jitted
-from minigrad.backends.cpu.runtime.threads import parallel, spans
+from minigrad.backends.threads import parallel, spans
 
 PARTS = 16
 WORTH_THREADS = 1 << 15  # elements

@@ -6,8 +6,8 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.runtime.threads import quiet
 from minigrad.backends.labels import check_labels
+from minigrad.backends.threads import quiet
 
 
 @quiet

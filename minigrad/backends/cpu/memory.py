@@ -13,9 +13,9 @@ from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends import layout
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
-from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
 from minigrad.backends.host import host_memory
 from minigrad.backends.pool import Block, Pool
+from minigrad.backends.threads import parallel, quiet, spans
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 

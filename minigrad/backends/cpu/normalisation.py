@@ -10,8 +10,8 @@ from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import bits_of, float_of
-from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_to, flat_rows
+from minigrad.backends.threads import parallel, spans
 
 PARTS = 64
 LEAST_PIXELS = 256  # of a part

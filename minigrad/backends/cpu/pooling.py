@@ -7,8 +7,8 @@ import numpy as np
 from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.threads import parallel, spans
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
+from minigrad.backends.threads import parallel, spans
 from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
 
 PARTS = 32

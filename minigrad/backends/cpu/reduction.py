@@ -10,7 +10,7 @@ from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.cpu.runtime.threads import parallel, quiet, spans
+from minigrad.backends.threads import parallel, quiet, spans
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:

@@ -13,7 +13,7 @@ from minigrad.backends.cpu.matrix import (
 )
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.threads import parallel, spans
+from minigrad.backends.threads import parallel, spans
 
 PARTS = 16
 WORTH_THREADS = 1 << 14  # elements

@@ -28,8 +28,8 @@ from minigrad.backends.cpu.runtime.gemm import (
 )
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
-from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to, copy
+from minigrad.backends.threads import parallel, scratch, spans
 from minigrad.backends.window import Pair
 
 Shape = tuple[int, ...]

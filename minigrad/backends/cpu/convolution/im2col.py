@@ -15,8 +15,8 @@ from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.matrix import multiply
 from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import jitted
-from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_row, flat_rows, gather_row, inside
+from minigrad.backends.threads import parallel, scratch, spans
 from minigrad.backends.window import Window, convolution_window
 
 WORKSPACE = 1 << 18  # elements of the columns made at a time

@@ -11,8 +11,8 @@ import numpy as np
 
 from minigrad.backends.cpu.memory import transpose_floats
 from minigrad.backends.cpu.runtime.jit import jitted
-from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import copy
+from minigrad.backends.threads import parallel, scratch, spans
 from minigrad.backends.window import Pair, Window
 
 

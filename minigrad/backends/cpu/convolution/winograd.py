@@ -43,8 +43,8 @@ from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, panel_vectors, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, transpose_block
-from minigrad.backends.cpu.runtime.threads import parallel, scratch, spans
 from minigrad.backends.cpu.window import add_to
+from minigrad.backends.threads import parallel, scratch, spans
 from minigrad.backends.window import Pair
 
 Shape = tuple[int, ...]

@@ -21,7 +21,6 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from minigrad.arrays import Device, DeviceInfo
-from minigrad.backends.cpu.runtime.threads import THREADS, parallel
 from minigrad.backends.cuda.emulator.compile import compiled, load
 from minigrad.backends.cuda.runtime.memory import (
     Argument,
@@ -32,6 +31,7 @@ from minigrad.backends.cuda.runtime.memory import (
 )
 from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.backends.host import free_host_memory, host_memory
+from minigrad.backends.threads import THREADS, parallel
 from minigrad.display import in_jupyter
 
 __all__ = ["EmulatedDriver", "Program", "host", "reserve"]

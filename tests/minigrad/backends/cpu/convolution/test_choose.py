@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.arrays import Device, DeviceArray
+from minigrad.backends import threads
 from minigrad.backends.cpu.convolution import choose, im2col
 from minigrad.backends.cpu.convolution.choose import Algorithm
 from minigrad.backends.cpu.memory import from_host, reorder, to_host
-from minigrad.backends.cpu.runtime import threads
 from minigrad.backends.cpu.runtime.simd import LANES
 
 CPU = Device("cpu", 0)

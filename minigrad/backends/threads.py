@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.backends.cpu.runtime.pages import reserve
+from minigrad.backends.pages import reserve
 from minigrad.compilation import rehearsing
 
 

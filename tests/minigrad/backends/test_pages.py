@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.backends.cpu.runtime import pages
+from minigrad.backends import pages
 
 
 def test_large_memory_begins_at_a_large_page() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.cpu.runtime import threads
+from minigrad.backends import threads
 
 
 def test_scratch_is_the_same_bytes_for_a_name_and_grows() -> None:
