@@ -19,7 +19,7 @@ from minigrad.arrays import Device
 from minigrad.backends.cuda import driver, strides
 from minigrad.backends.cuda.launch import block_function, device_function, launch
 from minigrad.backends.cuda.runtime.memory import ArrayView
-from minigrad.backends.cuda.runtime.signature import Kernel
+from minigrad.backends.cuda.runtime.signature import Kernel, Signature
 
 FIRST, SECOND = Device("cuda", 0), Device("cuda", 1)
 TILE = 8
@@ -32,6 +32,11 @@ def use(chosen: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(driver, "current", lambda: chosen)
     monkeypatch.setattr(strides, "on_device", cache(strides.on_device.__wrapped__))  # what it keeps is another driver's
     return chosen
+
+
+def all_signatures(kernel: Kernel) -> list[Signature]:
+    """Every signature that a kernel may be launched with."""
+    return [kernel.signature(*variant) for variant in kernel.variants()]
 
 
 def on_device(array: np.ndarray, device: Device = FIRST) -> ArrayView:

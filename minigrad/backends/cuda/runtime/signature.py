@@ -92,10 +92,6 @@ class Kernel:
         """Every choice of dtypes for the words of the declaration."""
         return list(itertools.product(*(CHOICES[word] for word in self.words)))
 
-    def all_signatures(self) -> list[Signature]:
-        """Every signature that the kernel may be launched with."""
-        return [self.signature(*variant) for variant in self.variants()]
-
     def __repr__(self) -> str:
         return f"Kernel({self.name}: {self.declaration})"
 
