@@ -11,8 +11,7 @@ from minigrad import compilation
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def folder(cache: Path) -> Path:
     return compilation.code_folder()
 
 
@@ -60,9 +59,5 @@ def test_nothing_is_left_of_what_could_not_be_written(folder: Path, monkeypatch:
     assert list(folder.iterdir()) == []
 
 
-def test_the_folder_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert tmp_path in compilation.code_folder().parents
+def test_the_folder_is_the_users_own(cache: Path) -> None:
+    assert compilation.code_folder() == cache / "compiled"

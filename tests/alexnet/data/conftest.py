@@ -13,9 +13,8 @@ from alexnet.data.splits import ArraySplit
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "minigrad"
+def own_folder(cache):
+    """What is measured on data is measured by each test."""
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from minigrad.backends.cpu.runtime.simd import address, call
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+def folder(cache: Path) -> Path:
     return compilation.code_folder()
 
 

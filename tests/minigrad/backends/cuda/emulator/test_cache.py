@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,17 +16,16 @@ from minigrad.backends.cuda.runtime.signature import Kernel
 if hardware.SIMULATED:
     pytest.skip("Numba's simulator replaces the compiler that the emulator uses", allow_module_level=True)
 
-from minigrad.backends.cuda.emulator import cache, compile
+from minigrad.backends.cuda.emulator import cache as emulator_cache
+from minigrad.backends.cuda.emulator import compile
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
 
-def test_compiled_code_is_kept_and_used_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+def test_compiled_code_is_kept_and_used_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.abs(random(10))
     first = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
-    files = list(tmp_path.rglob("*"))
+    files = list(cache.rglob("*"))
     assert len([path for path in files if path.is_file()]) == 1 and files[-1].suffix == ".compiled"
     monkeypatch.setattr(compile, "lower", None)
     again = result_of(Kernel(own_element.py_func, own_element.declaration), 1, 32, (10,), "f8", on_device(x))
@@ -52,14 +51,14 @@ def _looks_the_same(out, x):
 def test_key_of_the_cache_follows_everything_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel(_uses_it, "float[::1], float[::1]")
     single, double = all_signatures(kernel)
-    keys = [cache.digest(_uses_it, single, False), cache.digest(_uses_it, double, False)]
-    keys.append(cache.digest(_uses_it, single, True))
-    assert keys[0] == cache.digest(_uses_it, single, False)
+    keys = [emulator_cache.digest(_uses_it, single, False), emulator_cache.digest(_uses_it, double, False)]
+    keys.append(emulator_cache.digest(_uses_it, single, True))
+    assert keys[0] == emulator_cache.digest(_uses_it, single, False)
     monkeypatch.setitem(globals(), "FACTOR", 3.0)
-    keys.append(cache.digest(_uses_it, single, False))
-    keys.append(cache.digest(_looks_the_same, single, False))
-    monkeypatch.setattr(cache.lowering, "check_version", lambda: "another")
-    keys.append(cache.digest(_looks_the_same, single, False))
+    keys.append(emulator_cache.digest(_uses_it, single, False))
+    keys.append(emulator_cache.digest(_looks_the_same, single, False))
+    monkeypatch.setattr(emulator_cache.lowering, "check_version", lambda: "another")
+    keys.append(emulator_cache.digest(_looks_the_same, single, False))
     assert len(set(keys)) == len(keys) and None not in keys
     monkeypatch.setitem(globals(), "FACTOR", object())
-    assert cache.digest(_uses_it, single, False) is None
+    assert emulator_cache.digest(_uses_it, single, False) is None
