@@ -109,7 +109,10 @@ class Backend(Protocol):
         """dy where y = relu(x) is not 0."""
 
     def relu_bias_grad(self, dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
-        """For images: `relu_grad`, and its sums over all axes but 1, which is the gradient of a bias of C values."""
+        """For y in CHWN order, as `conv2d` returned it: `relu_grad`, and its sums over all axes but 1.
+
+        The sums are the gradient of a bias of C values.
+        """
 
     def tanh(self, x: DeviceArray) -> DeviceArray:
         """Hyperbolic tangent."""

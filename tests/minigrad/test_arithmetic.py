@@ -196,6 +196,12 @@ def test_sigmoid_and_tanh_far_out_are_flat_and_finite(dtype: type, device: str) 
     np.testing.assert_allclose(x.grad.numpy(), 0, atol=1e-30)
 
 
+def test_gradient_of_abs_at_nan_is_nan(device: str) -> None:
+    x = mg.tensor(np.array([np.nan, -2.0, 0.0]), device=device, requires_grad=True)
+    x.abs().sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [np.nan, -1, 0])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nan_and_infinity_pass_through(dtype: type, device: str) -> None:
     array = np.array([np.nan, np.inf, -np.inf, -1, 2], dtype)

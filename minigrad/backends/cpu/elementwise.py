@@ -164,9 +164,9 @@ def _sigmoid_grad(dy, y, dx):
 
 @jitted
 def _abs_grad(dy, x, dx):
-    """dx = dy sign(x); at 0 that is dy times 0, so that infinities and NaN of dy come through."""
+    """dx = dy sign(x); at 0 that is dy times 0, at NaN NaN: infinities and NaN of either come through."""
     for i in range(dy.size):
-        dx[i] = dy[i] if x[i] > 0 else (-dy[i] if x[i] < 0 else dy[i] * 0)
+        dx[i] = dy[i] if x[i] > 0 else (-dy[i] if x[i] < 0 else dy[i] * x[i])
 
 
 def relu_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:

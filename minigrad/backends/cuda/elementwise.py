@@ -211,7 +211,7 @@ def _sigmoid_grad(dy, y):
 def _abs_grad(dy, x):
     if x > 0:
         return dy
-    return -dy if x < 0 else dy * type(dy)(0)
+    return -dy if x < 0 else dy * x  # 0 times dy, or NaN
 
 
 @device_function

@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backends.reference.primitive import Array, primitive
-from minigrad.random import philox4x32
+from minigrad.random import philox
 
 
 def random_words(count: int, seed: int, counter: int) -> np.ndarray:
     """The first `count` words of the random stream (seed, counter), below 2^32: Philox makes four from each number."""
-    number = np.arange(-(-count // 4), dtype=np.int64)
-    stream = np.full_like(number, counter)
-    quarters = [number % 2**32, number // 2**32, stream % 2**32, stream // 2**32]  # 32 bits each
-    blocks = philox4x32(np.stack(quarters, axis=-1), (seed % 2**32, seed // 2**32))
-    return blocks.reshape(-1)[:count]
+    blocks = np.arange(-(-count // 4))
+    return np.stack(philox(blocks, seed, counter), axis=-1).reshape(-1)[:count]
 
 
 @primitive
