@@ -183,8 +183,8 @@ def devices() -> DeviceList:
 class Deferred(Protocol):
     """The elements of an array that are made when they are first asked for, the same ones at each call.
 
-    So weights are that a layer draws and a checkpoint replaces, and the gradient of a large linear layer, which the
-    update of the weights takes piece by piece, without it ever lying in memory.
+    Examples: the first weights of a layer, which a checkpoint may replace before anyone needs them; the gradient of a
+    large linear layer, which the update of the weights takes piece by piece, so that it never lies in memory.
     """
 
     def __call__(self) -> Any:

@@ -116,8 +116,8 @@ def record(
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
     """Call backward of every recorded Function once, the latest first, and hand the leaves their gradients.
 
-    A Function is made after those that made its inputs, so when one has the highest serial number of all that wait, no
-    gradient for it can still come. A heap gives that one; no recursion, and each is freed when it is done.
+    What uses a result has a higher serial number than what computed it. So the waiting Function with the highest number
+    has all its gradients. A heap gives that one; no recursion, and each is freed when it is done.
 
     Args:
         root: the Function that computed the result.

@@ -83,7 +83,7 @@ class SGD:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Give every parameter that has a gradient its next value, by one fused kernel each.
+        """Give every parameter that has a gradient its next value, by one primitive each.
 
         Those that no longer require one are frozen: they keep their value.
         """

@@ -1,4 +1,7 @@
-"""The counter-based random numbers behind dropout, initial weights and augmentation.
+"""The counter-based random numbers behind dropout, augmentation, initial weights and `randn`.
+
+Dropout and augmentation take theirs from Philox4x32-10, for which see below; initial weights and `randn`, which the
+host draws, from NumPy's own Philox, each draw from a stream of its own (`stream`).
 
 Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a key and a
 counter into four 32-bit words. There is no hidden state: the same key and counter give the same words on every device,

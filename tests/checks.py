@@ -1,5 +1,5 @@
 """The checks behind the tests of operations, as plain functions: the tests call them on drawn cases, and
-`test_mutants.py` calls them on broken kernels and gradients to see that they fail.
+`test_mutants.py` calls them on broken primitives and gradients to see that they fail.
 """
 
 from __future__ import annotations

@@ -334,7 +334,7 @@ def check_arguments(name: str, arguments: tuple[Any, ...], dtype: Any, device: s
         assert one.chwn == expected_order(name, given, one), f"CHWN: {one.chwn}"
 
 
-def check_kernel(name: str, dtype: Any, device: str) -> None:
+def check_primitive(name: str, dtype: Any, device: str) -> None:
     """The primitive agrees with the reference on all its cases."""
     for arguments in CASES[name]():
         check_arguments(name, arguments, dtype, device)

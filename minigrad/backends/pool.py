@@ -103,7 +103,8 @@ class Pool(Generic[B]):
     def give_back(self, memory: Any, capacity: int) -> None:
         """Take memory back that no array uses any more.
 
-        Garbage is collected at any moment and in any thread, also within `take`: so it is only put down here.
+        Garbage is collected at any moment and in any thread, also within `take`. So this only appends to a queue,
+        without the lock, and `take` puts it on its shelf.
         """
         self.returned.append((memory, capacity))
 

@@ -1,13 +1,20 @@
 """The table: every primitive that a backend must have, with its signature, its shapes and a sentence.
 
 A primitive takes DeviceArrays of one device, allocates its results there and returns them. It may assume that shapes
-fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order.
-Elementwise primitives, `cat`, softmax, sums and slices off axis 0 and reshapes that keep axis 0 preserve the order, a
-gradient takes that of its value; convolution, pooling, normalisation, `linear` and the loss return CHWN order; matrix
-products, maxima, transposed arrays and gradients of weights are in C order, and in the reference everything is.
-(`tests/parity.py` has this rule as a function.) Results do not depend on the number of threads. An array is never
-written again once a primitive has returned it, so results may share memory with operands; the one exception is the
-velocity of `sgd_update`, which nobody else holds.
+fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order: C order,
+or CHWN, in which axis 0 comes last. The order of what it returns:
+
+    elementwise, softmax, cast, dropout, sgd_update      that of the operand; of several that broadcast, CHWN if one of
+                                                         the result's height has it
+    their gradients                                      that of the value whose gradient it is
+    cat                                                  CHWN if one of the arrays has it
+    getitem, getitem_grad, reshape, broadcast_to, sum    that of the operand, where axis 0 stays as it is; else C
+    convolution, pooling, normalisation, linear, loss    CHWN, and the gradients of their inputs too
+    the rest, gradients of weights among it              C
+
+In the reference everything is in C order. (`tests/parity.py` has this rule as a function.) Results do not depend on the
+number of threads. An array is never written again once a primitive has returned it, so results may share memory with
+operands; the one exception is the velocity of `sgd_update`, which its optimiser owns.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple
 of non-negative axes, `shape` the shape of the result. Images are N x C x H x W, filters K x C / groups x KH x KW.

@@ -56,7 +56,7 @@ if hasattr(os, "register_at_fork"):
 def parallel(task: Callable[[int], Any], count: int) -> None:
     """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here.
 
-    One of them in this thread tells what all call, where a program is only rehearsed.
+    In a rehearsal (minigrad.compilation) one is run, here: all tasks call the same loops.
     """
     if rehearsing():
         count = min(count, 1)
@@ -88,7 +88,10 @@ def spans(length: int, parts: int) -> list[tuple[int, int]]:
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
-    """Working memory of the calling thread, uninitialised, the same bytes for the same name every time."""
+    """Working memory of the calling thread, uninitialised: the same bytes for the same name every time.
+
+    So what is in it lasts until the next call with that name.
+    """
     arrays: dict[Any, np.ndarray] | None = getattr(_scratch, name, None)
     if arrays is None:
         arrays = {"memory": np.empty(0, np.uint8)}

@@ -13,7 +13,12 @@ class Conv2d(Function):
 
     x is padded with zeros first. With `groups`, the filters of a group see the channels of that group alone, as the
     paper's columns do (section 3.5). `padding` is (top, bottom, left, right): the paper's first layer overhangs its
-    image on two sides only. With `relu`, max(y, 0): the same as ReLU of the result, without writing what is not wanted.
+    image on two sides only. Each product comes back to both of its factors:
+
+        dx[n, c, i * stride + u, j * stride + v] += weight[k, c, u, v] dy[n, k, i, j]
+        dweight[k, c, u, v] += x[n, c, i * stride + u, j * stride + v] dy[n, k, i, j]
+
+    With `relu`, max(y, 0): the same as ReLU of the result, without writing what is not wanted.
     """
 
     def forward(

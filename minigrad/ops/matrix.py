@@ -25,7 +25,10 @@ class MatMul(Function):
 
 
 class Linear(Function):
-    """y = x weight^T + bias, for x (N, in), weight (out, in), bias (out,) or None: a fully-connected layer."""
+    """y = x weight^T + bias, for x (N, in), weight (out, in), bias (out,) or None: a fully-connected layer.
+
+    dx = dy weight, dweight = dy^T x, dbias = sum of dy over the images.
+    """
 
     def forward(self, x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
         self.x, self.weight = x, weight

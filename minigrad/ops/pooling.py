@@ -11,8 +11,10 @@ __all__ = ["AvgPool2d", "MaxPool2d"]
 class MaxPool2d(Function):
     """y[n, c, i, j] = max of x[n, c] over the kernel_size window whose corner is (i * stride, j * stride) - padding.
 
-    The paper's windows overlap (size 3, stride 2; section 3.4). The whole gradient goes to the position that won; among
-    equals, to the first in row order. Windows are clipped to the image: padding never wins.
+    The paper's windows overlap (size 3, stride 2; section 3.4). The whole gradient goes to the largest; among equals,
+    to the first in row order. So dx[n, c, row, column] is the sum of dy[n, c, i, j] over the windows whose largest
+    stands there. Windows are clipped to the image: padding is never the largest. `argmax` counts the places of a window
+    row by row.
     """
 
     def forward(
@@ -34,7 +36,8 @@ class MaxPool2d(Function):
 class AvgPool2d(Function):
     """y[n, c, i, j] = mean of x[n, c] over the same windows.
 
-    With `count_include_pad` padding counts as zeros, but never what overhangs the padding.
+    dx[n, c, row, column] = sum of dy[n, c, i, j] / the window's number of places, over the windows that see it. With
+    `count_include_pad` padding counts as zeros, but never what overhangs the padding.
     """
 
     def forward(

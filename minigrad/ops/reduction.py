@@ -57,7 +57,7 @@ class Max(Function):
 
 
 class Softmax(Function):
-    """y_i = e^(x_i) / sum of e^(x_j) along an axis."""
+    """y_i = e^(x_i) / sum of e^(x_j) along an axis; dx_i = y_i (dy_i - sum of dy_j y_j)."""
 
     def forward(self, x: DeviceArray, dim: int) -> DeviceArray:
         self.dim = dim
@@ -69,7 +69,7 @@ class Softmax(Function):
 
 
 class LogSoftmax(Function):
-    """y_i = x_i - log(sum of e^(x_j)) along an axis."""
+    """y_i = x_i - log(sum of e^(x_j)) along an axis; dx_i = dy_i - e^(y_i) * sum of dy_j."""
 
     def forward(self, x: DeviceArray, dim: int) -> DeviceArray:
         self.dim = dim

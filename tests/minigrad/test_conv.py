@@ -54,7 +54,7 @@ LAYERS: dict[str, Layer] = {
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("n", [1, 17, 64])
 def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, fast_device: str) -> None:
-    """float64 is im2col, held against the reference; float32 may go other ways (Winograd, register blocks)."""
+    """float64 is im2col, held against the reference; float32 may take other algorithms (Winograd, direct)."""
     image, weight_shape, stride, padding, groups = LAYERS[name]
     arrays = [moderate((n, *image), 1), moderate(weight_shape, 2), moderate(weight_shape[:1], 3)]
     arrays = [array.astype(np.float32).astype(np.float64) for array in arrays]

@@ -103,7 +103,7 @@ def test_mistakes_are_said_in_a_sentence() -> None:
         scale[8](x, x, 1)
     with pytest.raises(ValueError, match="C order"):
         scale[1, 8](x.sum(), x, 1)
-    with pytest.raises(ValueError, match="C order"):  # pooling stores the batch last
+    with pytest.raises(ValueError, match="C order"):  # pooling returns CHWN order
         scale[1, 8](F.max_pool2d(mg.randn(2, 3, 4, 4, device=x.device), 2), x, 1)
     with pytest.raises(mg.DeviceMismatchError, match="cuda:1"):
         scale[1, 8](x, x.to("cuda:1"), 1)

@@ -1,4 +1,4 @@
-"""The suite proved: kernels and gradients broken on purpose, each of which the suite's own checks must notice."""
+"""The suite proved: primitives and gradients broken on purpose, each of which the suite's own checks must notice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from checks import (
     check_sum,
     check_within_map_response_norm,
 )
-from parity import CASES, check_kernel
+from parity import CASES, check_primitive
 from strategies import ConvCase, PoolCase, apart, moderate
 
 import minigrad.functional as F
@@ -43,9 +43,9 @@ def changed(x: DeviceArray, change: Callable[[np.ndarray], np.ndarray]) -> Devic
 
 
 def replaced(name: str, broken: Callable[..., Any]) -> Patch:
-    """The kernel of that name replaced by `broken`, which gets the right kernel as its first argument."""
-    kernel = getattr(cpu, name)
-    return lambda patch: patch.setattr(cpu, name, lambda *arguments: broken(kernel, *arguments))
+    """The primitive of that name replaced by `broken`, which gets the right primitive as its first argument."""
+    primitive = getattr(cpu, name)
+    return lambda patch: patch.setattr(cpu, name, lambda *arguments: broken(primitive, *arguments))
 
 
 def backward(function: type, broken: Callable[..., Any]) -> Patch:
@@ -70,26 +70,26 @@ def first_instead_of_sum(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray
     return cpu.reshape(cpu.getitem(dy, index), shape)
 
 
-def blind_to_order(kernel: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
+def blind_to_order(primitive: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
     """Elements paired as they lie in memory, which is right as long as both arrays have one order."""
     if x.shape == y.shape and x.chwn != y.chwn:
         y = DeviceArray(y.data.reshape(x.data.shape), x.shape, y.dtype, y.device, x.chwn)
-    return kernel(x, y)
+    return primitive(x, y)
 
 
-def imprecise_in_float32(kernel: Callable[..., DeviceArray], *arguments: Any) -> DeviceArray:
-    y = kernel(*arguments)
+def imprecise_in_float32(primitive: Callable[..., DeviceArray], *arguments: Any) -> DeviceArray:
+    y = primitive(*arguments)
     return changed(y, lambda a: a * 1.001) if y.dtype == np.float32 else y
 
 
 def without_subtraction(
-    kernel: Callable[..., DeviceArray], dy: DeviceArray, p: DeviceArray, _: DeviceArray
+    primitive: Callable[..., DeviceArray], dy: DeviceArray, p: DeviceArray, _: DeviceArray
 ) -> DeviceArray:
     return cpu.mul(cpu.reshape(dy, (dy.shape[0], 1)), p)
 
 
 def rate_outside_momentum(
-    kernel: Callable[..., DeviceArray],
+    primitive: Callable[..., DeviceArray],
     w: DeviceArray,
     g: DeviceArray,
     v: DeviceArray,
@@ -109,66 +109,74 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         lambda: check_operation(F.tanh, np.tanh, [moderate((3, 2), 0)], "cpu:0"),
     ),
     "relu's gradient passes everything": (
-        replaced("relu_grad", lambda kernel, dy, y: cpu.scale(dy, 1.0)),
+        replaced("relu_grad", lambda primitive, dy, y: cpu.scale(dy, 1.0)),
         lambda: check_operation(F.relu, lambda a: np.maximum(a, 0), [apart((3, 2), 0)], "cpu:0"),
     ),
     "normalisation misses a channel of its window": (
-        replaced("local_response_norm", lambda kernel, x, n, a, b, k: kernel(x, n - 1, a * (n - 1) / n, b, k)),
+        replaced("local_response_norm", lambda primitive, x, n, a, b, k: primitive(x, n - 1, a * (n - 1) / n, b, k)),
         lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 5, 1.0, 0.75, 2.0, "cpu:0"),
     ),
     "normalisation's gradient misses a channel of its window": (
         replaced(
-            "local_response_norm_grad", lambda kernel, dy, x, n, a, b, k: kernel(dy, x, n - 1, a * (n - 1) / n, b, k)
+            "local_response_norm_grad",
+            lambda primitive, dy, x, n, a, b, k: primitive(dy, x, n - 1, a * (n - 1) / n, b, k),
         ),
         lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 5, 1.0, 0.75, 2.0, "cpu:0"),
     ),
     "normalisation's window of even size leans to the other side": (
         replaced(
             "local_response_norm",
-            lambda kernel, x, *rest: changed(kernel(changed(x, lambda a: a[:, ::-1]), *rest), lambda a: a[:, ::-1]),
+            lambda primitive, x, *rest: changed(
+                primitive(changed(x, lambda a: a[:, ::-1]), *rest), lambda a: a[:, ::-1]
+            ),
         ),
         lambda: check_local_response_norm(moderate((2, 6, 2, 1), 0), 4, 1.0, 0.75, 2.0, "cpu:0"),
     ),
     "normalisation within a map misses a row and a column of its window": (
         replaced(
             "within_map_response_norm",
-            lambda kernel, x, n, a, b, k: kernel(x, n - 1, a * (n - 1) ** 2 / n**2, b, k),
+            lambda primitive, x, n, a, b, k: primitive(x, n - 1, a * (n - 1) ** 2 / n**2, b, k),
         ),
         lambda: check_within_map_response_norm(moderate((2, 1, 4, 3), 0), 3, 9.0, 0.75, 2.0, "cpu:0"),
     ),
     "the gradient of normalisation within a map leans to the wrong side": (
         replaced(
             "within_map_response_norm_grad",
-            lambda kernel, dy, x, *rest: changed(
-                kernel(changed(dy, lambda a: a[..., ::-1]), changed(x, lambda a: a[..., ::-1]), *rest),
+            lambda primitive, dy, x, *rest: changed(
+                primitive(changed(dy, lambda a: a[..., ::-1]), changed(x, lambda a: a[..., ::-1]), *rest),
                 lambda a: a[..., ::-1],
             ),
         ),
         lambda: check_within_map_response_norm(moderate((2, 1, 4, 3), 0), 2, 9.0, 0.75, 2.0, "cpu:0"),
     ),
-    "pooling pays the wrong winner": (
-        replaced("max_pool2d_grad", lambda kernel, dy, w, *rest: kernel(dy, changed(w, lambda a: a * 0), *rest)),
+    "pooling pays the wrong place": (
+        replaced(
+            "max_pool2d_grad",
+            lambda primitive, dy, argmax, *rest: primitive(dy, changed(argmax, lambda a: a * 0), *rest),
+        ),
         lambda: check_max_pool2d(OVERLAPPING, apart(OVERLAPPING.x_shape, 0), "cpu:0"),
     ),
     "average's gradient divides by another area": (
-        replaced("avg_pool2d_grad", lambda kernel, dy, *rest: kernel(dy, *rest[:-1], not rest[-1])),
+        replaced("avg_pool2d_grad", lambda primitive, dy, *rest: primitive(dy, *rest[:-1], not rest[-1])),
         lambda: check_avg_pool2d(PADDED, moderate(PADDED.x_shape, 0), True, "cpu:0"),
     ),
     "input gradient mixes up the groups": (
         replaced(
             "conv2d_grad_input",
-            lambda kernel, dy, w, *rest: kernel(dy, changed(w, lambda a: np.roll(a, len(a) // 2, axis=0)), *rest),
+            lambda primitive, dy, w, *rest: primitive(dy, changed(w, lambda a: np.roll(a, len(a) // 2, axis=0)), *rest),
         ),
         lambda: check_conv2d(GROUPED, "cpu:0"),
     ),
     "weight gradient is flipped": (
-        replaced("conv2d_grad_weight", lambda kernel, *rest: changed(kernel(*rest), lambda a: a[:, :, ::-1, ::-1])),
+        replaced(
+            "conv2d_grad_weight", lambda primitive, *rest: changed(primitive(*rest), lambda a: a[:, :, ::-1, ::-1])
+        ),
         lambda: check_conv2d(STRIDED, "cpu:0"),
     ),
     "padding on the opposite side": (
         replaced(
             "conv2d",
-            lambda kernel, x, w, b, stride, p, *rest: kernel(x, w, b, stride, (p[1], p[0], p[3], p[2]), *rest),
+            lambda primitive, x, w, b, stride, p, *rest: primitive(x, w, b, stride, (p[1], p[0], p[3], p[2]), *rest),
         ),
         lambda: check_conv2d(GROUPED, "cpu:0"),
     ),
@@ -185,7 +193,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         lambda: check_dropout(apart((5, 6), 0), 0.5, True, "train", 1, "cpu:0"),
     ),
     "dropout is scaled in training where it should be at test": (
-        replaced("dropout", lambda kernel, x, p, scale, seed, counter: kernel(x, p, 1 / (1 - p), seed, counter)),
+        replaced("dropout", lambda primitive, x, p, scale, seed, counter: primitive(x, p, 1 / (1 - p), seed, counter)),
         lambda: check_dropout(apart((5, 6), 0), 0.5, True, "test", 1, "cpu:0"),
     ),
     "sum's gradient is spread along another axis": (
@@ -201,7 +209,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         lambda: check_broadcast_multiply(moderate((3, 2), 0), moderate((3, 2), 1), "cpu:0"),
     ),
     "linear's weight gradient is averaged over the batch": (
-        replaced("linear_grad_weight", lambda kernel, dy, x: cpu.scale(kernel(dy, x), 1 / x.shape[0])),
+        replaced("linear_grad_weight", lambda primitive, dy, x: cpu.scale(primitive(dy, x), 1 / x.shape[0])),
         lambda: check_linear([moderate((3, 2), 0), moderate((4, 2), 1), moderate((4,), 2)], "cpu:0"),
     ),
     "rate outside the momentum": (
@@ -244,10 +252,10 @@ def test_parity_notices(
 ) -> None:
     """Whatever primitive it is, the comparison with the reference sees one wrong element, and a wrong memory order."""
 
-    def mutant(kernel: Callable[..., Any], *arguments: Any) -> Any:
-        result = kernel(*arguments)
+    def mutant(primitive: Callable[..., Any], *arguments: Any) -> Any:
+        result = primitive(*arguments)
         return tuple(map(broken, result)) if isinstance(result, tuple) else broken(result)
 
     replaced(name, mutant)(monkeypatch)
     with pytest.raises(AssertionError):
-        check_kernel(name, np.float64, "cpu:0")
+        check_primitive(name, np.float64, "cpu:0")

@@ -70,7 +70,7 @@ def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, chwn: bool
 
 
 def wrap(array: np.ndarray, device: Device) -> DeviceArray:
-    """A C-order ndarray that NumPy has just made, as a DeviceArray."""
+    """An ndarray as a DeviceArray in C order; copied only if it must be."""
     array = np.ascontiguousarray(array) if array.ndim else np.asarray(array)
     return DeviceArray(array, array.shape, array.dtype, device)
 

@@ -39,7 +39,7 @@ def _unary(function: DeviceFunction, word: str = "float") -> Kernel:
 
 
 def _binary(function: DeviceFunction, word: str = "float") -> Kernel:
-    """The kernel of a function of two numbers: of an array of the result's size (stride 1), or one alone (stride 0)."""
+    """The kernel of a function of two numbers: of arrays of the result's size (stride 1) or numbers (0)."""
 
     def body(x, y, z, x_stride, y_stride):
         """for each element: z = function(x, y)"""

@@ -30,7 +30,8 @@ NOTHING, BIAS, ITSELF = 0, 1, 2  # what a product starts from
 
 @device_function
 def _element(matrix, i, j, height, width, column, transposed):
-    """Element (i, j) of an operand of that height and width, zero beyond; it begins at `column` of each stored line."""
+    """Element (i, j) of an operand of that height and width, zero beyond; each stored line of the
+    operand begins at `column` of the matrix's."""
     if i >= height or j >= width:
         return matrix.dtype.type(0)
     if transposed:

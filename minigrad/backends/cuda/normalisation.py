@@ -43,30 +43,30 @@ def _local_response_norm(x, y, before, after, alpha, beta, k):
 
 
 @kernel("float[:,::1], float[:,::1], float[:,::1], float[:,::1], i8, i8, float, float, float")
-def _terms(dy, x, direct, cross, before, after, alpha, beta, k):
+def _terms(dy, x, direct, shared, before, after, alpha, beta, k):
     """The two terms of the gradient.
 
-    for each channel and pixel: direct = dy s^-beta; cross = dy x s^-(beta + 1)
+    for each channel and pixel: direct = dy s^-beta; shared = dy x s^-(beta + 1)
     """
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
         for pixel in range(cuda.grid(1), x.shape[1], cuda.blockDim.x * cuda.gridDim.x):
             scale = _scale(x, c, pixel, before, after, alpha, k)
             term = dy[c, pixel] * _inverse_power(scale, beta)
             direct[c, pixel] = term
-            cross[c, pixel] = term * x[c, pixel] / scale
+            shared[c, pixel] = term * x[c, pixel] / scale
 
 
 @kernel("float[:,::1], float[:,::1], float[:,::1], i8, i8, float")
-def _subtract_cross(x, cross, dx, before, after, factor):
+def _subtract_shared(x, shared, dx, before, after, factor):
     """dx holds the direct term.
 
-    for each channel and pixel: dx -= factor * x * sum of `cross` over the channels whose windows hold this one
+    for each channel and pixel: dx -= factor * x * sum of `shared` over the channels whose windows hold this one
     """
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
         for pixel in range(cuda.grid(1), x.shape[1], cuda.blockDim.x * cuda.gridDim.x):
             total = x.dtype.type(0)
             for near in range(max(0, c - after), min(x.shape[0], c + before + 1)):
-                total += cross[near, pixel]
+                total += shared[near, pixel]
             dx[c, pixel] -= factor * x[c, pixel] * total
 
 
@@ -96,10 +96,10 @@ def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k):
 
 
 @kernel("float[:,:,::1], float[:,:,::1], float[:,:,::1], float[:,:,::1], i8, i8, i8, float, float, float")
-def _within_map_terms(dy, x, direct, cross, batch, before, after, alpha, beta, k):
+def _within_map_terms(dy, x, direct, shared, batch, before, after, alpha, beta, k):
     """The two terms of the gradient.
 
-    for each channel, row and place: direct = dy s^-beta; cross = dy x s^-(beta + 1)
+    for each channel, row and place: direct = dy s^-beta; shared = dy x s^-(beta + 1)
     """
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
         for i in range(cuda.blockIdx.y, x.shape[1], cuda.gridDim.y):
@@ -107,14 +107,14 @@ def _within_map_terms(dy, x, direct, cross, batch, before, after, alpha, beta, k
                 scale = _window_scale(x, c, i, at, batch, before, after, alpha, k)
                 term = dy[c, i, at] * _inverse_power(scale, beta)
                 direct[c, i, at] = term
-                cross[c, i, at] = term * x[c, i, at] / scale
+                shared[c, i, at] = term * x[c, i, at] / scale
 
 
 @kernel("float[:,:,::1], float[:,:,::1], float[:,:,::1], i8, i8, i8, float")
-def _subtract_within_map(x, cross, dx, batch, before, after, factor):
+def _subtract_within_map(x, shared, dx, batch, before, after, factor):
     """dx holds the direct term.
 
-    for each channel, row and place: dx -= factor * x * sum of `cross` over the pixels whose windows hold this one
+    for each channel, row and place: dx -= factor * x * sum of `shared` over the pixels whose windows hold this one
     """
     width = x.shape[2] // batch
     for c in range(cuda.blockIdx.z, x.shape[0], cuda.gridDim.z):
@@ -124,7 +124,7 @@ def _subtract_within_map(x, cross, dx, batch, before, after, factor):
                 total = x.dtype.type(0)
                 for row in range(max(0, i - after), min(x.shape[1], i + before + 1)):
                     for column in range(max(0, j - after), min(width, j + before + 1)):
-                        total += cross[c, row, at + (column - j) * batch]
+                        total += shared[c, row, at + (column - j) * batch]
                 dx[c, i, at] -= factor * x[c, i, at] * total
 
 
@@ -142,11 +142,11 @@ def local_response_norm_grad(
     """dx_i = dy_i s_i^-beta - 2 alpha beta x_i * sum of dy_j x_j s_j^-(beta + 1) over the windows j that hold i."""
     dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
-    cross = driver.allocate(image.shape, x.dtype, x.device)
+    shared = driver.allocate(image.shape, x.dtype, x.device)
     grid = row_grid(image.shape[0], 1, image.shape[1])
     reach = size // 2, (size - 1) // 2
-    launch(_terms, *grid, x.device, gradient, image, out, cross, *reach, alpha / size, beta, k)
-    launch(_subtract_cross, *grid, x.device, image, cross, out, *reach, 2 * alpha / size * beta)
+    launch(_terms, *grid, x.device, gradient, image, out, shared, *reach, alpha / size, beta, k)
+    launch(_subtract_shared, *grid, x.device, image, shared, out, *reach, 2 * alpha / size * beta)
     return dx
 
 
@@ -164,8 +164,8 @@ def within_map_response_norm_grad(
     """dx_p = dy_p s_p^-beta - 2 alpha beta x_p * sum of dy_q x_q s_q^-(beta + 1) over the windows q that hold p."""
     dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (flat_rows(array) for array in (stored(dy, True), stored(x, True), dx.data))
-    cross = driver.allocate(image.shape, x.dtype, x.device)
+    shared = driver.allocate(image.shape, x.dtype, x.device)
     grid, reach = row_grid(*image.shape), (x.shape[0], size // 2, (size - 1) // 2)
-    launch(_within_map_terms, *grid, x.device, gradient, image, out, cross, *reach, alpha / size**2, beta, k)
-    launch(_subtract_within_map, *grid, x.device, image, cross, out, *reach, 2 * alpha / size**2 * beta)
+    launch(_within_map_terms, *grid, x.device, gradient, image, out, shared, *reach, alpha / size**2, beta, k)
+    launch(_subtract_within_map, *grid, x.device, image, shared, out, *reach, 2 * alpha / size**2 * beta)
     return dx

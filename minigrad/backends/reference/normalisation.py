@@ -24,7 +24,7 @@ def local_response_norm(x: Array, size: int, alpha: float, beta: float, k: float
 
 @primitive
 def local_response_norm_grad(dy: Array, x: Array, size: int, alpha: float, beta: float, k: float) -> Array:
-    """For each channel i, which y_i depends on in two ways:
+    """For each channel i; x_i is in y_i, and in every s_j around it:
 
     dx_i += dy_i / s_i^beta                                                 as the numerator
     dx_j -= 2 alpha / size * beta * x_j dy_i x_i / s_i^(beta + 1)           as one of the channels j around i, in s_i

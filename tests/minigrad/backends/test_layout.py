@@ -75,7 +75,7 @@ def in_order(array: np.ndarray, order: bool) -> mg.Tensor:
     return chwn(x) if order else x
 
 
-def test_helper_gives_batch_last_tensors() -> None:
+def test_helper_gives_tensors_in_chwn_order() -> None:
     for shape in ((17, 3), (17, 3, 2), (17, 3, 2, 4)):
         x = mg.tensor(moderate(shape, 0))
         assert not x.array.chwn and chwn(x).array.chwn
@@ -90,7 +90,7 @@ def test_order_is_preserved(name: str, order: bool) -> None:
 
 @pytest.mark.parametrize("name", IN_CHWN_ORDER)
 @pytest.mark.parametrize("order", [False, True])
-def test_layers_return_batch_last(name: str, order: bool) -> None:
+def test_layers_return_chwn_order(name: str, order: bool) -> None:
     assert IN_CHWN_ORDER[name](in_order(moderate((17, 4, 6, 6), 0), order)).array.chwn
 
 

@@ -17,7 +17,7 @@ from parity import (
     Chwn,
     assert_same,
     check_arguments,
-    check_kernel,
+    check_primitive,
     larger,
     on,
     signed,
@@ -40,7 +40,7 @@ def test_every_primitive_has_cases_and_is_drawn() -> None:
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", CASES)
 def test_primitive_agrees_with_the_reference(name: str, dtype: type, fast_device: str) -> None:
-    check_kernel(name, dtype, fast_device)
+    check_primitive(name, dtype, fast_device)
 
 
 def test_primitives_agree_with_the_reference_at_the_sizes_of_networks(fast_device: str) -> None:

@@ -5,8 +5,8 @@ Counted along the rows of the padded image, all images of a pixel side by side, 
 is told where each row of the matrix begins. Positions whose window would reach over the end of a row are computed with
 the others where rows are short, and left out when results are written.
 
-For nets' first layers, whose few channels Winograd's transforms do not pay for, and for small batches, for which they
-find no lanes.
+For first layers at stride 1, whose few channels Winograd's transforms do not pay for, and for small batches, for which
+they find no lanes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.runtime.gemm import (
     PANEL,
     ROWS,
+    listed_depth_product,
+    listed_rows_product,
     panel_vectors,
-    scattered_depth_product,
-    scattered_rows_product,
 )
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
@@ -145,7 +145,7 @@ def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, o
     for start, stop in strips:
         columns = -(-(stop - start) // PANEL) * PANEL
         b = address(padded) + 4 * start, offsets
-        scattered_depth_product(a, b, (address(products), 4 * columns), (count, columns, tap_offsets.size))
+        listed_depth_product(a, b, (address(products), 4 * columns), (count, columns, tap_offsets.size))
         for k in range(count):
             line = k * columns - start  # where position 0 would lie
             for i in range(start // row, -(-stop // row)):
@@ -236,7 +236,7 @@ def _add_gradients(padded, tap_offsets, gradient, strips, vectors, gathered, tra
                 to = address(transposed) + 4 * ((panel * length + q) * width + lane)
                 transpose_block(address(gathered) + 4 * (k * columns + q), 4 * columns, to, 4 * width)
         a, shape = (address(padded) + 4 * start, address(tap_offsets)), (sums.shape[0], room, length)
-        scattered_rows_product(a, address(transposed), (address(sums), 4 * room), shape, vectors)
+        listed_rows_product(a, address(transposed), (address(sums), 4 * room), shape, vectors)
 
 
 @jitted

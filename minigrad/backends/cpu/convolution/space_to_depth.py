@@ -29,7 +29,7 @@ def image_shape(image: tuple[int, ...], window: Window) -> tuple[int, ...]:
 
 
 @jitted
-def _image_to_or_from_blocks(image, blocks, window, back, start, stop):
+def _chwn_to_or_from_blocks(image, blocks, window, back, start, stop):
     """blocks = image, or image = blocks if `back`, for channels of blocks start to stop - 1.
 
     for each place in a channel of blocks: copy the pixel that stands there, all images; zeros where there is none
@@ -52,7 +52,7 @@ def _image_to_or_from_blocks(image, blocks, window, back, start, stop):
 
 
 @jitted
-def _images_to_blocks(images, blocks, window, lines, start, stop):
+def _nchw_to_blocks(images, blocks, window, lines, start, stop):
     """blocks from images in C order, N x C x H x W, for rows of the padded image start to stop - 1, of all channels.
 
     for each row: transpose it, all images, so that the images of a pixel lie side by side; hand its pixels out
@@ -75,29 +75,29 @@ def _images_to_blocks(images, blocks, window, lines, start, stop):
                     target[:] = 0
 
 
-def images_to_blocks(images: np.ndarray, blocks: np.ndarray, window: Window) -> None:
+def nchw_to_blocks(images: np.ndarray, blocks: np.ndarray, window: Window) -> None:
     """Fill `blocks`, of `image_shape`, from images in C order, N x C x H x W."""
     count, channels, _, width = images.shape
     parts = spans(channels * blocks.shape[1] * window.stride_h, 32)
 
     def run(part: int) -> None:
         lines = scratch("lines of images", (width, count), images.dtype)
-        _images_to_blocks(images, blocks, window, lines, *parts[part])
+        _nchw_to_blocks(images, blocks, window, lines, *parts[part])
 
     parallel(run, len(parts))
 
 
-def image_to_blocks(image: np.ndarray, blocks: np.ndarray, window: Window) -> None:
+def chwn_to_blocks(image: np.ndarray, blocks: np.ndarray, window: Window) -> None:
     """Fill `blocks`, of `image_shape`, from an image C x H x W x N."""
     parts = spans(blocks.shape[0], 16)
-    parallel(lambda part: _image_to_or_from_blocks(image, blocks, window, False, *parts[part]), len(parts))
+    parallel(lambda part: _chwn_to_or_from_blocks(image, blocks, window, False, *parts[part]), len(parts))
 
 
-def blocks_to_image(blocks: np.ndarray, image: np.ndarray, window: Window) -> None:
-    """The way back; pixels that no filter sees become 0."""
+def blocks_to_chwn(blocks: np.ndarray, image: np.ndarray, window: Window) -> None:
+    """The reverse; pixels that no filter sees become 0."""
     image[...] = 0
     parts = spans(blocks.shape[0], 16)
-    parallel(lambda part: _image_to_or_from_blocks(image, blocks, window, True, *parts[part]), len(parts))
+    parallel(lambda part: _chwn_to_or_from_blocks(image, blocks, window, True, *parts[part]), len(parts))
 
 
 def filters_to_blocks(weight: np.ndarray, window: Window) -> np.ndarray:
@@ -111,7 +111,7 @@ def filters_to_blocks(weight: np.ndarray, window: Window) -> np.ndarray:
 
 
 def blocks_to_filters(blocks: np.ndarray, weight: np.ndarray, window: Window) -> None:
-    """The way back; what stands in the zeros at the end is dropped."""
+    """The reverse; what stands in the zeros at the end is dropped."""
     filters, channels, kernel_h, kernel_w = weight.shape
     (taps_h, taps_w), (s_h, s_w) = block_taps(window), (window.stride_h, window.stride_w)
     split = blocks.reshape(filters, channels, s_h, s_w, taps_h, taps_w).transpose(0, 1, 4, 2, 5, 3)

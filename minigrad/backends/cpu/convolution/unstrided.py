@@ -45,12 +45,13 @@ class Unstrided:
         blocks: np.ndarray | None = x.forms.get(self.window)
         if blocks is None:
             channels, height, width, batch = self.image_shape
+            # with the margin that direct.py reads beyond the end: both algorithms may ask for the blocks
             padded = direct.with_margin((channels, height, width * batch), self.taps[1], batch, x.device)
             blocks = padded.reshape(self.image_shape)
             if x.chwn or batch < FEW_IMAGES:
-                space_to_depth.image_to_blocks(stored(x, True), blocks, self.window)
+                space_to_depth.chwn_to_blocks(stored(x, True), blocks, self.window)
             else:  # the same, without the images in CHWN order in between
-                space_to_depth.images_to_blocks(x.data, blocks, self.window)
+                space_to_depth.nchw_to_blocks(x.data, blocks, self.window)
             x.forms[self.window] = blocks
         return blocks
 

@@ -1,6 +1,8 @@
 """Convolution at stride 1 with fewer multiplications, by the transforms of cook_toom.py, on images in CHWN order.
 
-The output is cut into tiles, some images of a tile at a time. For each: transform what the tile sees (V = B^T d B, a
+The output is cut into tiles, some images of a tile at a time. A transform turns the pixels of a tile along an axis into
+as many numbers, one for each point at which polynomials are evaluated (cook_toom.py): there a sliding sum is a product,
+as it is for frequencies. For each: transform what the tile sees (V = B^T d B, a
 matrix channels x columns for each of the points, a column being an image of a tile), multiply by the transformed
 filters (M = U V, point by point), and transform back (y = A^T M A), adding bias and applying ReLU on the way out.
 What lies in between is a few megabytes, which the caches hold.
@@ -146,12 +148,12 @@ class Job(NamedTuple):
     Attributes:
         tile: their shape.
         points: for each of the tile's points, its number among those of the filters.
-        groups: LANES images of a tile each: (row, column, first image).
+        runs: LANES images of a tile each: (row, column, first image).
     """
 
     tile: Tile
     points: np.ndarray
-    groups: np.ndarray
+    runs: np.ndarray
 
 
 def _tile(size_h: TileSize, size_w: TileSize) -> Tile:
@@ -169,12 +171,12 @@ def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int) -> tuple
     every = len(POINTS[taps_w])
     for (size_h, starts_h), (size_w, starts_w) in itertools.product(along_h.items(), along_w.items()):
         points = np.array([i * every + j for i in size_h.points for j in size_w.points])
-        groups = np.array([(i, j, n) for i in starts_h for j in starts_w for n in range(0, batch, LANES)])
+        runs = np.array([(i, j, n) for i in starts_h for j in starts_w for n in range(0, batch, LANES)])
         jobs += [
-            Job(_tile(size_h, size_w), points, groups[at : at + COLUMNS // LANES])
-            for at in range(0, len(groups), COLUMNS // LANES)
+            Job(_tile(size_h, size_w), points, runs[at : at + COLUMNS // LANES])
+            for at in range(0, len(runs), COLUMNS // LANES)
         ]
-    return tuple(sorted(jobs, key=lambda job: -job.points.size * len(job.groups)))
+    return tuple(sorted(jobs, key=lambda job: -job.points.size * len(job.runs)))
 
 
 def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
@@ -190,7 +192,7 @@ def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
 
 @inner
 def _transform_in(
-    function, image, groups, top, left, extent, numbers, points, room, per_panel, lines, target, point_step
+    function, image, runs, top, left, extent, numbers, points, room, per_panel, lines, target, point_step
 ):
     """Transform what tiles see, extent[0] x extent[1] pixels, into a matrix for each of points[0] x points[1].
 
@@ -204,23 +206,23 @@ def _transform_in(
     pixel_below, pixel_right, line = 4 * width * batch, 4 * batch, VECTOR_BYTES * extent[1]
     lines[:] = 0  # columns outside the image are never written, and stay so
     for c in range(channels):
-        for group in range(groups.shape[0]):
-            y, x, n = groups[group, 0] - top, groups[group, 1] - left, groups[group, 2]
+        for run in range(runs.shape[0]):
+            y, x, n = runs[run, 0] - top, runs[run, 1] - left, runs[run, 2]
             start_h, stop_h = max(0, -y), min(extent[0], height - y)
             start_w, stop_w = max(0, -x), min(extent[1], width - x)
             pixels = address(image) + 4 * (((c * height + y) * width + x + start_w) * batch + n)
-            between = address(lines) + group * points[0] * line
+            between = address(lines) + run * points[0] * line
             source = Lines(pixels, pixel_right, pixel_below)
             to = Lines(between + start_w * VECTOR_BYTES, VECTOR_BYTES, line)
             lanes = batch - n, LANES
             transform(function, numbers[0], stop_w - start_w, source, to, (start_h, stop_h), lanes, PLAIN)
-            place = target + (((group // per_panel) * room + c) * per_panel + group % per_panel) * VECTOR_BYTES
+            place = target + (((run // per_panel) * room + c) * per_panel + run % per_panel) * VECTOR_BYTES
             source, to = Lines(between, line, VECTOR_BYTES), Lines(place, points[1] * point_step, point_step)
             transform(function, numbers[1], points[0], source, to, (0, extent[1]), ALL_LANES, PLAIN)
 
 
 @inner
-def _transform_out(function, products, point_step, columns, out, groups, tile, bias, floor, lines):
+def _transform_out(function, products, point_step, columns, out, runs, tile, bias, floor, lines):
     """Transform the products of some filters back, into their maps `out`.
 
     for each filter, for each LANES images of a tile: transform columns of points, then rows; add bias, apply the floor
@@ -229,9 +231,9 @@ def _transform_out(function, products, point_step, columns, out, groups, tile, b
     line = VECTOR_BYTES * tile.points_w
     between = address(lines)
     for k in range(filters):
-        for group in range(groups.shape[0]):
-            y, x, n = groups[group]
-            place = products + 4 * k * columns + group * VECTOR_BYTES
+        for run in range(runs.shape[0]):
+            y, x, n = runs[run]
+            place = products + 4 * k * columns + run * VECTOR_BYTES
             source = Lines(place, point_step, tile.points_w * point_step)
             to = Lines(between, VECTOR_BYTES, line)
             transform(function, tile.output_h, tile.points_w, source, to, (0, tile.points_h), ALL_LANES, PLAIN)
@@ -248,15 +250,13 @@ def _convolve(function, image, u, bias, floor, out, job, top, left, v, m, lines)
     transform in, V = B^T d B
     for each block of filters: multiply, M = U V, for each point; transform out, y = A^T M A
     """
-    tile, points, groups = job
+    tile, points, runs = job
     channels, count = image.shape[0], out.shape[0]
-    columns = -(-groups.shape[0] // (PANEL // LANES)) * PANEL
+    columns = -(-runs.shape[0] // (PANEL // LANES)) * PANEL
     extent, numbers = (tile.points_h, tile.points_w), (tile.data_h, tile.data_w)
     u_step, v_step, m_step = 4 * u.shape[1], 4 * v.shape[1], 4 * m.shape[1]
     target, per_panel = address(v), PANEL // LANES
-    _transform_in(
-        function, image, groups, top, left, extent, numbers, extent, channels, per_panel, lines, target, v_step
-    )
+    _transform_in(function, image, runs, top, left, extent, numbers, extent, channels, per_panel, lines, target, v_step)
     for start in range(0, count, FILTERS):
         stop = min(start + FILTERS, count)
         rows = -(-(stop - start) // ROWS) * ROWS
@@ -265,7 +265,7 @@ def _convolve(function, image, u, bias, floor, out, job, top, left, v, m, lines)
             c = address(m) + p * m_step, 4 * columns
             product(a, address(v) + p * v_step, c, (rows, columns, channels), PANEL // LANES, 0)
         maps, offset = out[start:stop], bias[start:stop]
-        _transform_out(function, address(m), m_step, columns, maps, groups, tile, offset, floor, lines)
+        _transform_out(function, address(m), m_step, columns, maps, runs, tile, offset, floor, lines)
 
 
 @jitted
@@ -303,14 +303,14 @@ def _add_gradients(function, image, gradient, sums, job, top, left, vectors, v, 
     transform the data, V = B^T d B, and transpose them
     for each block of filters: transform their gradients, M = A dy A^T; sums += M V^T, for each point
     """
-    tile, points, groups = job
+    tile, points, runs = job
     channels, count = image.shape[0], gradient.shape[0]
-    columns, width = groups.shape[0] * LANES, vectors * LANES
+    columns, width = runs.shape[0] * LANES, vectors * LANES
     room = -(-channels // width) * width
     v_step, m_step, sums_step = 4 * v.shape[1], 4 * m.shape[1], 4 * sums.shape[1]
     extent, numbers = (tile.points_h, tile.points_w), (tile.data_h, tile.data_w)
-    target, per_panel = address(v), groups.shape[0]
-    _transform_in(function, image, groups, top, left, extent, numbers, extent, room, per_panel, lines, target, v_step)
+    target, per_panel = address(v), runs.shape[0]
+    _transform_in(function, image, runs, top, left, extent, numbers, extent, room, per_panel, lines, target, v_step)
     for p in range(points.size):
         for c in range(0, room, LANES):
             panel, lane = c // width, c % width
@@ -323,7 +323,7 @@ def _add_gradients(function, image, gradient, sums, job, top, left, vectors, v, 
         stop = min(start + FILTERS, count)
         rows = -(-(stop - start) // ROWS) * ROWS
         block, target = gradient[start:stop], address(m)
-        _transform_in(function, block, groups, 0, 0, outputs, numbers, extent, rows, per_panel, lines, target, m_step)
+        _transform_in(function, block, runs, 0, 0, outputs, numbers, extent, rows, per_panel, lines, target, m_step)
         for p in range(points.size):
             a = address(m) + p * m_step, 4 * columns
             c = address(sums) + points[p] * sums_step + 4 * start * room, 4 * room

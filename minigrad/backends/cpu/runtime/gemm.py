@@ -46,8 +46,8 @@ __all__ = [
     "dots",
     "panel_vectors",
     "product",
-    "scattered_depth_product",
-    "scattered_rows_product",
+    "listed_depth_product",
+    "listed_rows_product",
 ]
 
 ROWS = 6 if LANES == 8 else 8  # of a block
@@ -157,7 +157,7 @@ def product(a, b, c, shape, vectors, accumulate):
 
 
 @inner
-def scattered_rows_product(a, b, c, shape, vectors):
+def listed_rows_product(a, b, c, shape, vectors):
     """c += a b, of `shape` (rows, columns, depth), where the rows of a lie wherever a list says.
 
     a is (address, offsets): row r lies offsets[r] bytes behind the address; offsets are the address of int64 numbers.
@@ -178,7 +178,7 @@ def scattered_rows_product(a, b, c, shape, vectors):
 
 
 @inner
-def scattered_depth_product(a, b, c, shape):
+def listed_depth_product(a, b, c, shape):
     """c = a b, of `shape` (rows, columns, depth), where columns of a and rows of b lie wherever two lists say.
 
     a is (address, step, offsets): a[r, k] lies r * step + offsets[k] bytes behind the address. b is (address, offsets):

@@ -57,7 +57,7 @@ class EmulatedDriver:
         self.backwards = _schedule()
         self._pools = tuple(DevicePool(Device("cuda", index), self.reserve, self.memory) for index in range(count))
         self._programs: dict[tuple[Kernel, Variant], Program] = {}
-        self._lock = threading.RLock()  # a launch has all instances
+        self._lock = threading.RLock()  # a launch uses all instances, so launches take turns
         self._announced = False
 
     def devices(self) -> tuple[DeviceInfo, ...]:

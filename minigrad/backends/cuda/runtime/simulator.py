@@ -1,5 +1,5 @@
-"""Numba's simulator (NUMBA_ENABLE_CUDASIM=1) made fit for the kernels here: its shared arrays know no alignment, are
-one where two stand on a line, and may be made twice when threads start together.
+"""Numba's simulator (NUMBA_ENABLE_CUDASIM=1) made fit for the kernels here: its shared arrays know no alignment, two
+that are made on one source line are the same array, and one may be made twice when threads start together.
 """
 
 from __future__ import annotations

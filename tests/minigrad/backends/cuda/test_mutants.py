@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from emulation import BARRIER, break_barrier, rewritten
-from parity import check_kernel
+from parity import check_primitive
 
 from minigrad.arrays import Device
 from minigrad.backends.cuda import convolution, driver, memory, reduction
@@ -114,12 +114,12 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = MUTANTS[name]
     monkeypatch.setattr(convolution, "WORKSPACE", 3000)  # several spans
     monkeypatch.setattr(driver, "allocate", poisoned)
-    check_kernel(mutant.table, np.float64, "cuda:0")
+    check_primitive(mutant.table, np.float64, "cuda:0")
     kernel = FUNCTIONS[mutant.kernel]
     broken = rewritten(kernel, mutant.right, mutant.wrong)
     monkeypatch.setattr(sys.modules[kernel.py_func.__module__], kernel.py_func.__name__, broken)
     with pytest.raises(AssertionError):
-        check_kernel(mutant.table, np.float64, "cuda:0")
+        check_primitive(mutant.table, np.float64, "cuda:0")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     def either_way(table: str) -> None:
         for backwards in (False, True):
             emulated.backwards = backwards
-            check_kernel(table, np.float64, "cuda:0")
+            check_primitive(table, np.float64, "cuda:0")
 
     return either_way
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from emulation import use
-from parity import CASES, check_kernel
+from parity import CASES, check_primitive
 
 import minigrad as mg
 import minigrad.functional as F
@@ -50,7 +50,7 @@ def launch_every_kernel() -> None:
         F.cross_entropy(net(images), labels).backward()
         optimizer.step()
     for name in CASES:
-        check_kernel(name, np.float32, "cuda:0")
+        check_primitive(name, np.float32, "cuda:0")
 
 
 @pytest.mark.gpu

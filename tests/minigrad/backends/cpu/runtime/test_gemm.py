@@ -15,10 +15,10 @@ from minigrad.backends.cpu.runtime.gemm import (
     VECTORS,
     WIDE_VECTORS,
     dots,
+    listed_depth_product,
+    listed_rows_product,
     panel_vectors,
     product,
-    scattered_depth_product,
-    scattered_rows_product,
 )
 from minigrad.backends.cpu.runtime.simd import LANES, address
 
@@ -61,7 +61,7 @@ def test_panels_waste_little() -> None:
 def run_scattered_rows(a, offsets, b, c, depth, vectors):  # type: ignore[no-untyped-def]
     rows, columns = c.shape
     operand = address(a), address(offsets)
-    scattered_rows_product(operand, address(b), (address(c), 4 * columns), (rows, columns, depth), vectors)
+    listed_rows_product(operand, address(b), (address(c), 4 * columns), (rows, columns, depth), vectors)
 
 
 @pytest.mark.parametrize("vectors", [VECTORS, WIDE_VECTORS])
@@ -81,7 +81,7 @@ def test_scattered_rows(vectors: int) -> None:
 @numba.njit
 def run_scattered_depth(a, a_step, a_offsets, b, b_offsets, c, shape):  # type: ignore[no-untyped-def]
     left, right = (address(a), a_step, address(a_offsets)), (address(b), address(b_offsets))
-    scattered_depth_product(left, right, (address(c), 4 * c.shape[1]), shape)
+    listed_depth_product(left, right, (address(c), 4 * c.shape[1]), shape)
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS + 3])

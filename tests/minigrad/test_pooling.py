@@ -65,7 +65,7 @@ def test_gradient_of_a_tie_in_clipped_windows(device: str) -> None:
     np.testing.assert_array_equal(x.grad.numpy()[0, 0], [[1, 2, 0], [3, 4, 0], [0, 0, 0]])
 
 
-def test_winner_of_two_windows_gets_both_gradients(device: str) -> None:
+def test_the_largest_of_two_windows_gets_both_gradients(device: str) -> None:
     array = np.zeros((1, 1, 5, 5))
     array[0, 0, 2, 2] = 1
     x = mg.tensor(array, device=device, requires_grad=True)
