@@ -12,7 +12,7 @@ from typing import TypeVar
 from minigrad.arrays import DeviceArray
 
 __all__ = [
-    "cat_shape",
+    "cat_layout",
     "one_order",
     "order_as",
     "order_of_part",
@@ -62,7 +62,8 @@ def sum_layout(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> tuple[Sh
     return shape, x.chwn and 0 not in dims and len(shape) > 1
 
 
-def cat_shape(arrays: Sequence[DeviceArray], dim: int) -> Shape:
-    """The shape of arrays joined along an axis."""
+def cat_layout(arrays: Sequence[DeviceArray], dim: int) -> tuple[Shape, bool]:
+    """The shape of arrays joined along an axis, and whether it is in CHWN order: it is where one of them is."""
     first = arrays[0].shape
-    return (*first[:dim], sum(x.shape[dim] for x in arrays), *first[dim + 1 :])
+    shape = (*first[:dim], sum(x.shape[dim] for x in arrays), *first[dim + 1 :])
+    return shape, any(x.chwn for x in arrays)

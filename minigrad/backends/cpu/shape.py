@@ -39,7 +39,8 @@ def getitem_grad(dy: DeviceArray, index: tuple[int | slice, ...], shape: tuple[i
 
 
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
-    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.chwn for x in arrays))
+    shape, chwn = layout.cat_layout(arrays, dim)
+    z = new(shape, arrays[0].dtype, arrays[0].device, chwn)
     np.concatenate([stored(x, z.chwn) for x in arrays], axis=layout.storage_axis(dim, z), out=z.data)
     return z
 

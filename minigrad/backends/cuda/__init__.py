@@ -6,7 +6,7 @@ the families share stands beside them: how kernels are made and launched (`launc
 made of, in `runtime` and `emulator`, need not be known to read a kernel or to write one.
 """
 
-import minigrad.backends.cuda.runtime.numpy_shim  # noqa: F401  (first: whoever loads a module of this package has it)
+import minigrad.backends.cuda.runtime.numpy_shim
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
 from minigrad.backends.cuda.dropout import dropout
 from minigrad.backends.cuda.elementwise import (
@@ -51,65 +51,3 @@ from minigrad.backends.cuda.reduction import (
 )
 from minigrad.backends.cuda.sgd import sgd_update
 from minigrad.backends.cuda.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
-
-__all__ = [
-    "abs",
-    "abs_grad",
-    "add",
-    "avg_pool2d",
-    "avg_pool2d_grad",
-    "broadcast_to",
-    "cast",
-    "cat",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_weight",
-    "copy_to",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "devices",
-    "div",
-    "dropout",
-    "exp",
-    "from_host",
-    "full",
-    "getitem",
-    "getitem_grad",
-    "linear",
-    "linear_grad_input",
-    "linear_grad_weight",
-    "local_response_norm",
-    "local_response_norm_grad",
-    "log",
-    "log_softmax",
-    "log_softmax_grad",
-    "matmul",
-    "max",
-    "max_grad",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "mul",
-    "neg",
-    "pow",
-    "pow_grad_base",
-    "pow_grad_exponent",
-    "relu",
-    "relu_bias_grad",
-    "relu_grad",
-    "reorder",
-    "reshape",
-    "scale",
-    "sgd_update",
-    "sigmoid",
-    "sigmoid_grad",
-    "softmax",
-    "softmax_grad",
-    "sub",
-    "sum",
-    "tanh",
-    "tanh_grad",
-    "to_host",
-    "transpose",
-    "within_map_response_norm",
-    "within_map_response_norm_grad",
-]

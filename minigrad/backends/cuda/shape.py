@@ -81,7 +81,8 @@ def getitem_grad(dy: DeviceArray, index: Index, shape: tuple[int, ...]) -> Devic
 
 
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
-    z = new(layout.cat_shape(arrays, dim), arrays[0].dtype, arrays[0].device, any(x.chwn for x in arrays))
+    shape, chwn = layout.cat_layout(arrays, dim)
+    z = new(shape, arrays[0].dtype, arrays[0].device, chwn)
     axis = layout.storage_axis(dim, z)
     along = strides.contiguous(z.data.shape)
     start = 0
