@@ -93,21 +93,14 @@ def test_a_narrow_terminal_shows_what_matters_most(
 
 
 def test_in_jupyter_the_line_is_rewritten_below_the_cell(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    jupyter: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Stream(io.StringIO):
-        """As the kernel's, which is no terminal."""
-
-        __module__ = "ipykernel.iostream"
-
-    stream = Stream()
-    monkeypatch.setattr("sys.stdout", stream)
     clock = Clock()
     line = ProgressLine(clock)
     line.start("epoch 1/2", 100, 50, 1)
     steps(line, clock, 3, 1, 64, 0)
     line.say("epoch 1 is done")
-    shown = stream.getvalue().split("\r")
+    shown = jupyter.getvalue().split("\r")
     assert shown[1] == "epoch 1/2  step 51/100  loss 0.500" and "waiting for data" in shown[3]  # not cut
     assert shown[4:] == [" " * len(shown[3]), "epoch 1 is done\n"]
     assert capsys.readouterr().err == ""

@@ -137,17 +137,11 @@ def test_memory_that_runs_out_is_said_with_what_was_asked_what_is_free_and_which
 
 
 def test_jupyter_is_told_of_the_emulation_in_a_plain_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    jupyter: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What goes to the error stream it shows on red."""
-
-    class Stream(io.StringIO):
-        __module__ = "ipykernel.iostream"
-
-    stream = Stream()
-    monkeypatch.setattr("sys.stdout", stream)
     emulator.EmulatedDriver().take(FIRST, 4)
-    assert stream.getvalue().startswith("minigrad: no CUDA GPU is used") and capsys.readouterr().err == ""
+    assert jupyter.getvalue().startswith("minigrad: no CUDA GPU is used") and capsys.readouterr().err == ""
 
 
 def test_a_rehearsal_notes_kernels_and_launches_none() -> None:
