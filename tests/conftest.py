@@ -80,7 +80,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def jupyter(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+def jupyter(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is printed, in the place of a notebook's kernel, which is no terminal."""
 
     class Stream(io.StringIO):
