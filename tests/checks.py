@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -300,3 +301,14 @@ def check_sgd(
         v = momentum * v - weight_decay * rate * w - rate * g  # the paper's rule, section 5
         w = w + v
         assert_close(parameter, w)
+
+
+def notebook(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is printed from here on, as if to a notebook's kernel, which is no terminal."""
+
+    class Stream(io.StringIO):
+        __module__ = "ipykernel.iostream"
+
+    stream = Stream()
+    monkeypatch.setattr("sys.stdout", stream)
+    return stream

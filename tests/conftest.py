@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -77,18 +76,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "cache"))
     return cache_folder()
-
-
-@pytest.fixture
-def jupyter(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is printed, in the place of a notebook's kernel, which is no terminal."""
-
-    class Stream(io.StringIO):
-        __module__ = "ipykernel.iostream"
-
-    stream = Stream()
-    monkeypatch.setattr("sys.stdout", stream)
-    return stream
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import notebook
 
 from alexnet.run.progress_line import ProgressLine
 
@@ -93,14 +93,15 @@ def test_a_narrow_terminal_shows_what_matters_most(
 
 
 def test_in_jupyter_the_line_is_rewritten_below_the_cell(
-    jupyter: io.StringIO, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stream = notebook(monkeypatch)
     clock = Clock()
     line = ProgressLine(clock)
     line.start("epoch 1/2", 100, 50, 1)
     steps(line, clock, 3, 1, 64, 0)
     line.say("epoch 1 is done")
-    shown = jupyter.getvalue().split("\r")
+    shown = stream.getvalue().split("\r")
     assert shown[1] == "epoch 1/2  step 51/100  loss 0.500" and "waiting for data" in shown[3]  # not cut
     assert shown[4:] == [" " * len(shown[3]), "epoch 1 is done\n"]
     assert capsys.readouterr().err == ""

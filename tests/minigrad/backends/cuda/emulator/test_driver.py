@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
-from checks import complains
+from checks import complains, notebook
 from emulation import FIRST, SECOND, all_signatures, multiply, on_device, own_element, random, result_of, use
 from numba import cuda, types
 
@@ -137,11 +136,12 @@ def test_memory_that_runs_out_is_said_with_what_was_asked_what_is_free_and_which
 
 
 def test_jupyter_is_told_of_the_emulation_in_a_plain_line(
-    jupyter: io.StringIO, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What goes to the error stream it shows on red."""
+    stream = notebook(monkeypatch)
     emulator.EmulatedDriver().take(FIRST, 4)
-    assert jupyter.getvalue().startswith("minigrad: no CUDA GPU is used") and capsys.readouterr().err == ""
+    assert stream.getvalue().startswith("minigrad: no CUDA GPU is used") and capsys.readouterr().err == ""
 
 
 def test_a_rehearsal_notes_kernels_and_launches_none() -> None:
