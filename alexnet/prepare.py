@@ -44,7 +44,7 @@ def parser() -> Parser:
     add = result.add_argument
     add("source", type=nonempty, metavar="SOURCE", nargs="?", help="see below")
     add("store", type=nonempty_path, metavar="STORE", help="the folder to make")
-    add("--workers", type=positive, default=cores(), help="processes (default: one a core, here %(default)s)")
+    add("--workers", type=positive, default=cores(), help="processes (default: one per core, here %(default)s)")
     add("--seed", type=seed, default=0, help="of the 9 : 1 split where class folders come without train/ and val/")
     add("--verify", action="store_true", help="check a store instead of making one")
     return result

@@ -78,7 +78,7 @@ def parser() -> Parser:
     )
     add("--epochs", type=positive, help="passes over the training set (default: the recipe's)")
     add("--steps", type=positive, help="stop after so many steps, save, and print the loss of each")
-    add("--batch-size", type=positive, help="examples a step (default: the recipe's)")
+    add("--batch-size", type=positive, help="examples per step (default: the recipe's)")
     add_changes(result, KEYS)
     add("--workers", type=positive, default=DATA_WORKERS, help="threads that make batches; any number gives the same")
     add("--checkpoint-minutes", type=minutes, default=10.0, metavar="N", help="save also within epochs (default 10)")

@@ -53,7 +53,7 @@ def main() -> int:
     if reason:
         print(reason, file=sys.stderr)
         return 1
-    print("Registers a thread, and bytes of shared memory a block:\n")
+    print("Registers per thread, and bytes of shared memory per block:\n")
     print(f"| kernel | elements | shared | {' | '.join(NAMES)} |")
     print("|---|---|---:|" + "---:|" * len(NAMES))
     jobs = [(kernel, variant) for kernel in REGISTRY for variant in assemble.usual_variants(kernel)]

@@ -29,7 +29,7 @@ DEVICE = Device("cuda", 0)
 
 
 def shared_product(c, a, b):  # type: ignore[no-untyped-def]
-    """One thread an element of c = a b; blocks of TILE x TILE through shared memory."""
+    """One thread per element of c = a b; blocks of TILE x TILE through shared memory."""
     a_tile = cuda.shared.array((TILE, TILE), a.dtype)
     b_tile = cuda.shared.array((TILE, TILE), b.dtype)
     j, i = cuda.grid(2)

@@ -33,7 +33,7 @@ class Recipe:
         data: what it trains on when `--data` is not given; "" if it must be.
         rescale: side of the square that each picture is rescaled and cut to (section 2).
         augmentation: crop, mirror and colour noise (section 4.1).
-        batch_size: examples a step.
+        batch_size: examples per step.
         epochs: passes over the training set.
         lr: the rate at the start.
         layer_lr: the same by layer, where it differs.

@@ -60,7 +60,7 @@ def test_mul_broadcasts(device: str, pair: tuple[tuple[int, ...], tuple[int, ...
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("shapes", [((17, 3, 2, 2), (3, 1, 1)), ((17, 4), (4,)), ((17, 4), (17, 1)), ((1, 5), (17, 5))])
 def test_binary_operations_on_a_batch(name: str, device: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    """A value a channel, a feature or an image, against batches in every memory order."""
+    """A value per channel, per feature or per image, against batches in every memory order."""
     check_binary(name, shapes, 1, device)
 
 

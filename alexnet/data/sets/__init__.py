@@ -1,1 +1,1 @@
-"""A file a data set: how to tell it, and how to open it."""
+"""A file per data set: how to tell it, and how to open it."""

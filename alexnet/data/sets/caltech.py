@@ -1,4 +1,4 @@
-"""Caltech-101 and Caltech-256 in their class folders, with the usual protocol: 30 training pictures a class."""
+"""Caltech-101 and Caltech-256 in their class folders, with the usual protocol: 30 training pictures per class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alexnet.data.splits import DataError, DataSet
 
 __all__ = ["is_caltech", "open_caltech"]
 
-TRAINING = 30  # pictures a class
+TRAINING = 30  # pictures per class
 FOLDERS = {"101_ObjectCategories": "caltech-101", "256_ObjectCategories": "caltech-256"}
 CLUTTER = ("BACKGROUND_Google", "257.clutter")  # what is no class: left out, as the protocol has it
 

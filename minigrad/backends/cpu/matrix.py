@@ -1,4 +1,4 @@
-"""Matrix products. BLAS multiplies, one thread a call; the rows of the result are shared out among the threads.
+"""Matrix products. BLAS multiplies, one thread per call; the rows of the result are shared out among the threads.
 
 The gradient of a weight with many elements goes by gemm.product instead, and only when it is asked for: so the
 update of the weight (sgd.sgd_update) can make it block by block and use each at once, and the largest arrays of a

@@ -33,7 +33,7 @@ def _inverse_power(scale, beta):
 
 @kernel("float[:,::1], float[:,::1], i8, i8, float, float, float")
 def _local_response_norm(x, y, before, after, alpha, beta, k):
-    """x and y are C x pixels. One thread an element; the channels around it come from the cache.
+    """x and y are C x pixels. One thread per element; the channels around it come from the cache.
 
     for each channel and pixel: y = x * s^-beta
     """
@@ -84,7 +84,7 @@ def _window_scale(x, c, i, at, batch, before, after, alpha, k):
 
 @kernel("float[:,:,::1], float[:,:,::1], i8, i8, i8, float, float, float")
 def _within_map_response_norm(x, y, batch, before, after, alpha, beta, k):
-    """x and y are C x H x (W N). One thread an element; the pixels around it come from the cache.
+    """x and y are C x H x (W N). One thread per element; the pixels around it come from the cache.
 
     for each channel, row and place along (W N): y = x * s^-beta
     """

@@ -45,7 +45,7 @@ def _max_pool2d(x, y, argmax, batch, kernel_h, kernel_w, stride_h, stride_w, top
 
 @kernel("float[:,:,::1], i4[:,:,::1], float[:,:,::1], i8, i8, i8, i8, i8, i8, i8")
 def _max_pool2d_grad(dy, argmax, dx, batch, kernel_h, kernel_w, stride_h, stride_w, top, left):
-    """One thread a pixel.
+    """One thread per pixel.
 
     for each pixel (c, row, column, n):
         add up dy of the windows that look at it and whose largest value it was
@@ -103,7 +103,7 @@ def _avg_pool2d(
 def _avg_pool2d_grad(
     dy, dx, batch, kernel_h, kernel_w, stride_h, stride_w, top, bottom, left, right, count_include_pad
 ):  # fmt: skip
-    """One thread a pixel.
+    """One thread per pixel.
 
     for each pixel (c, row, column, n):
         add up dy over the number of places that count, of the windows that look at it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from minigrad.backends.cuda.driver import ArrayView
 from minigrad.backends.cuda.launch import device_function
 
-THREADS = 128  # a block of row_grid: pooling takes many registers a thread, so that few larger blocks would fit
+THREADS = 128  # of a block of row_grid: pooling takes many registers per thread, so that few larger blocks would fit
 MOST_IN_GRID = (1 << 16) - 1  # blocks along the second and third axis of a grid
 
 

@@ -34,7 +34,7 @@ def steps(line: ProgressLine, clock: Clock, count: int, seconds: float, images: 
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    """100 steps an epoch of 2 seconds, of which half a second is waiting; evaluations of 10 seconds."""
+    """100 steps per epoch, of 2 seconds, of which half a second is waiting; evaluations of 10 seconds."""
     clock = Clock()
     line = ProgressLine(clock)
     line.start("epoch 1/3", 100, 0, 2)

@@ -84,7 +84,7 @@ def test_the_status_of_a_run_that_trains(pictures: Path, capsys: pytest.CaptureF
         path.write_text(json.dumps(saved) + '\n{"epoch": 1, "st')
         out = status("run", capsys)
         assert f"process {os.getpid()} is training it: epoch 1 of 1, after step 3 or later" in out
-        assert "about 16:" in out  # two batches of 5 at 0.01 images a second
+        assert "about 16:" in out  # two batches of 5 at 0.01 images per second
         path.write_text("")
         assert "time left: not known before the first epoch or checkpoint" in status("run", capsys)
     assert "process" not in status("run", capsys)

@@ -23,7 +23,7 @@ def weight(*shape: int) -> mg.Tensor:
 PRESERVING: dict[str, Operation] = {
     "number": lambda x: 2 * x + 1,
     "itself": lambda x: x * x,
-    "a value a channel": lambda x: x + weight(4, 1, 1),
+    "a value per channel": lambda x: x + weight(4, 1, 1),
     "relu": F.relu,
     "tanh": F.tanh,
     "sigmoid": F.sigmoid,

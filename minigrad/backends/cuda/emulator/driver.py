@@ -50,7 +50,7 @@ class EmulatedDriver:
 
     checked = False  # whether kernels are compiled with checks
     one_code = True
-    most_blocks = 65535  # a thread an element: neighbouring threads, which run one after another, share cache lines
+    most_blocks = 65535  # one thread per element: neighbouring threads, which run one after another, share cache lines
 
     def __init__(self) -> None:
         count = device_count(2)

@@ -125,7 +125,7 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Holds an entry of the kernel table against the reference, with threads in either order."""
-    monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks a block, which use its shared memory again
+    monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks per block, which use its shared memory again
     # One worker, so that what stands in shared memory is always the same.
     monkeypatch.setattr("minigrad.backends.cuda.emulator.driver.THREADS", 1)
 
