@@ -12,6 +12,7 @@ import numpy.typing as npt
 from minigrad.arrays import Device, DeviceArray
 from minigrad.arrays import device as as_device
 from minigrad.dtypes import checked_dtype
+from minigrad.indexing import checked_dim
 from minigrad.ops import shape as shape_ops
 from minigrad.random import default_generator
 from minigrad.tensors import Tensor, apply
@@ -89,7 +90,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         if not isinstance(x, Tensor):
             raise TypeError(f"cat takes a list of tensors, got {type(x).__name__} in it; make a tensor with mg.tensor")
     first = tensors[0]
-    axis = first._dim(dim)
+    axis = checked_dim(dim, first.shape)
     for x in tensors[1:]:
         if x.ndim != first.ndim or any(
             a != b for at, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if at != axis

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.indexing import checked_dim
 from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
 from minigrad.ops import reduction as reduction_ops
@@ -50,12 +51,12 @@ def sigmoid(x: Tensor) -> Tensor:
 
 def softmax(x: Tensor, dim: int) -> Tensor:
     """e^x over its sum along the axis `dim`."""
-    return apply(reduction_ops.Softmax, _floating("softmax", x), dim=x._dim(dim))
+    return apply(reduction_ops.Softmax, _floating("softmax", x), dim=checked_dim(dim, x.shape))
 
 
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """Logarithm of softmax along the axis `dim`, without underflow."""
-    return apply(reduction_ops.LogSoftmax, _floating("log_softmax", x), dim=x._dim(dim))
+    return apply(reduction_ops.LogSoftmax, _floating("log_softmax", x), dim=checked_dim(dim, x.shape))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

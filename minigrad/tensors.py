@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
-from types import EllipsisType
 from typing import Any, NamedTuple, cast, overload
 
 import numpy as np
@@ -16,12 +15,10 @@ from minigrad.arrays import Device, DeviceArray, check_same_device, device
 from minigrad.autograd import backpropagate, record
 from minigrad.dtypes import checked_dtype, common_dtype, is_dtype_name
 from minigrad.function import Function
+from minigrad.indexing import Dims, Index, checked_dim, checked_dims, checked_index
 from minigrad.ops import arithmetic, matrix, reduction, shape
 
 __all__ = ["Largest", "Tensor", "apply", "same_dtype"]
-
-Index = int | slice | EllipsisType | tuple[Any, ...]
-Dims = int | Sequence[int] | None
 
 
 class Largest(NamedTuple):
@@ -257,7 +254,7 @@ class Tensor:
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Sum over the axes `dim` (all of them if None, none if it is empty, as in NumPy); integers become int64."""
-        dims = self._dims(dim)
+        dims = checked_dims(dim, self.shape)
         x = self if self.dtype.kind == "f" else self.to(np.int64)
         return apply(reduction.Sum, x, dims=dims, keepdim=keepdim) if dims else x
 
@@ -265,7 +262,7 @@ class Tensor:
         """Mean over the axes `dim` (all of them if None, none if it is empty), of a floating-point tensor."""
         if self.dtype.kind != "f":
             raise TypeError(f"mean takes float32 or float64, got {self.dtype}; convert with .to(np.float32)")
-        dims = self._dims(dim)
+        dims = checked_dims(dim, self.shape)
         return apply(reduction.Mean, self, dims=dims, keepdim=keepdim) if dims else self
 
     @overload
@@ -282,7 +279,7 @@ class Tensor:
         if dim is None:
             value = self._max(self.reshape(-1), 0, False).values
             return value.reshape((1,) * self.ndim) if keepdim else value
-        return self._max(self, self._dim(dim), keepdim)
+        return self._max(self, checked_dim(dim, self.shape), keepdim)
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Index of the largest value along the axis `dim`, or in C order of all; int64, the first among equals."""
@@ -290,7 +287,7 @@ class Tensor:
         if dim is None:
             index = self._max(x.reshape(-1), 0, False).indices
             return index.reshape((1,) * self.ndim) if keepdim else index
-        return self._max(x, self._dim(dim), keepdim).indices
+        return self._max(x, checked_dim(dim, self.shape), keepdim).indices
 
     @staticmethod
     def _max(x: Tensor, dim: int, keepdim: bool) -> Largest:
@@ -318,7 +315,7 @@ class Tensor:
         """The axes from `start_dim` to `end_dim` made one; flatten(1) keeps the batch."""
         if self.ndim == 0:
             return self.reshape(1).flatten(start_dim, end_dim)
-        start, end = self._dim(start_dim), self._dim(end_dim)
+        start, end = checked_dim(start_dim, self.shape), checked_dim(end_dim, self.shape)
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
         middle = prod(self.shape[start : end + 1])
@@ -326,49 +323,11 @@ class Tensor:
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Two axes exchanged."""
-        return apply(shape.Transpose, self, dim0=self._dim(dim0), dim1=self._dim(dim1))
+        return apply(shape.Transpose, self, dim0=checked_dim(dim0, self.shape), dim1=checked_dim(dim1, self.shape))
 
     def __getitem__(self, index: Index) -> Tensor:
         """Integers, slices and `...`, as in NumPy."""
-        return apply(shape.GetItem, self, index=self._index(index))
-
-    def _index(self, index: Index) -> tuple[int | slice, ...]:
-        """One integer or slice for each axis, integers non-negative."""
-        items = index if isinstance(index, tuple) else (index,)
-        for item in items:
-            if not (isinstance(item, (slice, numbers.Integral)) or item is Ellipsis) or isinstance(item, bool):
-                raise TypeError(f"a tensor is indexed by integers, slices and '...', got {item!r}")
-        if sum(item is Ellipsis for item in items) > 1 or len(items) - (Ellipsis in items) > self.ndim:
-            raise IndexError(f"the index {index!r} has too many parts for a tensor of shape {self.shape}")
-        at = items.index(Ellipsis) if Ellipsis in items else len(items)
-        front, back = items[:at], items[at + 1 :]
-        full = front + (slice(None),) * (self.ndim - len(front) - len(back)) + back
-        for axis, (item, length) in enumerate(zip(full, self.shape, strict=True)):
-            if isinstance(item, slice):
-                _check_slice(item)
-            elif not -length <= item < length:
-                raise IndexError(f"index {item} is out of range for axis {axis} of length {length}")
-        return tuple(
-            item if isinstance(item, slice) else int(item) % length
-            for item, length in zip(full, self.shape, strict=True)
-        )
-
-    def _dim(self, dim: int) -> int:
-        """The axis as a non-negative number."""
-        if isinstance(dim, bool) or not isinstance(dim, numbers.Integral):
-            raise TypeError(f"an axis is an integer, got {dim!r}")
-        if not -self.ndim <= dim < self.ndim:
-            raise IndexError(f"there is no axis {dim} in a tensor of shape {self.shape}")
-        return int(dim) % self.ndim
-
-    def _dims(self, dim: Dims) -> tuple[int, ...]:
-        if dim is None:
-            return tuple(range(self.ndim))
-        given = dim if isinstance(dim, Sequence) else (dim,)
-        dims = tuple(sorted(self._dim(each) for each in given))
-        if len(set(dims)) < len(dims):
-            raise ValueError(f"an axis is named twice in {dim!r}")
-        return dims
+        return apply(shape.GetItem, self, index=checked_index(index, self.shape))
 
     # differentiation
 
@@ -407,13 +366,6 @@ class Tensor:
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
-
-
-def _check_slice(item: slice) -> None:
-    if any(not isinstance(n, (numbers.Integral, type(None))) for n in (item.start, item.stop, item.step)):
-        raise TypeError(f"a slice is made of integers, got {item}")
-    if item.step == 0:
-        raise ValueError(f"the step of a slice is not 0, got {item}")
 
 
 def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
