@@ -1,13 +1,14 @@
-"""What a user may write for an axis and for an index, checked and made plain."""
+"""What a user may write for an axis, an index and a shape, checked and made plain."""
 
 from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
+from math import prod
 from types import EllipsisType
 from typing import Any
 
-__all__ = ["Dims", "Index", "checked_dim", "checked_dims", "checked_index"]
+__all__ = ["Dims", "Index", "checked_dim", "checked_dims", "checked_index", "checked_shape"]
 
 Index = int | slice | EllipsisType | tuple[Any, ...]
 Dims = int | Sequence[int] | None
@@ -67,6 +68,25 @@ def checked_index(index: Index, shape: Shape) -> tuple[int | slice, ...]:
     return tuple(
         item if isinstance(item, slice) else int(item) % length for item, length in zip(full, shape, strict=True)
     )
+
+
+def checked_shape(given: tuple[Any, ...], shape: Shape) -> Shape:
+    """The shape that `reshape(*given)` asks for, of a tensor of another shape: integers or a list of them, one -1.
+
+    Raises:
+        ValueError: it is no shape, or does not hold as many elements.
+    """
+    size = prod(shape)
+    wanted = tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    if any(not isinstance(n, numbers.Integral) or n < -1 for n in wanted):
+        raise ValueError(f"reshape: a shape is made of integers, one of them may be -1; got {given}")
+    if wanted.count(-1) == 1:
+        known = prod(n for n in wanted if n != -1)
+        if known and size % known == 0:
+            wanted = tuple(size // known if n == -1 else n for n in wanted)
+    if prod(wanted) != size or any(n < 0 for n in wanted):
+        raise ValueError(f"reshape: a tensor of shape {shape} has {size} elements, {given} does not fit")
+    return wanted
 
 
 def _check_slice(item: slice) -> None:

@@ -43,6 +43,8 @@ Hook = Callable[["Module", tuple[Any, ...], Any], Any]
 class Parameter(Tensor):
     """A tensor that a module learns: assigned to a module's attribute, it is found by `parameters()`."""
 
+    __slots__ = ()
+
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         if not isinstance(data, Tensor):
             raise TypeError(f"a Parameter is made from a tensor, got {type(data).__name__}; make one with mg.tensor")
@@ -227,10 +229,10 @@ class Module:
                 parameter.grad = None if gradient is None else gradient.to(target)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; or make them 0, if they are to stay tensors."""
         for parameter in self.parameters():
-            parameter.zero_grad()
+            parameter.zero_grad(set_to_none)
 
     # appearance
 

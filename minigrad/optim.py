@@ -77,10 +77,10 @@ class SGD:
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; or make them 0, if they are to stay tensors."""
         for parameter in self._parameters():
-            parameter.zero_grad()
+            parameter.zero_grad(set_to_none)
 
     def step(self) -> None:
         """Give every parameter that has a gradient its next value, by one primitive each.

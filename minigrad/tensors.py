@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, NamedTuple, cast, overload
 
@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from minigrad import display
 from minigrad.arrays import Device, DeviceArray, check_same_device, device
-from minigrad.autograd import backpropagate, record
-from minigrad.dtypes import checked_dtype, common_dtype, is_dtype_name
+from minigrad.autograd import backpropagate, is_recording, record
+from minigrad.dtypes import checked_dtype, common_dtype, dtype_beside, is_dtype_name
 from minigrad.function import Function
-from minigrad.indexing import Dims, Index, checked_dim, checked_dims, checked_index
+from minigrad.indexing import Dims, Index, checked_dim, checked_dims, checked_index, checked_shape
 from minigrad.ops import arithmetic, matrix, reduction, shape
 
 __all__ = ["Largest", "Tensor", "apply", "same_dtype"]
@@ -26,6 +26,16 @@ class Largest(NamedTuple):
 
     values: Tensor
     indices: Tensor
+
+
+def _operator(function_class: type[Function], swapped: bool = False) -> Callable[[Tensor, Any], Tensor]:
+    """The method for an operator with the tensor on its left, or on its right."""
+    return lambda self, other: _binary(function_class, *((other, self) if swapped else (self, other)))
+
+
+def _in_place_operator(function_class: type[Function]) -> Callable[[Tensor, Any], Tensor]:
+    """The method for an operator that changes the tensor on its left."""
+    return lambda self, other: self._become(function_class.name, lambda: _binary(function_class, self, other))
 
 
 class Tensor:
@@ -42,6 +52,13 @@ class Tensor:
         requires_grad: whether operations on this tensor are recorded.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_grad",
+        "_requires_grad",
+        "array",
+        "grad_fn",
+    )  # no attribute comes by a slip of the pen
     __array_ufunc__ = None  # so that `ndarray + tensor` asks Tensor.__radd__, which can say what to do
 
     def __init__(self, array: DeviceArray, requires_grad: bool = False) -> None:
@@ -164,6 +181,25 @@ class Tensor:
         """The same array, not recorded."""
         return Tensor(self.array)
 
+    @property
+    def data(self) -> Tensor:
+        """The elements as an unrecorded tensor. What is done to it in place, or assigned to it, happens to this one."""
+        return _Data(self)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data is a tensor, got {type(value).__name__}; make one with mg.tensor")
+        check_same_device("data", (self.array, value.array))
+        if value.dtype != self.dtype:
+            raise TypeError(f"data: this tensor is {self.dtype}, the other {value.dtype}; convert with .to")
+        self.array = value.array
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad`, and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
     def to(self, target: str | Device | npt.DTypeLike) -> Tensor:
         """This tensor on another device ("cuda:1") or in another dtype (np.float64); itself if it is so already.
 
@@ -180,35 +216,16 @@ class Tensor:
 
     # arithmetic
 
-    def __add__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Add, self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Add, other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Sub, self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Sub, other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Mul, self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Mul, other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Div, self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Div, other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Pow, self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return _binary(arithmetic.Pow, other, self)
+    __add__ = _operator(arithmetic.Add)
+    __radd__ = _operator(arithmetic.Add, swapped=True)
+    __sub__ = _operator(arithmetic.Sub)
+    __rsub__ = _operator(arithmetic.Sub, swapped=True)
+    __mul__ = _operator(arithmetic.Mul)
+    __rmul__ = _operator(arithmetic.Mul, swapped=True)
+    __truediv__ = _operator(arithmetic.Div)
+    __rtruediv__ = _operator(arithmetic.Div, swapped=True)
+    __pow__ = _operator(arithmetic.Pow)
+    __rpow__ = _operator(arithmetic.Pow, swapped=True)
 
     def __neg__(self) -> Tensor:
         return self.neg()
@@ -230,6 +247,39 @@ class Tensor:
 
     def __rmatmul__(self, other: Any) -> Tensor:
         raise TypeError(f"matmul takes two tensors, got {type(other).__name__}; make one with mg.tensor")
+
+    # in place: the object takes another array; arrays themselves are never written again
+
+    __iadd__ = _in_place_operator(arithmetic.Add)
+    __isub__ = _in_place_operator(arithmetic.Sub)
+    __imul__ = _in_place_operator(arithmetic.Mul)
+    __itruediv__ = _in_place_operator(arithmetic.Div)
+
+    def zero_(self) -> Tensor:
+        """Make every element 0, in place."""
+        return self._become("zero_", lambda: Tensor(self.device.backend.full(self.shape, 0, self.dtype, self.device)))
+
+    def _become(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        """Take the value that is computed, for all who hold this tensor; while recording, its gradient too.
+
+        Raises:
+            RuntimeError: this is a leaf that requires a gradient, and operations are recorded.
+            ValueError, TypeError: the value has another shape, or a dtype that this tensor's does not hold.
+        """
+        if self.requires_grad and self.grad_fn is None and is_recording():
+            raise RuntimeError(
+                f"{name} in place: a leaf that requires a gradient would lose it; change it within `with mg.no_grad():`"
+            )
+        value = compute()
+        if value.shape != self.shape:
+            raise ValueError(f"{name} in place: the result has the shape {value.shape}, this tensor {self.shape}")
+        if value.dtype != self.dtype and self.dtype.kind != "f":
+            raise TypeError(f"{name} in place: the result is {value.dtype}, this tensor {self.dtype}")
+        value = value.to(self.dtype)
+        self.array = self.device.backend.reorder(value.array, self.array.chwn)
+        if is_recording():
+            self.grad_fn, self._requires_grad = value.grad_fn, value.requires_grad
+        return self
 
     def neg(self) -> Tensor:
         """-x."""
@@ -300,15 +350,7 @@ class Tensor:
 
     def reshape(self, *shape_: Any) -> Tensor:
         """The elements, in C order, under another shape; one length may be -1."""
-        wanted = tuple(shape_[0]) if len(shape_) == 1 and isinstance(shape_[0], (tuple, list)) else tuple(shape_)
-        if any(not isinstance(n, numbers.Integral) or n < -1 for n in wanted):
-            raise ValueError(f"reshape: a shape is made of integers, one of them may be -1; got {shape_}")
-        if wanted.count(-1) == 1:
-            known = prod(n for n in wanted if n != -1)
-            if known and self.size % known == 0:
-                wanted = tuple(self.size // known if n == -1 else n for n in wanted)
-        if prod(wanted) != self.size or any(n < 0 for n in wanted):
-            raise ValueError(f"reshape: a tensor of shape {self.shape} has {self.size} elements, {shape_} does not fit")
+        wanted = checked_shape(shape_, self.shape)
         return self if wanted == self.shape else apply(shape.Reshape, self, shape=wanted)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -363,9 +405,28 @@ class Tensor:
         total = backend.add(self.grad.array, dx) if self.grad is not None else dx
         self.grad = Tensor(backend.reorder(total, self.array.chwn))
 
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient; or make it 0, if it is to stay a tensor."""
+        self.grad = None if set_to_none or self.grad is None else self.grad.zero_()
+
+
+class _Data(Tensor):
+    """What `Tensor.data` gives: the owner's array whenever it is asked for, and the owner's when it is changed."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Tensor) -> None:
+        self._owner = owner
+        super().__init__(owner.array)
+
+    @property
+    def array(self) -> DeviceArray:
+        """The owner's array."""
+        return self._owner.array
+
+    @array.setter
+    def array(self, array: DeviceArray) -> None:
+        self._owner.array = array
 
 
 def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
@@ -415,12 +476,7 @@ def _operand(name: str, value: Any, other: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        dtype = other.dtype
-        if dtype.kind != "f" and not isinstance(value, numbers.Integral):
-            dtype = np.dtype(np.float32)
-        limits = np.finfo(np.float64) if dtype.kind == "f" else np.iinfo(dtype)
-        if isinstance(value, numbers.Integral) and not int(limits.min) <= int(value) <= int(limits.max):
-            raise ValueError(f"{name}: {value} does not fit the other operand's dtype, {dtype}; convert it with .to")
+        dtype = dtype_beside(name, value, other.dtype)
         return Tensor(other.device.backend.full((), value, dtype, other.device))
     raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
 
