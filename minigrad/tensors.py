@@ -42,7 +42,7 @@ class Tensor:
     """An array on a device that can be differentiated.
 
     Made by `mg.tensor`, `zeros`, `ones`, `randn` and by operations. Arithmetic broadcasts as in NumPy; Python numbers
-    take the dtype of the tensor that they meet.
+    take the dtype of the tensor that they meet. `x += y` gives this object another array, which every holder sees.
 
     Attributes:
         array: the DeviceArray.
