@@ -25,7 +25,7 @@ allocate = driver.allocate
 
 
 class Mutant(NamedTuple):
-    """A kernel with a piece of its text replaced, and the entry of the kernel table whose comparison must fail."""
+    """A kernel with a piece of its text replaced, and the primitive whose comparison must fail."""
 
     kernel: str
     right: str
@@ -86,7 +86,7 @@ MUTANTS = {
 }  # fmt: skip
 
 
-# For each kernel and function with barriers, entries of the kernel table that run it.
+# For each kernel and function with barriers, primitives that run it.
 WITH_BARRIERS = {
     "transpose": ["reorder"],
     "reduce_block": ["sum", "max", "softmax", "linear_grad_input"],
@@ -124,7 +124,7 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Holds an entry of the kernel table against the reference, with threads in either order."""
+    """Holds a primitive against the reference, with threads in either order."""
     monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks per block, which use its shared memory again
     # One worker, so that what stands in shared memory is always the same.
     monkeypatch.setattr("minigrad.backends.cuda.emulator.driver.THREADS", 1)
