@@ -185,8 +185,8 @@ def mistakes(worst: Sequence[Mistake]) -> Figure:
         axes.set_axis_off()
     for axes, each in zip(panels, worst, strict=False):
         _picture(axes, each.image, "")
-        title = f"{_short(each.true, 24)}\ntaken for {_short(each.said, 20)} ({100 * each.probability:.0f} %)"
-        axes.set_title(title, fontsize=8)
+        lines = [_short(each.true, 24), f"taken for {_short(each.said, 20)}", f"({100 * each.probability:.0f} %)"]
+        axes.set_title("\n".join(lines), fontsize=8)
     figure.suptitle("most confident mistakes" if worst else "no mistakes")
     return figure
 

@@ -51,7 +51,7 @@ MUTANTS = {
         "avg_pool2d_grad", "range(windows_start(row,", "range(1 + windows_start(row,", "avg_pool2d_grad"
     ),
     "normalisation's gradient misses a channel": Mutant(
-        "subtract_cross", "c + before + 1", "c + before", "local_response_norm_grad"
+        "subtract_shared", "c + before + 1", "c + before", "local_response_norm_grad"
     ),
     "the gradient of normalisation within a map leans to the wrong side": Mutant(
         "subtract_within_map", "j - after", "j - before", "within_map_response_norm_grad"
