@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
+from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Statistics, cores
 from alexnet.inference.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, Progress, part, under
@@ -23,6 +23,7 @@ from alexnet.run.evaluation import Score, evaluate
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.run.journal import Journal
+from alexnet.terminal import counted
 from minigrad import nn, optim
 from minigrad.compilation import needed_by
 from minigrad.random import default_generator
@@ -119,12 +120,17 @@ class Trainer:
     def measure(self) -> None:
         """Measure the training pictures and read those of the validation: how a run begins that has no state yet.
 
+        Those that cannot be read are told of; the log has each when its turn in an epoch or a validation comes.
+
         Raises:
-            DataError: a picture cannot be read.
+            DataError: too many pictures cannot be read.
         """
         train, val = self._splits
-        self._use(train.statistics(self.workers, progress=True))
-        val.read(self.workers, progress=True)
+        unread: list[Rejected] = []
+        self._use(train.statistics(self.workers, progress=True, left_out=unread.append))
+        val.read(self.workers, progress=True, left_out=unread.append)
+        if unread:
+            self.journal.line.say(f"{counted(len(unread), 'picture')} cannot be read; the first: {unread[0].reason}")
 
     def _use(self, statistics: Statistics) -> None:
         """Go on with these statistics of the training set, which all batches need."""
