@@ -81,12 +81,13 @@ RECIPES = {
             data="",
             rescale=256,  # section 2
             augmentation=Augmentation(crop=224, colour_noise=0.1),  # section 4.1
-            batch_size=128,  # this and all that follows: section 5
+            batch_size=128,  # this and all that follows, but for patience: section 5
             epochs=90,  # "roughly 90 cycles through the training set"
             lr=0.01,
             momentum=0.9,
             weight_decay=0.0005,
-            patience=5,  # when the validation error "stopped improving"; for how many epochs is not said
+            drop_factor=10.0,  # "divide the learning rate by 10 when the validation error rate stopped improving"
+            patience=5,  # epochs after which we say that it did; the paper does not say how many
             most_drops=3,  # "three times prior to termination"
         ),
         Recipe(  # run 145 of 2012: layers-145.cfg and layer-params-145.cfg in the program's source

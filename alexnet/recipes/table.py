@@ -72,8 +72,8 @@ def _training(recipe: Recipe) -> str:
     words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {recipe.momentum:g}"
     if recipe.patience:
         falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
-        words += f"; {falling} / 10 after {recipe.patience} epochs without a lower validation error, at most "
-        words += f"{recipe.most_drops} times"
+        words += f"; {falling} / {recipe.drop_factor:g} after {recipe.patience} epochs without a lower validation "
+        words += f"error, at most {recipe.most_drops} times"
     return words
 
 
