@@ -14,9 +14,9 @@ from alexnet import figures
 from alexnet.cli import Parser, add_devices, check_address_space, nonempty_path, picture_file, run_command
 from alexnet.data import DataError, printable, read_image, rescale
 from alexnet.data.store.layout import open_store
+from alexnet.data.sweep import BATCH
 from alexnet.inference.nearest import Index, Neighbour, open_index
 from alexnet.inference.predictor import Predictor
-from alexnet.inference.sweep import BATCH
 from alexnet.run.folder import RunError
 from alexnet.run.trained import load_predictor
 from alexnet.terminal import say

@@ -15,9 +15,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data import DataError, DataSet, Rejected, RescaledSplit
+from alexnet.data.sweep import Sweep
 from alexnet.files import claimed, whole
 from alexnet.inference.predictor import Predictor
-from alexnet.inference.sweep import Sweep
 from minigrad import checkpoint
 
 __all__ = ["Index", "Neighbour", "open_index"]

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import RescaledSplit, Split, Statistics, centre_view, views
-from alexnet.inference.sweep import BATCH, Sweep
+from alexnet.data.sweep import BATCH, Sweep
 from minigrad import nn
 
 __all__ = ["Predictor", "probabilities_of"]

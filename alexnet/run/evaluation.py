@@ -11,7 +11,7 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.inference.sweep import Sweep
+from alexnet.data.sweep import Sweep
 from alexnet.run.folder import RunError
 from alexnet.run.guards import first_fault
 from alexnet.scores import Errors, errors

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from alexnet.files import LockedError, lock, locked_by, whole
 from alexnet.recipes import Recipe
 from alexnet.recipes.typed import read
-from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, Progress, part, under
+from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, part, under
+from alexnet.run.progress import Progress
 from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
 

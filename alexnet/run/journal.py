@@ -9,8 +9,8 @@ from typing import Any
 
 from alexnet import figures
 from alexnet.data import DataSet, Rejected, check_share
-from alexnet.run.checkpoint import Progress
 from alexnet.run.folder import RunFolder
+from alexnet.run.progress import Progress
 from alexnet.run.progress_line import ProgressLine
 from alexnet.terminal import line_width, side_by_side
 from minigrad import nn

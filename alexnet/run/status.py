@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.recipes import Recipe
-from alexnet.run.checkpoint import Progress
 from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.progress import Progress
 from alexnet.terminal import counted, duration, line_width, side_by_side
 
 __all__ = ["describe"]

@@ -15,14 +15,15 @@ import numpy.typing as npt
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Statistics, cores
-from alexnet.inference.sweep import centre_sweep
+from alexnet.data.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
-from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, Progress, part, under
+from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
 from alexnet.run.compiling import Compiling
 from alexnet.run.evaluation import Score, evaluate
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.run.journal import Journal
+from alexnet.run.progress import Progress
 from alexnet.terminal import counted
 from minigrad import nn, optim
 from minigrad.compilation import needed_by

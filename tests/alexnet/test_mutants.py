@@ -28,7 +28,7 @@ from alexnet_checks import (
 from alexnet import scores
 from alexnet.data import augmentation, statistics
 from alexnet.recipes import Recipe, optimisation
-from alexnet.run.checkpoint import Progress
+from alexnet.run.progress import Progress
 
 Mutant = tuple[object, str, str, str, Callable[[], None]]
 check_ten_views = partial(check_views, 10)

@@ -5,7 +5,7 @@ import pytest
 
 from alexnet.data import DataError, RescaledSplit, open_dataset
 from alexnet.data.splits import ArraySplit
-from alexnet.inference.sweep import Sweep, centre_sweep
+from alexnet.data.sweep import Sweep, centre_sweep
 
 
 def pictures(count, size=8):

@@ -9,7 +9,11 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from alexnet.data import Rejected, RescaledSplit, Statistics, centre_view, check_share, made_ahead, read_batch
+from alexnet.data.ahead import made_ahead
+from alexnet.data.augmentation import centre_view
+from alexnet.data.reading import Rejected, check_share, read_batch
+from alexnet.data.rescaling import RescaledSplit
+from alexnet.data.statistics import Statistics
 
 __all__ = ["BATCH", "WORKERS", "Sweep", "centre_sweep"]
 
