@@ -1,8 +1,9 @@
-"""Files: those that can be made again, whole ones only, and locks, so that no two processes write the same thing."""
+"""Cached files, atomic writes, and locks between processes."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ try:
 except ImportError:  # Windows
     import msvcrt
 
-__all__ = ["ClaimError", "LockedError", "cached_file", "claimed", "keep", "lock", "locked_by", "whole"]
+__all__ = ["ClaimError", "LockedError", "cached_file", "claimed", "free_space", "keep", "lock", "locked_by", "whole"]
 
 
 class LockedError(RuntimeError):
@@ -44,6 +45,11 @@ def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, arrays)
+
+
+def free_space(path: Path) -> int:
+    """The bytes that are free where a file or folder is or will be made."""
+    return shutil.disk_usage(next(each for each in (path, *path.absolute().parents) if each.exists())).free
 
 
 @contextmanager

@@ -216,7 +216,7 @@ def train(args: argparse.Namespace) -> int:
             folder.create(settings)
             _tell_folder(trainer, settings["devices"])
         with stop.listening():
-            trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
+            trainer.run(args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
         where = f"epoch {trainer.progress.epoch}, after step {trainer.progress.step}"
         say(f"stopped in {where}; go on with: {folder.resume_command}")

@@ -54,6 +54,15 @@ class Predictor:
         """10 where the network sees a part of the picture (section 4.1), 1 where it sees all of it."""
         return 10 if self.crop < self.rescale else 1
 
+    @property
+    def units(self) -> int:
+        """Of the last hidden layer."""
+        return self._last.weight.shape[1]
+
+    @property
+    def _last(self) -> nn.Linear:
+        return [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
+
     def probabilities(self, images: np.ndarray, count: int) -> np.ndarray:
         """The softmax outputs, averaged over the views (section 4.1).
 
@@ -80,8 +89,7 @@ class Predictor:
             float32 (b, units).
         """
         seen: list[mg.Tensor] = []
-        last = [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
-        handle = last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
+        handle = self._last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
         try:
             with mg.no_grad():
                 self.model(mg.tensor(centre_view(images, self.crop, self.statistics), self.device))

@@ -47,7 +47,7 @@ class Journal:
         self.folder.append({"event": event, "epoch": self.progress.epoch, "step": self.progress.step, **values})
 
     def rates(self, first: Mapping[str, float], now: Mapping[str, float]) -> None:
-        """The rates of the epoch that begins: an event for each that is not the last that the log tells of.
+        """At the start of an epoch, log each rate that differs from the last one logged.
 
         Args:
             first: the rates of the first epoch by layer, see `Recipe.rates`.

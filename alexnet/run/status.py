@@ -106,6 +106,6 @@ def _happened(lines: Sequence[Line]) -> list[str]:
     if rejected:
         names = ", ".join(list(rejected)[:3]) + (", ..." if len(rejected) > 3 else "")
         count, times = len(rejected), sum(rejected.values())
-        text = f"{count:,} picture{'s' if count > 1 else ''} could not be read"
+        text = f"{counted(count, 'picture')} could not be read"
         found.append(f"{text}{f', {times:,} times in all' if times > count else ''}: {names}")
     return found

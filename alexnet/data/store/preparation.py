@@ -27,6 +27,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data.ahead import in_order
+from alexnet.data.reading import REJECTED_SHARE
 from alexnet.data.rescaling import rescale
 from alexnet.data.splits import DataError, DataSet, Split
 from alexnet.data.statistics import Sums, save_statistics
@@ -44,17 +45,16 @@ from alexnet.data.store.layout import (
 from alexnet.files import claimed, whole
 from minigrad import checkpoint
 
-__all__ = ["SHARD", "SIZE", "Rejected", "Result", "prepare", "prepare_claimed", "preparing"]
+__all__ = ["SHARD", "SIZE", "Result", "Unusable", "prepare", "prepare_claimed", "preparing"]
 
 SIZE = 256  # section 2
 SHARD = 4096  # pictures, 805 MB
 TOGETHER = 32  # pictures that a worker takes at once
-MOST_REJECTED = 0.01  # the share above which it is said loudly
 REJECTED_FILE = "rejected.csv"
 VERSION = 2  # of what an unfinished store keeps
 
 
-class Rejected(NamedTuple):
+class Unusable(NamedTuple):
     """A picture of the source that could not be used."""
 
     part: str
@@ -74,14 +74,14 @@ class Result:
     """
 
     counts: dict[str, int]
-    rejected: list[Rejected]
+    rejected: list[Unusable]
     continued: int
     empty: list[str]
 
     @property
     def many(self) -> bool:
-        """Whether more than 1 % were rejected."""
-        return len(self.rejected) > MOST_REJECTED * (sum(self.counts.values()) + len(self.rejected))
+        """Whether so many were rejected that it is said loudly: as many as stop a run."""
+        return len(self.rejected) > REJECTED_SHARE * (sum(self.counts.values()) + len(self.rejected))
 
 
 def prepare(
@@ -128,7 +128,7 @@ def _check_free(store: Path) -> None:
 def prepare_claimed(
     data: DataSet, store: Path, workers: int, *, size: int = SIZE, shard: int = SHARD, progress: bool = False
 ) -> Result:
-    """What `prepare` does, for a caller that is `preparing` the store."""
+    """`prepare` without the lock, which the caller holds (see `preparing`)."""
     try:
         return _prepare(data, store, workers, size, shard, progress)
     except OSError as error:
@@ -201,11 +201,11 @@ def _write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+def _write_rejected(path: Path, rejected: list[Unusable]) -> None:
     path.unlink(missing_ok=True)
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
-        writer.writerow(Rejected._fields)
+        writer.writerow(Unusable._fields)
         writer.writerows(rejected)
 
 
@@ -326,10 +326,10 @@ class _Writer:
             files[path.name] = digest(path)
         return Part(len(labels), files)
 
-    def rejected(self) -> list[Rejected]:
+    def rejected(self) -> list[Unusable]:
         """What could not be used."""
         rows = (row for record in self.records for row in record["rejected"].tolist())
-        return [Rejected(self.part, *(cell.decode("utf-8", "surrogateescape") for cell in row)) for row in rows]
+        return [Unusable(self.part, *(cell.decode("utf-8", "surrogateescape") for cell in row)) for row in rows]
 
 
 def _encoded(text: str) -> bytes:
