@@ -22,7 +22,7 @@ from alexnet.run.progress import Progress
 from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
 
-__all__ = ["RunError", "RunFolder", "free_folder", "latest_folder", "room", "room_in_words"]
+__all__ = ["RunError", "RunFolder", "best_epoch", "free_folder", "latest_folder", "room", "room_in_words"]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
@@ -84,6 +84,11 @@ def room_in_words(size: int) -> str:
     return f"{amount(room(size))} ({KEPT} checkpoints of {amount(size)}, and one more while it is written)"
 
 
+def best_epoch(epochs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of the log's lines of some epochs, the one with the lowest validation error; the first of equals."""
+    return min(epochs, key=lambda line: float(line["val_top1"]))
+
+
 def _row(line: Mapping[str, Any], mark: str) -> tuple[str, ...]:
     """An epoch's line of the log as cells of the table that Jupyter shows."""
     losses = (f"{line[name]:.3f}" for name in ("train_loss", "val_loss"))
@@ -125,7 +130,7 @@ class RunFolder:
             f"{self.path.name}: recipe {recipe['name']}, data {settings['data']}, seed {settings['seed']}, "
             f"on {places}; {len(epochs)} of {recipe['epochs']} epochs"
         )
-        best = min(epochs, key=lambda line: float(line["val_top1"]), default=None)
+        best = best_epoch(epochs) if epochs else None
         shown = [line for line in epochs if line is best or line in epochs[-LAST_EPOCHS:]]
         rows = [_row(line, "best" if line is best else "") for line in shown]
         head = ("", "epoch", "rate", "training loss", "validation loss", "top-1 error", "top-5 error")

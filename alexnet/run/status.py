@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.recipes import Recipe
-from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.folder import RunError, RunFolder, best_epoch
 from alexnet.run.progress import Progress
 from alexnet.terminal import counted, duration, line_width, side_by_side
 
@@ -72,9 +72,8 @@ def _errors(done: Sequence[Line]) -> list[str]:
     """The last epoch and the best."""
     if not done:
         return ["no epoch is finished yet"]
-    best = min(done, key=lambda line: float(line["val_top1"]))
     lines = []
-    for name, line in (("last", done[-1]), ("best", best)):
+    for name, line in (("last", done[-1]), ("best", best_epoch(done))):
         parts = [
             f"{name} epoch {line['epoch']:3d}: top-1 error {line['val_top1']:.2f} %",
             f"top-5 error {line['val_top5']:.2f} %",
