@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from minigrad import checkpoint
-from minigrad.folders import cache_folder
+from minigrad.folders import cache_folder, rename
 
 try:
     import fcntl
@@ -66,7 +66,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        checkpoint.rename(beside, path)
+        rename(beside, path)
     except BaseException as error:
         beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:

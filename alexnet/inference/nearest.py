@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from alexnet.data import DataError, DataSet, Rejected, RescaledSplit
+from alexnet.data import DataError, DataSet, RescaledSplit
 from alexnet.data.sweep import Sweep
 from alexnet.files import ClaimError, claimed, free_space, whole
 from alexnet.inference.predictor import Predictor
@@ -112,11 +112,11 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
 
 def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
-    """Compute the activations of all pictures, in a file beside that is then renamed."""
+    """Compute the activations of all pictures of a store, a row each, in a file beside that is then renamed."""
     with (
         whole(path) as beside,
         beside.open("wb") as file,
-        closing(Sweep(pictures, lambda images: images, left_out=_refuse).batches()) as batches,
+        closing(Sweep(pictures).batches()) as batches,
         tqdm(total=len(pictures), desc="index", unit=" images", leave=False, disable=None) as bar,
     ):
         for indices, images in batches:
@@ -126,8 +126,3 @@ def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(hidden).data)
             bar.update(len(images))
-
-
-def _refuse(rejected: Rejected) -> None:
-    """No picture is left out: the row of each in the index is its number."""
-    raise DataError(rejected.reason)

@@ -125,7 +125,7 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np
     found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
     read = np.zeros(len(pictures), bool)
     reasons: list[str] = []
-    sweep = Sweep(pictures, lambda images: images, BATCH, left_out=lambda rejected: reasons.append(rejected.reason))
+    sweep = Sweep(pictures, BATCH, left_out=lambda rejected: reasons.append(rejected.reason))
     with (
         closing(sweep.batches()) as batches,
         tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar,

@@ -5,14 +5,10 @@ The numbers of the network itself, with those that it starts from, are in `alexn
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 from alexnet.data import Augmentation
 from alexnet.recipes.recipe import Recipe
-from alexnet.terminal import table
 
-__all__ = ["RECIPES", "SMALL_WEIGHT_STD", "catalogue", "summaries"]
+__all__ = ["RECIPES", "SMALL_WEIGHT_STD"]
 
 # How the small recipes start. In nets this narrow N(0, 0.01) would let the signal fade from layer to layer; from conv2
 # to fc7 N(0, sqrt(2 / fan-in)) keeps its size. fc8 starts small: the loss then begins near that of chance, and the
@@ -119,13 +115,3 @@ RECIPES = {
         ),
     )
 }
-
-
-def catalogue(width: float) -> str:
-    """The recipes, a line each or a few, in lines of at most so many characters."""
-    return table([(name, recipe.summary) for name, recipe in RECIPES.items()], width)
-
-
-def summaries() -> str:
-    """The same, as help texts end."""
-    return "recipes:\n" + textwrap.indent(catalogue(shutil.get_terminal_size().columns - 4), "  ")

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
-
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data.sweep import Sweep
@@ -31,7 +29,7 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    sweep: Sweep[np.ndarray],
+    sweep: Sweep,
     device: mg.Device,
     stop: Callable[[], object] = lambda: False,
     progress: Callable[[int], object] = lambda done: None,

@@ -21,6 +21,7 @@ from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, part, under
 from alexnet.run.progress import Progress
 from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
+from minigrad.folders import rename
 
 __all__ = ["RunError", "RunFolder", "best_epoch", "free_folder", "latest_folder", "room", "room_in_words"]
 
@@ -359,7 +360,7 @@ class RunFolder:
                 continue
             if file is self.previous and self.latest.exists():
                 aside = self.latest.with_name(self.latest.name + ".refused")
-                checkpoint.rename(self.latest, aside)
+                rename(self.latest, aside)
                 wrong.append(f"going on from {file}; the other is kept as {aside}")
             return wrong
         if wrong:

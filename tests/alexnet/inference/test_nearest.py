@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from alexnet import files
 from alexnet.data import RescaledSplit, open_dataset
 from alexnet.files import ClaimError
 from alexnet.inference.nearest import open_index
 from alexnet.run.trained import load_predictor
-from minigrad import checkpoint
+from minigrad.folders import rename
 
 
 def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +45,6 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
     before = path.stat().st_mtime_ns
     open_index(predictor, place / "copy", data)
     assert path.stat().st_mtime_ns == before
-    rename = checkpoint.rename
 
     def closed_first(source: Path, target: Path) -> None:
         """Windows renames no file that is open or mapped."""
@@ -53,7 +53,7 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
             assert str(source) not in [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
         rename(source, target)
 
-    monkeypatch.setattr(checkpoint, "rename", closed_first)
+    monkeypatch.setattr(files, "rename", closed_first)
     open_index(load_predictor(place / "run0", True, ["cpu:0"]), place / "copy", data)
     assert len(list(place.glob("copy.nearest-*.npy"))) == 2
     path.write_bytes(path.read_bytes()[:-4])
