@@ -1,6 +1,6 @@
 """The recipes by name. Every number of the paper's training is here, in the recipe `paper`, with its section.
 
-The numbers of the network itself, with those that it starts from, are in `alexnet.model.alexnet`.
+The numbers of the network itself, with those of its initial weights, are in `alexnet.model.alexnet`.
 """
 
 from __future__ import annotations
