@@ -11,12 +11,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 import minigrad as mg
-from alexnet.terminal import command_line, did_you_mean, drain, folded, say, suggestion
+from alexnet.terminal import alike, command_line, did_you_mean, drain, folded, say, suggestion
 
 if sys.platform != "win32":
     import resource
@@ -44,7 +43,7 @@ LEAST_MEMORY = 1.25 * 2**30  # bytes of address space: Python and its libraries,
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, which suggests what may have been meant, keeps line breaks, and takes no flag for a longer one.
+    """argparse's, which suggests what may have been meant, keeps line breaks, and allows no abbreviations.
 
     Attributes:
         keys: of a recipe, which `--set` changes.
@@ -92,7 +91,7 @@ class Parser(argparse.ArgumentParser):
         if key:
             value = value if equals or following.startswith("--") else following
             return command_line("--set", f"{key}={value or 'VALUE'}")
-        return "".join(flags[each] for each in get_close_matches(dashed, flags, n=1))
+        return flags.get(alike(dashed, list(flags)), "")
 
 
 def nonempty(text: str) -> str:

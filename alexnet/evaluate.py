@@ -20,7 +20,7 @@ from alexnet.inference.predictor import Predictor, probabilities_of
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.trained import load_predictor
 from alexnet.scores import Errors, errors
-from alexnet.terminal import say
+from alexnet.terminal import counted, say
 
 EPILOG = """\
 examples:
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
         table.append((printable(str(folder)), errors(probabilities[read], split.labels[read])))
     if len(args.runs) > 1:
         table.append((f"average of {len(args.runs)}", errors(total[read], split.labels[read])))
-    text = _table(table, f"{data.name}, {args.split}, {args.views} view{'s' if args.views > 1 else ''}")
+    text = _table(table, f"{data.name}, {args.split}, {counted(args.views, 'view')}")
     if reasons:
         text += f"\n\n{len(split) - len(read)} of {len(split):,} pictures left out: {reasons[0]}"
     print(text)
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _data(folders: Sequence[Path], source: str | None) -> DataSet:
-    """The data set, whose split must be the same for all runs: nobody is tested on what somebody was trained on."""
+    """The data set, whose split must be the same for all runs: none is tested on what another has learned."""
     settings = [RunFolder(folder).read_settings() for folder in folders]
     source = source or settings[0]["data"]
     seeds = [each["seed"] for each in settings]

@@ -1,8 +1,9 @@
-"""Files: those that can be made again, whole ones only, and locks, so that no two processes write the same thing."""
+"""Cached files, atomic writes, and locks between processes."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import IO
 import numpy as np
 
 from minigrad import checkpoint
-from minigrad.folders import cache_folder
+from minigrad.folders import cache_folder, rename
 
 try:
     import fcntl
 except ImportError:  # Windows
     import msvcrt
 
-__all__ = ["ClaimError", "LockedError", "cached_file", "claimed", "keep", "lock", "locked_by", "whole"]
+__all__ = ["ClaimError", "LockedError", "cached_file", "claimed", "free_space", "keep", "lock", "locked_by", "whole"]
 
 
 class LockedError(RuntimeError):
@@ -46,6 +47,11 @@ def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         checkpoint.save(path, arrays)
 
 
+def free_space(path: Path) -> int:
+    """The bytes that are free where a file or folder is or will be made."""
+    return shutil.disk_usage(next(each for each in (path, *path.absolute().parents) if each.exists())).free
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path`, to be written in the block; it takes the name at the end, or goes if the block fails.
@@ -60,7 +66,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        checkpoint.rename(beside, path)
+        rename(beside, path)
     except BaseException as error:
         beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:

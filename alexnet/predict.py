@@ -12,11 +12,11 @@ from PIL import Image
 
 from alexnet import figures
 from alexnet.cli import Parser, add_devices, check_address_space, nonempty_path, picture_file, run_command
-from alexnet.data import printable, read_image, rescale
+from alexnet.data import DataError, printable, read_image, rescale
 from alexnet.data.store.layout import open_store
+from alexnet.data.sweep import BATCH
 from alexnet.inference.nearest import Index, Neighbour, open_index
 from alexnet.inference.predictor import Predictor
-from alexnet.inference.sweep import BATCH
 from alexnet.run.folder import RunError
 from alexnet.run.trained import load_predictor
 from alexnet.terminal import say
@@ -76,20 +76,37 @@ def run(args: argparse.Namespace) -> None:
         return
     index = open_index(predictor, args.nearest, open_store(args.nearest)) if args.nearest else None
     rows: list[figures.Seen] = []
+    unread: list[str] = []
     for start in range(0, len(args.images), BATCH):
-        rows += _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
-    if args.figure:
+        drawn, reasons = _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
+        rows, unread = rows + drawn, unread + reasons
+    if rows:
         figures.save_figure(figures.seen(rows), args.figure)
         say(f"{args.figure}: Figure 4 of the paper, with these pictures")
+    if unread:  # the answers for the others are printed
+        raise DataError("; ".join(unread))
 
 
-def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], drawn: bool) -> list[figures.Seen]:
-    """Print what the network says of a batch of pictures; returns the rows of the figure, if one will be drawn."""
-    shown, rescaled = [], []
-    for path in paths:
-        image = read_image(path, max(predictor.rescale, SHOWN))
+def _look(
+    predictor: Predictor, index: Index | None, batch: Sequence[Path], drawn: bool
+) -> tuple[list[figures.Seen], list[str]]:
+    """Print what the network says of a batch of pictures.
+
+    Returns:
+        the rows of the figure, if one will be drawn; and why the pictures cannot be read that have no answer.
+    """
+    paths, shown, rescaled, unread = [], [], [], []
+    for path in batch:
+        try:
+            image = read_image(path, max(predictor.rescale, SHOWN))
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        paths.append(path)
         rescaled.append(rescale(_channels(image, predictor), predictor.rescale))
         shown.append(_reduced(image) if drawn else image[:0])
+    if not paths:
+        return [], unread
     images = np.stack(rescaled)
     probabilities = predictor.probabilities(images, predictor.most_views)
     neighbours: list[list[Neighbour]] = [[] for _ in paths]
@@ -101,7 +118,7 @@ def _look(predictor: Predictor, index: Index | None, paths: Sequence[Path], draw
     ]
     for path, seen, near in zip(paths, rows, neighbours, strict=True):
         print(_text(path, seen.labels, near), flush=True)
-    return rows if drawn else []
+    return rows if drawn else [], unread
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 __all__ = [
+    "alike",
     "amount",
     "as_many_as_fit",
     "command_line",
@@ -70,13 +71,21 @@ def command_line(*words: str | Path) -> str:
 def suggestion(words: Sequence[str], known: Iterable[str]) -> str:
     """The known words that are most like some others, as the end of a sentence; "" if none are."""
     known = list(known)
-    return did_you_mean(_alike(word, known) for word in words)
+    return did_you_mean(alike(word, known) for word in words)
 
 
-def _alike(word: str, known: Sequence[str]) -> str:
-    """The known word that is most like another, or else begins with it; "" if none is or does."""
-    begun = [each for each in known if word and each.startswith(word)]
-    return next(iter(get_close_matches(word, known, n=1) or begun), "")
+def alike(word: str, known: Sequence[str]) -> str:
+    """The known word that may be meant by another; "" if none is like it.
+
+    Parts of a word are joined by dots. Meant is the one with the same last part, else the one most alike, the first
+    that begins with the word, or the one whose last part is most alike.
+    """
+    lasts = {each.rpartition(".")[2]: each for each in reversed(known)}
+    last = word.rpartition(".")[2]
+    if last in lasts:
+        return lasts[last]
+    near = get_close_matches(word, known, n=1) or [each for each in known if word and each.startswith(word)]
+    return next(iter(near or [lasts[each] for each in get_close_matches(last, lasts, n=1)]), "")
 
 
 def did_you_mean(words: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from alexnet.cli import (
 from alexnet.data import SOURCES, WORDS, open_dataset
 from alexnet.recipes import KEYS, RECIPES, Recipe, summaries
 from alexnet.run.compiling import leave
-from alexnet.run.folder import RunError, RunFolder, free_folder, latest_folder, room, room_in_words
+from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
 from alexnet.run.signals import Stop
 from alexnet.run.status import describe
@@ -152,9 +152,8 @@ def _closing_table(trainer: Trainer) -> str:
     epochs = trainer.folder.epochs()
     if not epochs:
         return _next(trainer, 0, 0.0)
-    best = min(epochs, key=lambda line: float(line["val_top1"]))
     lines = ["", "validation error      top-1     top-5"]
-    for name, line in (("last", epochs[-1]), ("best", best)):
+    for name, line in (("last", epochs[-1]), ("best", best_epoch(epochs))):
         lines.append(
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
@@ -216,7 +215,7 @@ def train(args: argparse.Namespace) -> int:
             folder.create(settings)
             _tell_folder(trainer, settings["devices"])
         with stop.listening():
-            trainer.run(trainer.recipe.epochs, args.steps, args.checkpoint_minutes, stop)
+            trainer.run(args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
         where = f"epoch {trainer.progress.epoch}, after step {trainer.progress.step}"
         say(f"stopped in {where}; go on with: {folder.resume_command}")

@@ -77,7 +77,7 @@ def train(recipe: Recipe, source: str, below: float | None, seed: int) -> dict[s
         trainer.folder.create({"recipe": recipe.to_json()})
         threshold = Threshold(trainer, below)
         try:
-            trainer.run(recipe.epochs, stop=threshold)
+            trainer.run(stop=threshold)
         except RunError as error:
             failed = str(error)
         events = [line["reason"] for line in trainer.folder.lines() if line.get("event") == "flat"]

@@ -6,20 +6,19 @@ import hashlib
 import math
 import os
 import re
-import time
 import zipfile
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["load", "map_array", "read", "rename", "save"]
+from minigrad.folders import rename
+
+__all__ = ["load", "map_array", "read", "save"]
 
 CHECKSUM = "sha256"  # the array that holds it; uint8 (32,)
-PAUSES = (0.1,) * 30 if os.name == "nt" else ()  # seconds between attempts to rename a file
 
 # What np.savez writes in front of an array. Matched, not evaluated: numbers and text, no objects, no records.
 _HEADER = re.compile(
@@ -61,26 +60,6 @@ def save(path: str | Path, arrays: Mapping[str, npt.ArrayLike], previous: str | 
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
-
-
-def rename(source: str | Path, target: str | Path) -> None:
-    """Give a file another name in one step; a file that has this name is replaced.
-
-    Windows refuses that while somebody reads either file, so there it is tried for some seconds.
-
-    Raises:
-        OSError: it cannot be done; both files are as they were.
-    """
-    for pause in PAUSES:
-        with suppress(PermissionError):
-            Path(source).replace(target)
-            return
-        time.sleep(pause)
-    try:
-        Path(source).replace(target)
-    except PermissionError as error:
-        open_elsewhere = "; is it open in another program?" if PAUSES else ""
-        raise PermissionError(error.errno, f"{error.strerror}{open_elsewhere}", str(target)) from error
 
 
 def _write(archive: zipfile.ZipFile, arrays: Mapping[str, npt.ArrayLike]) -> None:

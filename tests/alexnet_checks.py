@@ -15,7 +15,7 @@ from alexnet.data import Augmentation, DataError, RescaledSplit, Statistics, aug
 from alexnet.data.splits import ArraySplit
 from alexnet.model.alexnet import LAYERS
 from alexnet.recipes import RECIPES, Recipe, build_network, optimisation
-from alexnet.run.checkpoint import Progress
+from alexnet.run.progress import Progress
 from minigrad import optim
 
 # rates

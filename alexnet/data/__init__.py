@@ -3,11 +3,11 @@
 Everything random here is keyed by seed, epoch and picture, so threads and the order of work do not change a bit.
 """
 
-from alexnet.data.ahead import cores, made_ahead
+from alexnet.data.ahead import cores
 from alexnet.data.augmentation import VIEWS, Augmentation, augment, centre_view, views
 from alexnet.data.formats.images import read_image
 from alexnet.data.loader import Loader
-from alexnet.data.reading import Rejected, check_share, read_batch
+from alexnet.data.reading import Rejected, check_share
 from alexnet.data.rescaling import RescaledSplit, rescale
 from alexnet.data.sources import SOURCES, WORDS, open_dataset
 from alexnet.data.splits import DataError, DataSet, Split, printable
@@ -29,10 +29,8 @@ __all__ = [
     "centre_view",
     "check_share",
     "cores",
-    "made_ahead",
     "open_dataset",
     "printable",
-    "read_batch",
     "read_image",
     "rescale",
     "views",

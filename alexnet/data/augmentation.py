@@ -34,9 +34,9 @@ class Augmentation:
         crop_group: how many pictures of a batch, one after the other, share the draw of position and mirroring: 1 as
             the paper says, 32 as its authors' program did.
         noise_off_epoch: the epoch from which on there is no colour noise, counted from 1; 0 for never.
-        noise_divides: divide what got noise by 1 + colour_noise. The authors' program did, to keep training pictures
-            about as large as test pictures. Those it did not divide, nor training pictures once the noise was off: the
-            division belongs to the noise.
+        noise_divides: divide the pictures that got noise by 1 + colour_noise. The authors' program did, so that their
+            values stay about as large as those of test pictures, which get no noise and are not divided; nor are
+            training pictures once the noise is off.
     """
 
     crop: int

@@ -45,11 +45,17 @@ def normals(random_words: np.ndarray) -> np.ndarray:
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-def permutation(seed: int, epoch: int, purpose: int, count: int) -> np.ndarray:
-    """A random order of 0 ... count - 1: each gets 64 random bits, and the bits are sorted. int64 (count,)."""
+def permutation(seed: int, number: int, purpose: int, count: int) -> np.ndarray:
+    """A random order of 0 ... count - 1: each gets 64 random bits, and the bits are sorted. int64 (count,).
+
+    Args:
+        seed, purpose: as for `words`.
+        number: of this order among those of the purpose, such as the epoch; below 2^32.
+        count: how many.
+    """
     keys = np.empty(count, dtype=np.uint64)
     for start in range(0, count, _DRAWN_AT_ONCE):
         indices = np.arange(start, min(start + _DRAWN_AT_ONCE, count))
-        drawn = words(seed, epoch, purpose, indices).astype(np.uint64)
+        drawn = words(seed, number, purpose, indices).astype(np.uint64)
         keys[indices] = drawn[:, 0] << np.uint64(32) | drawn[:, 1]
     return np.argsort(keys, kind="stable")

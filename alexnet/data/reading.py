@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from alexnet.data.rescaling import RescaledSplit
 from alexnet.data.splits import DataError
 
-__all__ = ["REJECTED_SHARE", "Rejected", "check_share", "read_batch"]
+__all__ = ["REJECTED_SHARE", "Pictures", "Rejected", "check_share", "read_batch"]
 
 REJECTED_SHARE = 0.01  # of the pictures of an epoch or a split; where more cannot be read, the work stops
+
+
+class Pictures(Protocol):
+    """Pictures of one size, handed out by index, as `RescaledSplit` does."""
+
+    channels: int
+    size: int
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+
+    def name(self, index: int) -> str:
+        """What to call picture `index` in a report."""
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """Pictures as uint8 (b, C, size, size).
+
+        Raises:
+            DataError: one cannot be read.
+        """
 
 
 @dataclass(frozen=True)
@@ -29,11 +49,11 @@ class Rejected:
     replacement: str | None = None
 
 
-def read_batch(pictures: RescaledSplit, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
+def read_batch(pictures: Pictures, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
     """Those pictures of a batch that can be read.
 
     Args:
-        pictures: the split.
+        pictures: a split at one size.
         indices: integers (b,).
 
     Returns:
@@ -59,11 +79,11 @@ def check_share(count: int, total: int, last: Rejected, what: str = "pictures", 
     """Stop the work where too many pictures cannot be read.
 
     Args:
-        count: of them so far, with the last.
-        total: of how many pictures.
-        last: of them.
-        what: they are.
-        when: as " in epoch 3".
+        count: how many pictures could not be read so far, the last included.
+        total: how many pictures there are.
+        last: the last that could not be read.
+        what: the name of the pictures in the error.
+        when: the end of that name, such as " in epoch 3".
 
     Raises:
         DataError: they are more than REJECTED_SHARE.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
+from alexnet.data.reading import Rejected, check_share, read_batch
 from alexnet.data.splits import DataError, Pixels, Split
 from alexnet.data.statistics import Statistics, cached_statistics, load_statistics
 
@@ -115,31 +117,54 @@ class RescaledSplit:
     def _rescaled(self, index: int) -> np.ndarray:
         return rescale(self.split.image(index, self.size), self.size)
 
-    def read(self, workers: int = 2, progress: bool = False) -> None:
-        """Decode all pictures now, if they will be kept in memory: a damaged one is found before the work starts.
+    def read(
+        self,
+        workers: int = 2,
+        progress: bool = False,
+        left_out: Callable[[Rejected], object] = lambda rejected: None,
+    ) -> None:
+        """Decode all pictures now, if they will be kept in memory: damaged ones are found before the work starts.
+
+        Args:
+            workers: threads.
+            progress: whether to show a bar.
+            left_out: told of each picture that cannot be read.
 
         Raises:
-            DataError: a picture cannot be read.
+            DataError: too many pictures cannot be read.
         """
         if self._kept is None or self._ready.all():
             return
-        starts = range(0, len(self), READ_TOGETHER)
+        starts, unread = range(0, len(self), READ_TOGETHER), 0
         what, disable = "validation pictures", None if progress else True
         with tqdm(total=len(self), desc=what, unit=" images", leave=False, disable=disable) as bar:
-            for pictures in made_ahead(
-                lambda i: self.batch(np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers
+            for _, readable, rejected in made_ahead(
+                lambda i: read_batch(self, np.arange(i, min(i + READ_TOGETHER, len(self)))), starts, workers
             ):
-                bar.update(len(pictures))
+                for each in rejected:
+                    unread += 1
+                    left_out(each)
+                    check_share(unread, len(self), each, what)
+                bar.update(len(readable))
 
-    def statistics(self, workers: int = 2, progress: bool = False) -> Statistics:
+    def statistics(
+        self,
+        workers: int = 2,
+        progress: bool = False,
+        left_out: Callable[[Rejected], object] = lambda rejected: None,
+    ) -> Statistics:
         """Mean image and colour components of the split: those of its store, else computed once and then read from the
         user's cache folder.
 
         Args:
             workers: threads; the result is the same for any number.
             progress: whether to show a bar.
+            left_out: told of each picture that cannot be read, where they are computed.
+
+        Raises:
+            DataError: there are no pictures, or too many cannot be read.
         """
         prepared = self.split.statistics_file(self.size)
         if prepared is not None:
             return load_statistics(prepared, (self.channels, self.size, self.size))
-        return cached_statistics(self, self.split.fingerprint, workers, progress)
+        return cached_statistics(self, self.split.fingerprint, workers, progress, left_out)

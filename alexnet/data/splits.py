@@ -1,4 +1,4 @@
-"""What every data set looks like from outside: a `Split` hands out pictures by index, a `DataSet` is two of them.
+"""What every data set looks like from outside: a `Split` hands out pictures by index, a `DataSet` has two or three.
 
 Whatever can be wrong with files that a user brings is reported as one `DataError`.
 """
@@ -133,7 +133,7 @@ class DataSet:
     """A data set as recipes use it.
 
     Attributes:
-        name: "shapes", "cifar-10", "mnist", or the name of a folder.
+        name: a word of `open_dataset`, the name of a folder, or that of a published set that a folder holds.
         classes: what the labels 0, 1, ... stand for, in words.
         channels: 1 for grayscale pictures, 3 for RGB, 2 for stereo pairs.
         train: what the network learns from.

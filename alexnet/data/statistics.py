@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from alexnet.data.ahead import made_ahead
+from alexnet.data.reading import Pictures, Rejected, check_share, read_batch
 from alexnet.data.splits import DataError
 from alexnet.files import cached_file, keep
 from minigrad import checkpoint
 
 __all__ = [
-    "Pictures",
     "Statistics",
     "Sums",
     "cached_statistics",
@@ -28,19 +27,6 @@ __all__ = [
 
 _VERSION = 1  # part of a cached file's name; to be raised when what is measured changes
 _CHUNK = 2**19  # pixels that a thread takes in at once: they stay in its core's cache
-
-
-class Pictures(Protocol):
-    """What can be measured: pictures of one size, handed out by index."""
-
-    channels: int
-    size: int
-
-    def __len__(self) -> int:
-        """The number of pictures."""
-
-    def batch(self, indices: np.ndarray) -> np.ndarray:
-        """Pictures as uint8 (b, C, size, size)."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +72,20 @@ class Statistics:
         return cls(mean, std, vectors)
 
 
-def cached_statistics(pictures: Pictures, fingerprint: str, workers: int, progress: bool) -> Statistics:
+def cached_statistics(
+    pictures: Pictures, fingerprint: str, workers: int, progress: bool, left_out: Callable[[Rejected], object]
+) -> Statistics:
     """`measure`, unless it was done before: then the cached file is read. A cache that fails is no error."""
     key = f"statistics {_VERSION} {fingerprint} {pictures.channels} {pictures.size}"
     path = cached_file("statistics", hashlib.sha256(key.encode()).hexdigest())
     statistics = _load(path, (pictures.channels, pictures.size, pictures.size))
     if statistics is None:
-        statistics = measure(pictures, workers, progress)
-        keep(path, statistics.arrays())
+        rejected: list[Rejected] = []
+        statistics = measure(pictures, workers, progress, rejected.append)
+        for each in rejected:
+            left_out(each)
+        if not rejected:  # else they are measured again next time, when all can perhaps be read
+            keep(path, statistics.arrays())
     return statistics
 
 
@@ -146,25 +138,42 @@ class Sums:
         return Statistics(mean, *_components(self.total.sum(axis=(1, 2)), self.products, pixels))
 
 
-def measure(pictures: Pictures, workers: int = 2, progress: bool = False) -> Statistics:
+def measure(
+    pictures: Pictures,
+    workers: int = 2,
+    progress: bool = False,
+    left_out: Callable[[Rejected], object] = lambda rejected: None,
+) -> Statistics:
     """One pass over all pictures; the result is the same for any number of threads.
 
+    Args:
+        pictures: those of a training set.
+        workers: threads.
+        progress: whether to show a bar.
+        left_out: told of each picture that cannot be read, in order; the statistics are of the others.
+
     Raises:
-        DataError: there are no pictures, or one cannot be read.
+        DataError: there are no pictures, or too many cannot be read.
     """
     count = len(pictures)
     sums = Sums(pictures.channels, pictures.size)
 
-    def part(start: int) -> Sums:
+    def part(start: int) -> tuple[Sums, list[Rejected]]:
         result = Sums(pictures.channels, pictures.size)
-        result.take(pictures.batch(np.arange(start, min(start + sums.step, count))))
-        return result
+        images, _, rejected = read_batch(pictures, np.arange(start, min(start + sums.step, count)))
+        result.take(images)
+        return result, rejected
 
     what, disable = "measuring pictures, once", None if progress else True
     with tqdm(total=count, desc=what, unit=" images", leave=False, disable=disable) as bar:
-        for done in made_ahead(part, range(0, count, sums.step), workers):
+        unread = 0
+        for done, rejected in made_ahead(part, range(0, count, sums.step), workers):
+            for each in rejected:
+                unread += 1
+                left_out(each)
+                check_share(unread, count, each, "training pictures")
             sums.add(done.count, done.total, done.products)
-            bar.update(done.count)
+            bar.update(done.count + len(rejected))
     return sums.statistics()
 
 

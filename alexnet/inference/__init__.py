@@ -1,1 +1,1 @@
-"""A trained network asked: the labels of pictures, one sweep over a split, the training pictures most alike."""
+"""A trained network asked: the labels of pictures, and the training pictures most alike."""

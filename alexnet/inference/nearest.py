@@ -7,6 +7,7 @@ higher levels of the neural network consider them to be similar."
 from __future__ import annotations
 
 import hashlib
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from alexnet.data import DataError, DataSet, Rejected, RescaledSplit
-from alexnet.files import claimed, whole
+from alexnet.data import DataError, DataSet, RescaledSplit
+from alexnet.data.sweep import Sweep
+from alexnet.files import ClaimError, claimed, free_space, whole
 from alexnet.inference.predictor import Predictor
-from alexnet.inference.sweep import Sweep
+from alexnet.terminal import amount, say
 from minigrad import checkpoint
 
 __all__ = ["Index", "Neighbour", "open_index"]
@@ -83,13 +85,21 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
     Raises:
         DataError: the index is damaged, or the pictures do not suit the network.
-        ClaimError: another process makes the index, or it cannot be written.
+        ClaimError: another process makes the index, it cannot be written, or the disk has no room for it.
     """
     if predictor.channels != data.channels:
         raise DataError(f"the network takes pictures of {predictor.channels} channels, {store} has {data.channels}")
     key = hashlib.sha256(f"{predictor.fingerprint()} {data.train.fingerprint}".encode()).hexdigest()
     path = store.with_name(f"{store.name}.nearest-{key[:16]}.npy")
     if not path.exists():
+        size = 4 * predictor.units * len(data.train)  # float32
+        free = free_space(path)
+        if free < size:
+            raise ClaimError(
+                f"{path} would take {amount(size)}, and the disk has {amount(free)} free; make room, or move the store "
+                "to another disk"
+            )
+        say(f"into {path}, once, which will take {amount(size)}", sys.stderr)
         with claimed(path):
             _make(path, predictor, RescaledSplit(data.train, predictor.rescale, keep=False))
     try:
@@ -102,11 +112,11 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
 
 def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
-    """Compute the activations of all pictures, in a file beside that is then renamed."""
+    """Compute the activations of all pictures of a store, a row each, in a file beside that is then renamed."""
     with (
         whole(path) as beside,
         beside.open("wb") as file,
-        closing(Sweep(pictures, lambda images: images, left_out=_refuse).batches()) as batches,
+        closing(Sweep(pictures).batches()) as batches,
         tqdm(total=len(pictures), desc="index", unit=" images", leave=False, disable=None) as bar,
     ):
         for indices, images in batches:
@@ -116,8 +126,3 @@ def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(hidden).data)
             bar.update(len(images))
-
-
-def _refuse(rejected: Rejected) -> None:
-    """No picture is left out: the row of each in the index is its number."""
-    raise DataError(rejected.reason)

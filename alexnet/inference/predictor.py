@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import RescaledSplit, Split, Statistics, centre_view, views
-from alexnet.inference.sweep import BATCH, Sweep
+from alexnet.data.sweep import BATCH, Sweep
 from minigrad import nn
 
 __all__ = ["Predictor", "probabilities_of"]
@@ -54,6 +54,15 @@ class Predictor:
         """10 where the network sees a part of the picture (section 4.1), 1 where it sees all of it."""
         return 10 if self.crop < self.rescale else 1
 
+    @property
+    def units(self) -> int:
+        """Of the last hidden layer."""
+        return self._last.weight.shape[1]
+
+    @property
+    def _last(self) -> nn.Linear:
+        return [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
+
     def probabilities(self, images: np.ndarray, count: int) -> np.ndarray:
         """The softmax outputs, averaged over the views (section 4.1).
 
@@ -80,8 +89,7 @@ class Predictor:
             float32 (b, units).
         """
         seen: list[mg.Tensor] = []
-        last = [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
-        handle = last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
+        handle = self._last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
         try:
             with mg.no_grad():
                 self.model(mg.tensor(centre_view(images, self.crop, self.statistics), self.device))
@@ -117,7 +125,7 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np
     found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
     read = np.zeros(len(pictures), bool)
     reasons: list[str] = []
-    sweep = Sweep(pictures, lambda images: images, BATCH, left_out=lambda rejected: reasons.append(rejected.reason))
+    sweep = Sweep(pictures, BATCH, left_out=lambda rejected: reasons.append(rejected.reason))
     with (
         closing(sweep.batches()) as batches,
         tqdm(total=len(pictures), desc=f"{count} views", unit=" images", leave=False, disable=None) as bar,

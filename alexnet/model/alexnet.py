@@ -12,6 +12,7 @@ __all__ = ["LAYERS", "REMOVABLE", "WEIGHT_STD", "AlexNet", "Column", "initial_st
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 FULLY_CONNECTED = ("fc6", "fc7")
+CROSSING = "conv3"  # of the convolutions, the one that reads both columns' maps; so do all fully-connected layers
 REMOVABLE = CONVOLUTIONS[1:] + FULLY_CONNECTED
 LAYERS = (*CONVOLUTIONS, *FULLY_CONNECTED, "fc8")
 
@@ -107,7 +108,7 @@ class AlexNet(nn.Module):
         channels, side = in_channels, image_size
         for name in CONVOLUTIONS:
             if name not in without:
-                inputs = channels * columns if name == "conv3" and self.cross_columns else channels
+                inputs = channels * columns if name == CROSSING and self.cross_columns else channels
                 first = "" if name in activation_last else activation
                 side = self._add_convolution(name, inputs, units[name], side, first, places)
                 channels = units[name]
@@ -188,13 +189,11 @@ class AlexNet(nn.Module):
                 f"got {x.shape}"
             )
         columns = self._columns
-        maps = [column.layer("conv1", x.to(column.device)) for column in columns]
-        maps = [column.layer("conv2", own) for column, own in zip(columns, maps, strict=True)]
-        if self.cross_columns and "conv3" in columns[0]._modules:
-            maps = [_gather(maps, column.device) for column in columns]
-        maps = [column.layer("conv3", own) for column, own in zip(columns, maps, strict=True)]
-        maps = [column.layer("conv4", own) for column, own in zip(columns, maps, strict=True)]
-        maps = [column.layer("conv5", own) for column, own in zip(columns, maps, strict=True)]
+        maps = [x.to(column.device) for column in columns]
+        for name in CONVOLUTIONS:
+            if name == CROSSING and self.cross_columns and name in columns[0]._modules:
+                maps = [_gather(maps, column.device) for column in columns]
+            maps = [column.layer(name, own) for column, own in zip(columns, maps, strict=True)]
         features = [own.flatten(1) for own in maps]
         for name in FULLY_CONNECTED:
             if name in columns[0]._modules:

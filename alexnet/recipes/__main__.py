@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from alexnet.cli import Parser, add_changes, run_command
-from alexnet.recipes.catalogue import RECIPES, catalogue, summaries
+from alexnet.recipes.catalogue import RECIPES
 from alexnet.recipes.recipe import KEYS
-from alexnet.recipes.table import recipe_table
+from alexnet.recipes.table import catalogue, recipe_table, summaries
 from alexnet.terminal import line_width
 
 

@@ -1,18 +1,14 @@
 """The recipes by name. Every number of the paper's training is here, in the recipe `paper`, with its section.
 
-The numbers of the network itself, with those that it starts from, are in `alexnet.model.alexnet`.
+The numbers of the network itself, with those of its initial weights, are in `alexnet.model.alexnet`.
 """
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 from alexnet.data import Augmentation
 from alexnet.recipes.recipe import Recipe
-from alexnet.terminal import table
 
-__all__ = ["RECIPES", "SMALL_WEIGHT_STD", "catalogue", "summaries"]
+__all__ = ["RECIPES", "SMALL_WEIGHT_STD"]
 
 # How the small recipes start. In nets this narrow N(0, 0.01) would let the signal fade from layer to layer; from conv2
 # to fc7 N(0, sqrt(2 / fan-in)) keeps its size. fc8 starts small: the loss then begins near that of chance, and the
@@ -81,12 +77,13 @@ RECIPES = {
             data="",
             rescale=256,  # section 2
             augmentation=Augmentation(crop=224, colour_noise=0.1),  # section 4.1
-            batch_size=128,  # this and all that follows: section 5
+            batch_size=128,  # this and all that follows, but for patience: section 5
             epochs=90,  # "roughly 90 cycles through the training set"
             lr=0.01,
             momentum=0.9,
             weight_decay=0.0005,
-            patience=5,  # when the validation error "stopped improving"; for how many epochs is not said
+            drop_factor=10.0,  # "divide the learning rate by 10 when the validation error rate stopped improving"
+            patience=5,  # epochs after which we say that it did; the paper does not say how many
             most_drops=3,  # "three times prior to termination"
         ),
         Recipe(  # run 145 of 2012: layers-145.cfg and layer-params-145.cfg in the program's source
@@ -118,13 +115,3 @@ RECIPES = {
         ),
     )
 }
-
-
-def catalogue(width: float) -> str:
-    """The recipes, a line each or a few, in lines of at most so many characters."""
-    return table([(name, recipe.summary) for name, recipe in RECIPES.items()], width)
-
-
-def summaries() -> str:
-    """The same, as help texts end."""
-    return "recipes:\n" + textwrap.indent(catalogue(shutil.get_terminal_size().columns - 4), "  ")

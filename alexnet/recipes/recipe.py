@@ -42,12 +42,12 @@ class Recipe:
         bias_lr_factor: the rate of biases over that of weights, at the start.
         bias_lr_falls: whether the rate of biases is divided with that of weights.
         decay_biases: whether weight decay acts on biases.
-        drop_epochs: the rate is divided by ten at these epochs.
+        drop_factor: what the rate is divided by when it drops (section 5).
+        drop_epochs: the rate drops at these epochs.
         layer_drop_epochs: the same by layer, where they differ.
         frozen_from: by layer, the epoch from which on its weights and biases stay as they are.
-        patience: the rate is divided by ten also when the validation error has not improved for so many epochs; 0 for
-            never.
-        most_drops: how often it is divided for that reason, at most.
+        patience: the rate drops also when the validation error has not improved for so many epochs; 0 for never.
+        most_drops: how often it drops for that reason, at most.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Recipe:
     bias_lr_factor: float = 1.0
     bias_lr_falls: bool = True
     decay_biases: bool = True
+    drop_factor: float = 10.0
     drop_epochs: tuple[int, ...] = ()
     layer_drop_epochs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     frozen_from: Mapping[str, int] = field(default_factory=dict)
@@ -87,6 +88,8 @@ class Recipe:
                 raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
         if not self.lr > 0:
             raise ValueError(f"a recipe's lr is above 0; got {self.lr}")
+        if self.drop_factor < 1:
+            raise ValueError(f"a recipe's drop_factor is 1 or more; got {self.drop_factor}")
         if self.momentum >= 1:
             raise ValueError(f"a recipe's momentum is below 1; got {self.momentum}")
         for name in ("layer_lr", "layer_weight_decay", "layer_drop_epochs", "frozen_from"):
@@ -160,6 +163,9 @@ class Recipe:
             if key in ("name", "summary"):
                 raise ValueError(f"a recipe keeps its {key}; --out DIR is the place for a run's own name")
             *path, last = key.split(".")
+            if key.partition(".")[0] not in values:
+                own = [f"network_options.{name}" for name in NETWORKS[self.network].options]
+                raise no_such(key, [each for each in KEYS if each in own or not each.startswith("network_options.")])
             table = values
             for name in path:
                 table = table.setdefault(name, {})
@@ -188,7 +194,7 @@ class Recipe:
         if bias and not self.bias_lr_falls:
             return start
         drops += sum(epoch >= each for each in self.layer_drop_epochs.get(layer, self.drop_epochs))
-        return start * 10.0**-drops
+        return start * self.drop_factor**-drops
 
     def rates(self, epoch: int, drops: int = 0) -> dict[str, float]:
         """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""

@@ -1,17 +1,30 @@
-"""A recipe as a table: what each layer does and starts from, what is done to pictures, and every rate by epoch."""
+"""The recipes in a line each, and a recipe as a table: layers, initial weights, pictures, and every rate by epoch."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
+import textwrap
 
 from alexnet.model import NETWORKS
+from alexnet.recipes.catalogue import RECIPES
 from alexnet.recipes.recipe import Recipe, build_network
 from alexnet.terminal import folded, table
 from minigrad import nn
 from minigrad.random import default_generator
 
-__all__ = ["recipe_table"]
+__all__ = ["catalogue", "recipe_table", "summaries"]
+
+
+def catalogue(width: float) -> str:
+    """The recipes, a line each or a few, in lines of at most so many characters."""
+    return table([(name, recipe.summary) for name, recipe in RECIPES.items()], width)
+
+
+def summaries() -> str:
+    """The same, as help texts end."""
+    return "recipes:\n" + textwrap.indent(catalogue(shutil.get_terminal_size().columns - 4), "  ")
 
 
 def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
@@ -72,8 +85,8 @@ def _training(recipe: Recipe) -> str:
     words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {recipe.momentum:g}"
     if recipe.patience:
         falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
-        words += f"; {falling} / 10 after {recipe.patience} epochs without a lower validation error, at most "
-        words += f"{recipe.most_drops} times"
+        words += f"; {falling} / {recipe.drop_factor:g} after {recipe.patience} epochs without a lower validation "
+        words += f"error, at most {recipe.most_drops} times"
     return words
 
 

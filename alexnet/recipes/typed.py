@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from alexnet.terminal import suggestion
 
 __all__ = ["no_such", "read", "read_dataclass", "read_table"]
 
@@ -27,9 +28,8 @@ WORDS: dict[Any, tuple[str, str]] = {
 def no_such(key: str, known: Iterable[str]) -> ValueError:
     """What to raise for a key that there is not: its sentence names the one most alike, or all that there are."""
     known = list(known)
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none of that kind'}"
-    return ValueError(f"a recipe has no {key}; {hint}")
+    hint = suggestion([key], known) or f"; there is {', '.join(known) or 'none of that kind'}"
+    return ValueError(f"a recipe has no {key}{hint}")
 
 
 def read(value: Any, hint: Any, where: str) -> Any:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-
-__all__ = ["GENERATOR", "LOG_BYTES", "MODEL", "PROGRESS", "RUN", "STATISTICS", "VELOCITY", "Progress", "part", "under"]
+__all__ = ["GENERATOR", "LOG_BYTES", "MODEL", "PROGRESS", "RUN", "STATISTICS", "VELOCITY", "part", "under"]
 
 MODEL = "model/"  # followed by the path of a parameter
 VELOCITY = "velocity/"  # followed by its number in the optimizer
@@ -30,62 +26,3 @@ def under(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
 def part(state: Mapping[str, Value], prefix: str) -> dict[str, Value]:
     """What `under` has put there."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
-@dataclass
-class Progress:
-    """Where a run stands.
-
-    Attributes:
-        epoch: the epoch under way, counted from 1.
-        step: steps made so far, in all epochs.
-        step_in_epoch: steps made in this epoch.
-        loss_sum, seen: loss of the examples seen in this epoch, added up, and their number.
-        drops: how often the rate was divided because the validation error stood still.
-        best_top1: lowest validation error so far, in percent.
-        best_epoch: the epoch that reached it; 0 before the first.
-        waited: epochs since then, or since the last drop.
-        rejected: training pictures of this epoch that could not be read.
-    """
-
-    epoch: int = 1
-    step: int = 0
-    step_in_epoch: int = 0
-    loss_sum: float = 0.0
-    seen: int = 0
-    drops: int = 0
-    best_top1: float = math.inf
-    best_epoch: int = 0
-    waited: int = 0
-    rejected: int = 0
-
-    def judge(self, top1: float, patience: int, most_drops: int) -> bool:
-        """Take the validation error of an epoch, in percent: whether it is the lowest so far.
-
-        Section 5: "divide the learning rate by 10 when the validation error rate stopped improving". Here that is when
-        so many epochs (0 for never) have passed without a lower one, and at most so often.
-        """
-        if top1 < self.best_top1:
-            self.best_top1, self.best_epoch, self.waited = top1, self.epoch, 0
-            return True
-        self.waited += 1
-        if patience and self.waited >= patience and self.drops < most_drops:
-            self.drops, self.waited = self.drops + 1, 0
-        return False
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """By name, for a file."""
-        return {name: np.array(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Progress:
-        """What `arrays` gave.
-
-        Raises:
-            ValueError: a field is missing or unknown, or no single number.
-        """
-        types = {name: type(value) for name, value in vars(cls()).items()}
-        uncounted = types.keys() - arrays.keys() <= {"rejected"}  # in checkpoints of earlier versions
-        if not uncounted or arrays.keys() - types.keys() or any(value.ndim for value in arrays.values()):
-            raise ValueError("what it says of the run's progress is incomplete")
-        return cls(**{name: types[name](value.item()) for name, value in arrays.items()})

@@ -7,21 +7,19 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
-
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.inference.sweep import Sweep
+from alexnet.data.sweep import Sweep
 from alexnet.run.folder import RunError
 from alexnet.run.guards import first_fault
 from alexnet.scores import Errors, errors
 from minigrad import nn
 
-__all__ = ["Score", "evaluate"]
+__all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
-class Score:
+class Evaluation:
     """How a network does on a split: mean loss in nats, top-1 and top-5 error in percent."""
 
     loss: float
@@ -31,11 +29,11 @@ class Score:
 
 def evaluate(
     model: nn.Module,
-    sweep: Sweep[np.ndarray],
+    sweep: Sweep,
     device: mg.Device,
     stop: Callable[[], object] = lambda: False,
     progress: Callable[[int], object] = lambda done: None,
-) -> Score | None:
+) -> Evaluation | None:
     """Loss and errors on all pictures of a split, with dropout off.
 
     Args:
@@ -67,4 +65,4 @@ def evaluate(
                 progress(done)
     finally:
         model.train()
-    return Score(loss / found.count, found.top1_percent, found.top5_percent)
+    return Evaluation(loss / found.count, found.top1_percent, found.top5_percent)

@@ -1,4 +1,4 @@
-"""A run's folder: its recipe, its log and its checkpoints. Nothing in it is ever half-written."""
+"""A run's folder: its recipe, its log and its checkpoints. Only the log's last line can be half-written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,14 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alexnet.files import LockedError, lock, locked_by, whole
+from alexnet.files import LockedError, free_space, lock, locked_by, whole
 from alexnet.recipes import Recipe
 from alexnet.recipes.typed import read
-from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, Progress, part, under
+from alexnet.run.checkpoint import LOG_BYTES, PROGRESS, part, under
+from alexnet.run.progress import Progress
 from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
+from minigrad.folders import rename
 
-__all__ = ["RunError", "RunFolder", "free_folder", "latest_folder", "room", "room_in_words"]
+__all__ = ["RunError", "RunFolder", "best_epoch", "free_folder", "latest_folder", "room", "room_in_words"]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
@@ -74,14 +75,19 @@ def latest_folder(name: str) -> Path:
     return _default_folder(name, last)
 
 
-def room(checkpoint: int) -> int:
-    """The bytes of all checkpoints of a run, of one of them: those that are kept, and one that is being written."""
-    return (KEPT + 1) * checkpoint
+def room(size: int) -> int:
+    """The bytes of all checkpoints of a run, of `size` each: those that are kept, and one that is being written."""
+    return (KEPT + 1) * size
 
 
-def room_in_words(checkpoint: int) -> str:
+def room_in_words(size: int) -> str:
     """The same as text."""
-    return f"{amount(room(checkpoint))} ({KEPT} checkpoints of {amount(checkpoint)}, and one more while it is written)"
+    return f"{amount(room(size))} ({KEPT} checkpoints of {amount(size)}, and one more while it is written)"
+
+
+def best_epoch(epochs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of the log's lines of some epochs, the one with the lowest validation error; the first of equals."""
+    return min(epochs, key=lambda line: float(line["val_top1"]))
 
 
 def _row(line: Mapping[str, Any], mark: str) -> tuple[str, ...]:
@@ -102,9 +108,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self._use(path)
+        self._set_path(path)
 
-    def _use(self, path: Path) -> None:
+    def _set_path(self, path: Path) -> None:
         self.path = path
         self.log = path / "log.jsonl"
         self.latest = path / "checkpoint.npz"
@@ -125,7 +131,7 @@ class RunFolder:
             f"{self.path.name}: recipe {recipe['name']}, data {settings['data']}, seed {settings['seed']}, "
             f"on {places}; {len(epochs)} of {recipe['epochs']} epochs"
         )
-        best = min(epochs, key=lambda line: float(line["val_top1"]), default=None)
+        best = best_epoch(epochs) if epochs else None
         shown = [line for line in epochs if line is best or line in epochs[-LAST_EPOCHS:]]
         rows = [_row(line, "best" if line is best else "") for line in shown]
         head = ("", "epoch", "rate", "training loss", "validation loss", "top-1 error", "top-5 error")
@@ -148,15 +154,15 @@ class RunFolder:
         try:
             DEFAULT_PARENT.mkdir(exist_ok=True)
             while True:
-                self._use(free_folder(name))
+                self._set_path(free_folder(name))
                 with suppress(FileExistsError):  # another process was quicker
                     self.path.mkdir()
                     return
         except OSError as error:
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose a folder with --out") from error
 
-    def check_room(self, checkpoint: int) -> None:
-        """See that a new run can have its folder, and the disk has room for its checkpoints, each of so many bytes.
+    def check_room(self, size: int) -> None:
+        """See that a new run can have its folder, and the disk has room for its checkpoints, of `size` bytes each.
 
         Raises:
             RunError: it cannot, or has not.
@@ -164,10 +170,10 @@ class RunFolder:
         there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
         if not there.is_dir():
             raise RunError(f"{there} is a file, and a run is a folder; choose a folder with --out")
-        free = shutil.disk_usage(there).free
-        if free < room(checkpoint):
+        free = free_space(self.path)
+        if free < room(size):
             raise RunError(
-                f"{self.path} would take {room_in_words(checkpoint)}, and the disk has {amount(free)} free; make room, "
+                f"{self.path} would take {room_in_words(size)}, and the disk has {amount(free)} free; make room, "
                 "or choose a folder on another disk with --out"
             )
 
@@ -292,7 +298,11 @@ class RunFolder:
         return [line for line in self.lines() if "event" not in line]
 
     def save(self, state: Mapping[str, npt.ArrayLike], best: bool) -> None:
-        """Write the checkpoint, with the log's length in it, and keep the one before; as the best one too, if it is.
+        """Write the latest checkpoint, with the log's length in it, and keep the one before.
+
+        Args:
+            state: its arrays.
+            best: whether to write it as best.npz too.
 
         Raises:
             RunError: it cannot be written.
@@ -350,7 +360,7 @@ class RunFolder:
                 continue
             if file is self.previous and self.latest.exists():
                 aside = self.latest.with_name(self.latest.name + ".refused")
-                checkpoint.rename(self.latest, aside)
+                rename(self.latest, aside)
                 wrong.append(f"going on from {file}; the other is kept as {aside}")
             return wrong
         if wrong:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import minigrad as mg
-from alexnet.recipes import SMALL_WEIGHT_STD
+from alexnet.recipes import RECIPES
 from alexnet.run.checkpoint import MODEL, VELOCITY
 from alexnet.terminal import command_line
 from minigrad import nn
@@ -27,6 +27,7 @@ __all__ = [
     "state_fault",
 ]
 
+SMALL = RECIPES["small"]  # which is known to start
 FLAT_STEPS = 500  # after so many steps, or two for each class, a net that learns has started
 FLAT_WINDOW = 100  # of these last steps the losses are averaged
 FLAT_SHARE = 0.01  # of the loss by chance: a net that has started is at least so far below
@@ -109,12 +110,15 @@ def fading_start(model: nn.Module) -> str:
     gain = math.prod(_gain(weights[name].numpy()) for name in hidden)
     if gain >= FADED:
         return ""
-    weight_std = f"network_options.weight_std={json.dumps(SMALL_WEIGHT_STD)}"
-    cure = command_line("--set", weight_std, "--set", "lr=0.001", "--set", "layer_lr.conv1=0.00001")
+    weight_std = f"network_options.weight_std={json.dumps(SMALL.network_options['weight_std'])}"
+    rates = {"lr": SMALL.lr, **{f"layer_lr.{layer}": rate for layer, rate in SMALL.layer_lr.items()}}
+    # half the rates: this network may be wider, and a step moves the outputs of a layer the more, the more it reads
+    halved = [word for key, rate in rates.items() for word in ("--set", f"{key}={rate / 2:g}")]
+    cure = command_line("--set", weight_std, *halved)
     return (
         f"the initial weights of {hidden[0]} to {hidden[-1]} let {100 * gain:.2g} % of the signal through: the net may "
-        "learn nothing, with 1,000 classes for some thousand steps, with few for good; to start as the recipe small "
-        f"does, add {cure}"
+        "learn nothing, with 1,000 classes for some thousand steps, with few for good; to start from the weights of "
+        f"the recipe small, at half its rates, add {cure}"
     )
 
 
@@ -193,7 +197,7 @@ class FlatStart:
         labels: of the training set, int64 (n,).
 
     Attributes:
-        steps: after how many it looks at the loss, once; in a resumed run not before it has made FLAT_WINDOW.
+        after: the steps after which it looks at the loss, once; in a resumed run not before it has made FLAT_WINDOW.
         chance: that loss, in nats.
         dead: whether it has told that no gradient reaches the first layer.
     """
@@ -201,14 +205,14 @@ class FlatStart:
     def __init__(self, labels: np.ndarray) -> None:
         counts = np.bincount(labels)
         shares = counts[counts > 0] / len(labels)
-        self.steps = max(FLAT_STEPS, 2 * len(counts))
+        self.after = max(FLAT_STEPS, 2 * len(counts))
         self.chance = float(-(shares * np.log(shares)).sum())
         self.dead = False
         self._cut_off: deque[bool] = deque(maxlen=DEAD_WINDOW)
         self._losses: deque[float] = deque(maxlen=FLAT_WINDOW)
         self._looked = False
 
-    def gradient(self, number: int, model: nn.Module, x: mg.Tensor) -> str:
+    def look_at_gradient(self, number: int, model: nn.Module, x: mg.Tensor) -> str:
         """Look at the gradients of a step; a sentence where they show that the net is dead, else "".
 
         Args:
@@ -227,7 +231,7 @@ class FlatStart:
             "large that they put the units out of reach; start anew with a lower rate (--set lr=...) or another --seed"
         )
 
-    def step(self, number: int, loss: float) -> str:
+    def look_at_loss(self, number: int, loss: float) -> str:
         """Take the loss of a step; a sentence at the one that decides, if the net has not started, else "".
 
         Args:
@@ -235,7 +239,7 @@ class FlatStart:
             loss: of its batch, the mean.
         """
         self._losses.append(loss)
-        if self._looked or number < self.steps or len(self._losses) < FLAT_WINDOW:
+        if self._looked or number < self.after or len(self._losses) < FLAT_WINDOW:
             return ""
         self._looked = True
         mean = math.fsum(self._losses) / len(self._losses)

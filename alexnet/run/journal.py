@@ -9,8 +9,8 @@ from typing import Any
 
 from alexnet import figures
 from alexnet.data import DataSet, Rejected, check_share
-from alexnet.run.checkpoint import Progress
 from alexnet.run.folder import RunFolder
+from alexnet.run.progress import Progress
 from alexnet.run.progress_line import ProgressLine
 from alexnet.terminal import line_width, side_by_side
 from minigrad import nn
@@ -47,7 +47,7 @@ class Journal:
         self.folder.append({"event": event, "epoch": self.progress.epoch, "step": self.progress.step, **values})
 
     def rates(self, first: Mapping[str, float], now: Mapping[str, float]) -> None:
-        """The rates of the epoch that begins: an event for each that is not the last that the log tells of.
+        """At the start of an epoch, log each rate that differs from the last one logged.
 
         Args:
             first: the rates of the first epoch by layer, see `Recipe.rates`.

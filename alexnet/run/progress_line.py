@@ -36,7 +36,7 @@ class ProgressLine:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._terminal = sys.stderr.isatty()
-        self._live = self._terminal or in_jupyter()  # where "\\r" is taken as a terminal takes it
+        self._live = self._terminal or in_jupyter()  # where "\r" goes back to the beginning of the line
         self._shown = clock()
         self._length = 0  # of what the line holds
         self._told = False  # that there is something to compile

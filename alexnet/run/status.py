@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alexnet.recipes import Recipe
-from alexnet.run.checkpoint import Progress
-from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.folder import RunError, RunFolder, best_epoch
+from alexnet.run.progress import Progress
 from alexnet.terminal import counted, duration, line_width, side_by_side
 
 __all__ = ["describe"]
@@ -72,9 +72,8 @@ def _errors(done: Sequence[Line]) -> list[str]:
     """The last epoch and the best."""
     if not done:
         return ["no epoch is finished yet"]
-    best = min(done, key=lambda line: float(line["val_top1"]))
     lines = []
-    for name, line in (("last", done[-1]), ("best", best)):
+    for name, line in (("last", done[-1]), ("best", best_epoch(done))):
         parts = [
             f"{name} epoch {line['epoch']:3d}: top-1 error {line['val_top1']:.2f} %",
             f"top-5 error {line['val_top5']:.2f} %",
@@ -106,6 +105,6 @@ def _happened(lines: Sequence[Line]) -> list[str]:
     if rejected:
         names = ", ".join(list(rejected)[:3]) + (", ..." if len(rejected) > 3 else "")
         count, times = len(rejected), sum(rejected.values())
-        text = f"{count:,} picture{'s' if count > 1 else ''} could not be read"
+        text = f"{counted(count, 'picture')} could not be read"
         found.append(f"{text}{f', {times:,} times in all' if times > count else ''}: {names}")
     return found

@@ -14,15 +14,17 @@ import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import DataSet, Loader, RescaledSplit, Statistics, cores
-from alexnet.inference.sweep import centre_sweep
+from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Statistics, cores
+from alexnet.data.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
-from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, Progress, part, under
+from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
 from alexnet.run.compiling import Compiling
-from alexnet.run.evaluation import Score, evaluate
+from alexnet.run.evaluation import Evaluation, evaluate
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.run.journal import Journal
+from alexnet.run.progress import Progress
+from alexnet.terminal import counted
 from minigrad import nn, optim
 from minigrad.compilation import needed_by
 from minigrad.random import default_generator
@@ -91,7 +93,10 @@ class Trainer:
             default_generator.set_state(drawn)
 
     def _rehearse(self) -> None:
-        """A step and an evaluation of a network like the run's, of batches of each size that comes."""
+        """A step and an evaluation of a network like the run's, with batches of each size that comes.
+
+        They are noted by `needed_by`, not computed.
+        """
         network = build_network(self.recipe, len(self.data.classes), self.data.channels, self.devices)
         for parameter in network.parameters():
             nn.init.zeros_(parameter)  # without drawing any number
@@ -119,23 +124,38 @@ class Trainer:
     def measure(self) -> None:
         """Measure the training pictures and read those of the validation: how a run begins that has no state yet.
 
+        Those that cannot be read are told of; the log has each when its turn in an epoch or a validation comes.
+
         Raises:
-            DataError: a picture cannot be read.
+            DataError: too many pictures cannot be read.
         """
         train, val = self._splits
-        self._use(train.statistics(self.workers, progress=True))
-        val.read(self.workers, progress=True)
+        unread: list[Rejected] = []
+        self._use_statistics(train.statistics(self.workers, progress=True, left_out=unread.append))
+        val.read(self.workers, progress=True, left_out=unread.append)
+        if unread:
+            self.journal.line.say(f"{counted(len(unread), 'picture')} cannot be read; the first: {unread[0].reason}")
 
-    def _use(self, statistics: Statistics) -> None:
+    def _use_statistics(self, statistics: Statistics) -> None:
         """Go on with these statistics of the training set, which all batches need."""
         self.statistics = statistics
         train, val = self._splits
-        recipe, batch = self.recipe, self.recipe.batch_size
         self.train_loader = Loader(
-            *(train, recipe.augmentation, statistics, batch, self.seed, self.workers), on_rejected=self.journal.replaced
+            train,
+            self.recipe.augmentation,
+            statistics,
+            self.recipe.batch_size,
+            self.seed,
+            workers=self.workers,
+            on_rejected=self.journal.replaced,
         )
         self.val_sweep = centre_sweep(
-            *(val, recipe.augmentation.crop, statistics, batch, self.workers), left_out=self.journal.left_out
+            val,
+            self.recipe.augmentation.crop,
+            statistics,
+            batch_size=self.recipe.batch_size,
+            workers=self.workers,
+            left_out=self.journal.left_out,
         )
 
     # state
@@ -187,7 +207,7 @@ class Trainer:
         vars(self.progress).update(vars(progress))  # which the journal looks at too
         default_generator.set_state((seed, counter))
         self._saved_step = self.progress.step
-        self._use(statistics)
+        self._use_statistics(statistics)
 
     # training
 
@@ -201,15 +221,13 @@ class Trainer:
 
     def run(
         self,
-        epochs: int,
         steps: int | None = None,
         minutes: float = math.inf,
         stop: Callable[[], object] = lambda: False,
     ) -> None:
-        """Train until `epochs` are done, for so many steps, or until told to stop; the state is then saved.
+        """Train until the recipe's epochs are done, for so many steps, or until told to stop; the state is then saved.
 
         Args:
-            epochs: the number of the last.
             steps: how many to make at most; each is printed.
             minutes: between the checkpoints within an epoch.
             stop: asked after every step.
@@ -221,8 +239,8 @@ class Trainer:
                 return
             if self.progress.step == 0:
                 self._tell(fading_start(self.model))
-            while self.progress.epoch <= epochs:
-                if not self._epoch(epochs, last_step, minutes, stop):
+            while self.progress.epoch <= self.recipe.epochs:
+                if not self._epoch(last_step, minutes, stop):
                     self._save()
                     return
         except Exception as error:
@@ -262,9 +280,9 @@ class Trainer:
             f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes --set lr=...); {kept}"
         )
 
-    def _epoch(self, epochs: int, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
+    def _epoch(self, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
-        p, line = self.progress, self.journal.line
+        p, line, epochs = self.progress, self.journal.line, self.recipe.epochs
         set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
         self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
@@ -290,7 +308,7 @@ class Trainer:
         score = self._evaluate(stop)
         if score is None:
             return False
-        self._finish_epoch(epochs, score, (p.seen - seen_before) / seconds, waited / seconds)
+        self._finish_epoch(score, (p.seen - seen_before) / seconds, waited / seconds)
         return True
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
@@ -309,13 +327,13 @@ class Trainer:
         fault = gradient_fault(self.model)
         if fault:
             raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
-        dead = self._flat.gradient(p.step + 1, self.model, x)
+        dead = self._flat.look_at_gradient(p.step + 1, self.model, x)
         self.optimizer.step()
         p.step += 1
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
-        self._tell(dead or self._flat.step(p.step, value))
+        self._tell(dead or self._flat.look_at_loss(p.step, value))
         return value
 
     def _tell(self, flat: str) -> None:
@@ -323,13 +341,13 @@ class Trainer:
         if flat:
             self.journal.flat(flat, self._flat.dead)
 
-    def _evaluate(self, stop: Callable[[], object]) -> Score | None:
+    def _evaluate(self, stop: Callable[[], object]) -> Evaluation | None:
         """The error on the validation pictures; None if it was stopped."""
         self.journal.evaluation()
         line, total = self.journal.line, len(self.val_sweep)
         return evaluate(self.model, self.val_sweep, self.device, stop, lambda done: line.evaluate(done, total))
 
-    def _finish_epoch(self, epochs: int, score: Score, speed: float, waited: float) -> None:
+    def _finish_epoch(self, score: Evaluation, speed: float, waited: float) -> None:
         """Log, save and draw at the end of an epoch."""
         p = self.progress
         line: dict[str, Any] = {
@@ -346,6 +364,6 @@ class Trainer:
         replaced = p.rejected
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
         state = self._sound_state()
-        self.journal.epoch(epochs, line, waited, replaced)
+        self.journal.epoch(self.recipe.epochs, line, waited, replaced)
         self._write(state, best)
         self.journal.draw(self.model)

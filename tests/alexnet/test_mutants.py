@@ -28,7 +28,7 @@ from alexnet_checks import (
 from alexnet import scores
 from alexnet.data import augmentation, statistics
 from alexnet.recipes import Recipe, optimisation
-from alexnet.run.checkpoint import Progress
+from alexnet.run.progress import Progress
 
 Mutant = tuple[object, str, str, str, Callable[[], None]]
 check_ten_views = partial(check_views, 10)
@@ -50,7 +50,7 @@ def altered(owner: object, name: str, before: str, after: str) -> Callable[..., 
 MUTANTS: dict[str, Mutant] = {
     # the schedule of the rates
     "the rate falls an epoch late": (Recipe, "rate", "epoch >= each", "epoch > each", check_rates_of_the_original),
-    "a rate is divided by five": (Recipe, "rate", "10.0**-drops", "5.0**-drops", check_rates_of_the_paper),
+    "a rate is divided by five": (Recipe, "rate", "self.drop_factor**-drops", "5.0**-drops", check_rates_of_the_paper),
     "the error that stands still divides nothing": (
         *(Recipe, "rate", "drops += sum(", "drops = sum("),
         check_rates_of_the_paper,

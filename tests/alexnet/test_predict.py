@@ -98,6 +98,26 @@ def test_a_network_that_sees_whole_pictures_has_one_view(
     assert counts == [1, 10]
 
 
+def test_pictures_that_cannot_be_read_are_named_and_the_others_have_their_answers(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "BATCH", 2)
+    good, other = (place / "pictures" / "val" / "n1" / name for name in ("0.png", "1.png"))
+    bad, gone, figure = tmp_path / "bad.png", tmp_path / "gone.png", tmp_path / "figure.png"
+    bad.write_bytes(b"no picture")
+    assert run(predict, place / "run0", good, other) == 0
+    answers = capsys.readouterr().out
+    assert run(predict, place / "run0", bad, gone, good, bad, other, "--figure", figure) == 2
+    printed = capsys.readouterr()
+    assert printed.out == f"{answers}{figure}: Figure 4 of the paper, with these pictures\n"
+    (error,) = printed.err.splitlines()
+    assert f"{bad} cannot be read as an image" in error and f"there is no file {gone}" in error
+    assert figure.exists()
+    figure.unlink()
+    assert run(predict, place / "run0", bad, "--figure", figure) == 2
+    assert not capsys.readouterr().out and not figure.exists()
+
+
 def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:
     """Pillow's own warning, which tells of a denial of service, is not shown besides."""
     Image.new("1", (12000, 8000)).save(tmp_path / "large.png")

@@ -161,7 +161,8 @@ def test_a_recipe_is_changed_from_the_command_line(pictures: Path, capsys: pytes
         ("lrr=1", ("lrr", "did you mean lr?")),
         ("lr=fast", ("lr is a number", "fast")),
         ("lr=" + 10_000 * "[", ("lr is a number", "[[")),
-        ("network_options.dropout=0.3", ("network_options.dropout",)),
+        ("network_options.dropout=0.3", ("network_options.dropout; there is none of that kind",)),
+        ("corp=24", ("corp; did you mean augmentation.crop?",)),
     ],
 )
 def test_a_change_that_does_not_fit_is_one_sentence(
@@ -212,7 +213,7 @@ def test_a_layer_is_frozen_from_its_epoch_on_and_resume_keeps_it_so(pictures: Pa
 def test_a_run_from_when_recipes_had_fewer_keys_goes_on(pictures: Path) -> None:
     assert cifar(pictures, "--epochs", 2, "--out", "whole") == 0
     assert cifar(pictures, "--epochs", 1, "--out", "parts") == 0
-    new = {"layer_lr", "layer_drop_epochs", "frozen_from", "bias_lr_falls"}
+    new = {"layer_lr", "layer_drop_epochs", "frozen_from", "bias_lr_falls", "drop_factor"}
 
     def older(recipe: dict[str, Any]) -> dict[str, Any]:
         old = {name: value for name, value in recipe.items() if name not in new}

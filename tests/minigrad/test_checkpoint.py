@@ -14,7 +14,7 @@ from checks import complains
 from mutations import mutated
 
 import minigrad as mg
-from minigrad import checkpoint, nn
+from minigrad import checkpoint, folders, nn
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_file_that_somebody_reads_is_renamed_when_it_is_closed(
             raise PermissionError(13, "Access is denied", str(source))
         return replace(source, target)
 
-    monkeypatch.setattr(checkpoint, "PAUSES", (0.0,) * 3)
+    monkeypatch.setattr(folders, "PAUSES", (0.0,) * 3)
     monkeypatch.setattr(Path, "replace", opened)
     checkpoint.save(path, {"x": np.array(2)}, previous)
     assert checkpoint.load(path)["x"] == 2 and checkpoint.load(previous)["x"] == 1

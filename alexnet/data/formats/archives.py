@@ -220,8 +220,7 @@ class ArchiveSplit(Split):
         """SHA-256 of the archives' names, sizes and times of change, and of what lies where in them."""
         digest = hashlib.sha256()
         for path in self.archives:
-            status = path.stat()
-            digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            digest.update(identity(path.parent, path.name))
         for column in (self._archive, self._offset, self._size, self.labels):
             digest.update(column.data)
         return digest.hexdigest()

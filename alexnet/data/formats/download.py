@@ -13,8 +13,7 @@ from tqdm.auto import tqdm
 
 from alexnet.data.splits import DataError
 from alexnet.files import claimed
-from minigrad import checkpoint
-from minigrad.folders import cache_folder
+from minigrad.folders import cache_folder, rename
 
 __all__ = ["DOWNLOADS", "Remote", "fetch"]
 
@@ -92,7 +91,7 @@ def _download(remote: Remote, folder: Path) -> None:
             f"{remote.url} is not the file that was published: its MD5 is {digest.hexdigest()}, not {remote.md5}; try "
             f"again, or put the file, from elsewhere, into {folder}"
         )
-    checkpoint.rename(beside, folder / remote.name)
+    rename(beside, folder / remote.name)
 
 
 def _append(remote: Remote, path: Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Set
 from pathlib import Path
 from typing import IO, Any
 
+from alexnet.data.splits import DataError
+
 __all__ = ["UNREADABLE", "read_members", "read_unpacked"]
 
 RATIO, ROOM = 32, 2**24  # a file may unpack to so many times its size and so many bytes: pictures hardly shrink
@@ -72,16 +74,22 @@ def read_members(archive: Path, wanted: Set[str]) -> dict[str, bytes]:
     Nothing is written to the disk, links are not followed, and holes not filled.
 
     Raises:
-        Any of UNREADABLE: it is damaged, or would unpack to more than 32 times its size and 16 MiB.
+        DataError: it is damaged, or would unpack to more than 32 times its size and 16 MiB.
     """
     files: dict[str, bytes] = {}
-    # tarfile asks of a stream nothing but read(size)
-    with _Unpacked(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:  # type: ignore[call-overload]
-        for member in tar:
-            tar.members = []
-            name = member.name.rpartition("/")[2]
-            if name in wanted and member.isfile() and not member.issparse():
-                content = tar.extractfile(member)
-                assert content is not None  # as of every file
-                files[name] = content.read()
+    try:
+        with (
+            _Unpacked(archive) as unpacked,
+            # tarfile asks of a stream nothing but read(size)
+            tarfile.open(fileobj=unpacked, mode="r|") as tar,  # type: ignore[call-overload]
+        ):
+            for member in tar:
+                tar.members = []
+                name = member.name.rpartition("/")[2]
+                if name in wanted and member.isfile() and not member.issparse():
+                    content = tar.extractfile(member)
+                    assert content is not None  # as of every file
+                    files[name] = content.read()
+    except UNREADABLE as error:
+        raise DataError(f"{archive} cannot be read as a tar archive ({error}); get it again") from error
     return files

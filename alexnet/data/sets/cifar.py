@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.data.formats.unpacking import UNREADABLE, read_members
+from alexnet.data.formats.unpacking import read_members
 from alexnet.data.formats.unpickling import UnpicklingError, read_pickle
 from alexnet.data.splits import ArraySplit, DataError, DataSet
 
@@ -108,7 +108,7 @@ def open_cifar(path: Path) -> DataSet:
         DataError: a file is missing, truncated or damaged, or holds a label that is none.
     """
     wanted = {name for version in VERSIONS for name in (*version.files, version.names)}
-    files = _read_folder(path, wanted) if path.is_dir() else _read_archive(path, wanted)
+    files = _read_folder(path, wanted) if path.is_dir() else read_members(path, wanted)
     version = max(VERSIONS, key=lambda each: sum(name in files for name in each.files) / len(each.files))
     missing = [name for name in version.files if name not in files]
     if missing:
@@ -128,13 +128,6 @@ def _read_folder(folder: Path, wanted: set[str]) -> dict[str, bytes]:
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path} has {path.stat().st_size:,} bytes, more than any file of CIFAR; {_ADVICE}")
     return {name: path.read_bytes() for name, path in there.items()}
-
-
-def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    try:
-        return read_members(archive, wanted)
-    except UNREADABLE as error:
-        raise DataError(f"{archive} cannot be read as a tar archive ({error}); {_ADVICE}") from error
 
 
 def _names(version: Version, path: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:

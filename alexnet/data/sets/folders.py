@@ -22,6 +22,7 @@ __all__ = [
     "image_files",
     "open_folders",
     "read_words",
+    "val_count",
 ]
 
 ClassFiles = dict[str, list[str]]  # for each class, the paths of its pictures
@@ -84,11 +85,16 @@ def open_folders(folder: Path, seed: int = 0) -> DataSet:
     kept: ClassFiles = {}
     apart: ClassFiles = {}
     for label, (name, files) in enumerate(found.items()):
-        count = 0 if len(files) == 1 else max(1, round(len(files) / VAL_SHARE))
+        count = 0 if len(files) == 1 else val_count(len(files))
         apart[name], kept[name] = held_out(files, count, seed, label)
     if not any(apart.values()):
         raise DataError(f"no class in {folder} has two images, so none is left for validation; add images")
     return _data_set(folder, (folder, kept), (folder, apart))
+
+
+def val_count(count: int) -> int:
+    """How many of so many pictures are kept for validation: a tenth, and one at least."""
+    return max(1, round(count / VAL_SHARE))
 
 
 def held_out(files: list[str], count: int, seed: int, label: int) -> tuple[list[str], list[str]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from alexnet.data.formats.archives import ArchiveSplit, Members, list_members
 from alexnet.data.formats.matlab import read_structs
-from alexnet.data.formats.unpacking import UNREADABLE, read_members
+from alexnet.data.formats.unpacking import read_members
 from alexnet.data.sets.folders import FolderSplit, class_files, folder_split, image_files
 from alexnet.data.splits import DataError, DataSet, Split
 
@@ -81,18 +81,11 @@ def _devkit(folder: Path) -> dict[str, bytes]:
     wanted = {META, MAP, WORDS, *TRUTHS["val"], *TRUTHS["test"]}
     files: dict[str, bytes] = {}
     for archive in sorted(folder.glob("*devkit*.tar*")):
-        files |= _read_archive(archive, wanted)
+        files |= read_members(archive, wanted)
     kits = [kit for kit in sorted(folder.glob("*devkit*")) if kit.is_dir()]
     for place in [*(kit / "data" for kit in kits), *kits, folder / "data", folder]:
         files |= {name: (place / name).read_bytes() for name in wanted if (place / name).is_file()}
     return files
-
-
-def _read_archive(archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    try:
-        return read_members(archive, wanted)
-    except UNREADABLE as error:
-        raise DataError(f"{archive} cannot be read as a tar archive ({error}); get it again") from error
 
 
 @dataclass

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.data.formats.images import read_image
-from alexnet.data.keyed import SPLIT, permutation
-from alexnet.data.sets.folders import VAL_SHARE
+from alexnet.data.sets.folders import held_out, val_count
 from alexnet.data.splits import DataError, DataSet, Split, identity
 
 __all__ = ["is_labelme", "open_labelme"]
@@ -95,8 +94,7 @@ def open_labelme(folder: Path, seed: int = 0, *, smallest: int = SMALLEST, fewes
     objects = [each for path in sorted(annotations.rglob("*.xml")) for each in _read(path, annotations, smallest)]
     objects = [each for each in objects if os.path.isfile(folder / "Images" / each.file)]  # noqa: PTH113  any name
     photographs = sorted({each.file for each in objects})
-    count = max(1, round(len(photographs) / VAL_SHARE)) if photographs else 0
-    apart = {photographs[index] for index in permutation(seed, 0, SPLIT, len(photographs))[:count]}
+    apart = set(held_out(photographs, val_count(len(photographs)), seed, 0)[0])
     often = Counter(each.name for each in objects if each.file not in apart)
     classes = tuple(sorted(name for name, number in often.items() if number >= fewest))
     if len(classes) < 2:

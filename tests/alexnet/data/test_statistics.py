@@ -3,6 +3,7 @@ import pytest
 from alexnet_checks import check_statistics
 
 from alexnet.data import DataError, RescaledSplit, open_dataset
+from alexnet.data.sets.folders import FolderSplit
 from alexnet.data.splits import ArraySplit
 from alexnet.data.statistics import measure
 
@@ -97,10 +98,29 @@ def test_a_cache_folder_that_cannot_be_written(random_split, tmp_path, monkeypat
     assert same(random_split().statistics(), random_split().statistics())
 
 
+def test_what_was_measured_without_a_picture_is_not_kept(class_folders, monkeypatch):
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.2)
+    data = open_dataset(class_folders)
+    decoded, told = FolderSplit.image, []
+
+    def fails(self, index, size=0):
+        if index == 5:
+            raise DataError("the disk is tired")
+        return decoded(self, index, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSplit, "image", fails)
+        without = RescaledSplit(data.train, 8).statistics(left_out=told.append)
+    assert [each.image for each in told] == [data.train.files[5]]
+    assert not same(RescaledSplit(data.train, 8).statistics(), without)
+
+
 def test_an_unreadable_picture_and_no_pictures(class_folders):
     data = open_dataset(class_folders)
     (class_folders / data.train.files[5]).write_bytes(b"")
-    with pytest.raises(DataError, match=rf"{data.train.files[5]} cannot be read as an image"):
+    with pytest.raises(
+        DataError, match=rf"1 of \d+ training pictures .*{data.train.files[5]} cannot be read as an image"
+    ):
         RescaledSplit(data.train, 8).statistics()
     with pytest.raises(
         DataError, match=r"there are no pictures to compute the mean image of; add some to the training"

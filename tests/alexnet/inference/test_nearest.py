@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from alexnet import files
 from alexnet.data import RescaledSplit, open_dataset
+from alexnet.files import ClaimError
 from alexnet.inference.nearest import open_index
 from alexnet.run.trained import load_predictor
-from minigrad import checkpoint
+from minigrad.folders import rename
 
 
 def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +45,6 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
     before = path.stat().st_mtime_ns
     open_index(predictor, place / "copy", data)
     assert path.stat().st_mtime_ns == before
-    rename = checkpoint.rename
 
     def closed_first(source: Path, target: Path) -> None:
         """Windows renames no file that is open or mapped."""
@@ -52,9 +53,28 @@ def test_the_index_is_made_once_and_beside_the_store(place: Path, monkeypatch: p
             assert str(source) not in [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
         rename(source, target)
 
-    monkeypatch.setattr(checkpoint, "rename", closed_first)
+    monkeypatch.setattr(files, "rename", closed_first)
     open_index(load_predictor(place / "run0", True, ["cpu:0"]), place / "copy", data)
     assert len(list(place.glob("copy.nearest-*.npy"))) == 2
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ValueError, match=r"nearest-.* is (damaged|not the index).*; remove it, and it is made again"):
         open_index(predictor, place / "copy", data)
+
+
+def test_an_index_that_the_disk_has_no_room_for_is_not_begun(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place / "store", tmp_path / "store")
+    data = open_dataset(tmp_path / "store")
+    predictor = load_predictor(place / "run1", True, ["cpu:0"])
+    size = 36 * predictor.units * 4
+    usage = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=size - 1))
+        with pytest.raises(ClaimError, match=r"nearest-.*\.npy would take 0 MB, and the disk has 0 MB free; make room"):
+            open_index(predictor, tmp_path / "store", data)
+    assert [each.name for each in tmp_path.iterdir()] == ["store"]
+    open_index(predictor, tmp_path / "store", data)
+    (path,) = tmp_path.glob("store.nearest-*.npy")
+    assert f"into {path}, once, which will take 0 MB" in capsys.readouterr().err
+    assert size < path.stat().st_size < size + 200

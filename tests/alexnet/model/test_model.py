@@ -8,7 +8,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet.model import AlexNet, Column, format_table, layer_table
 from alexnet.model.__main__ import main
-from alexnet.model.alexnet import REMOVABLE
+from alexnet.model.alexnet import LAYERS, PARTS, REMOVABLE
 from alexnet.recipes import RECIPES
 from minigrad import nn
 from minigrad.random import default_generator
@@ -211,6 +211,15 @@ def test_activations_that_come_last() -> None:
 def test_the_table_shows_normalisation_within_maps() -> None:
     rows = {row.name: row for row in layer_table(AlexNet(5, within_map_norm=True, **SMALL))}
     assert rows["conv2 map norm"].kernels == "over 5 x 5 of a map" and "conv1 map norm" not in rows
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_parts_of_a_layer_are_made_in_the_order_in_which_they_are_applied(activation: str) -> None:
+    """The order in which tables show them."""
+    net = AlexNet(5, activation=activation, activation_last=("conv1",), within_map_norm=True, **SMALL)
+    made = list(net.column0._modules)
+    applied = [name + part for name in LAYERS for part in PARTS if name + part in made]
+    assert made == applied and {"conv1_last_act", "conv2_map_norm", "conv2_pool", "fc7_drop"} <= set(made)
 
 
 @pytest.mark.parametrize("cross_columns", [True, False])

@@ -37,7 +37,7 @@ def test_damaged_recipes_complain() -> None:
 
 def test_what_an_older_recipe_lacks_has_its_default() -> None:
     values = RECIPES["paper"].to_json()
-    for name in ("layer_lr", "layer_drop_epochs", "frozen_from", "bias_lr_falls"):
+    for name in ("layer_lr", "layer_drop_epochs", "frozen_from", "bias_lr_falls", "drop_factor"):
         del values[name]
     for name in ("noise_off_epoch", "noise_divides"):
         del values["augmentation"][name]
@@ -48,7 +48,7 @@ def test_the_paper_trains_as_section_5_says() -> None:
     paper = RECIPES["paper"]
     assert (paper.batch_size, paper.lr, paper.momentum, paper.weight_decay) == (128, 0.01, 0.9, 0.0005)
     assert (paper.rescale, paper.augmentation.crop, paper.augmentation.colour_noise) == (256, 224, 0.1)
-    assert paper.most_drops == 3 and paper.epochs == 90
+    assert (paper.drop_factor, paper.most_drops) == (10, 3) and paper.epochs == 90
     check_rates_of_the_paper()
 
 
@@ -94,6 +94,7 @@ def test_a_recipe_is_changed_by_key() -> None:
         ("augmentation.crop", 200),
         ("network_options.dropout", 0.3),
         ("network_options.without", ["fc7"]),
+        ("drop_factor", 2),
         ("drop_epochs", [20, 40]),
         ("frozen_from.conv1", 7),
         ("layer_drop_epochs.conv2", [3]),
@@ -104,6 +105,7 @@ def test_a_recipe_is_changed_by_key() -> None:
         lr=0.005,
         augmentation=replace(paper.augmentation, crop=200),
         network_options={"dropout": 0.3, "without": ("fc7",)},
+        drop_factor=2.0,
         drop_epochs=(20, 40),
         frozen_from={"conv1": 7},
         layer_drop_epochs={"conv2": (3,)},
@@ -119,8 +121,11 @@ def test_a_recipe_is_changed_by_key() -> None:
     [
         ("lrr", 1, ("lrr", "did you mean lr?")),
         ("augmentation.corp", 200, ("augmentation.corp", "did you mean augmentation.crop?")),
-        ("augmentatoin.crop", 200, ("did you mean augmentation?",)),
+        ("augmentatoin.crop", 200, ("did you mean augmentation.crop?",)),
         ("network_options.droput", 0.3, ("did you mean network_options.dropout?",)),
+        ("dropout", 0.3, ("did you mean network_options.dropout?",)),
+        ("zzz", 1, ("there is network, data, rescale, batch_size, epochs, lr,",)),
+        ("drop_factor", 0.5, ("drop_factor is 1 or more", "0.5")),
         ("network_options.devices", ["cpu"], ("network_options.devices",)),
         ("layer_lr.conv6", 0.1, ("layer_lr.conv6", "layer_lr.conv")),
         ("frozen_from.pool1", 3, ("frozen_from.pool1", "frozen_from.conv1")),

@@ -43,9 +43,14 @@ def test_every_recipe_has_a_table(name: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_table_of_the_paper_says_when_its_rate_falls(capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipes.main(["paper", "--set", "patience=3", "--set", 'network_options.without=["conv4"]']) == 0
+    assert (
+        recipes.main(
+            ["paper", "--set", "patience=3", "--set", "drop_factor=2", "--set", 'network_options.without=["conv4"]']
+        )
+        == 0
+    )
     out = capsys.readouterr().out
-    assert "after 3 epochs without a lower validation error, at most 3 times" in out and "conv4  " not in out
+    assert "rates / 2 after 3 epochs without a lower validation error, at most 3 times" in out and "conv4  " not in out
 
 
 def test_the_command_lists_recipes_and_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

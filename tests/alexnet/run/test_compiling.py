@@ -81,7 +81,7 @@ def test_a_run_calls_nothing_that_was_not_compiled_before(
     trainer.measure()
     with folder.locked():
         folder.create({})
-        trainer.run(1)
+        trainer.run()
     assert len(called) > 8 and called <= noted
 
 

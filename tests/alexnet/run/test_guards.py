@@ -244,7 +244,7 @@ def test_the_same_units_are_dropped_when_the_batch_goes_through_again(
 
 
 def told(guard: FlatStart, losses: np.ndarray) -> list[int]:
-    return [step for step, loss in enumerate(losses.tolist(), 1) if guard.step(step, loss)]
+    return [step for step, loss in enumerate(losses.tolist(), 1) if guard.look_at_loss(step, loss)]
 
 
 def labels(*counts: int) -> np.ndarray:
@@ -260,7 +260,7 @@ def test_chance_is_the_entropy_of_the_labels() -> None:
 def test_a_flat_start_is_told_once(classes: int, step: int) -> None:
     guard = FlatStart(labels(*[2] * classes))
     noise = np.random.default_rng(0).normal(0, 0.02, 5000)
-    said = {n: text for n, x in enumerate(noise.tolist(), 1) if (text := guard.step(n, guard.chance + x))}
+    said = {n: text for n, x in enumerate(noise.tolist(), 1) if (text := guard.look_at_loss(n, guard.chance + x))}
     assert list(said) == [step]
     sentence = said[step]
     assert f"{step:,} steps" in sentence and "standard deviation of 0.01" in sentence and "normalised" in sentence
@@ -278,8 +278,10 @@ def test_a_resumed_run_is_judged_by_as_many_losses() -> None:
         learns, flat = (FlatStart(labels(4, 4)) for _ in range(2))
         falling = np.r_[np.full(10, learns.chance), np.full(490, 0.5)]
         numbers = range(first, first + 500)
-        assert not any(learns.step(number, loss) for number, loss in zip(numbers, falling.tolist(), strict=True))
-        assert [n for n in numbers if flat.step(n, flat.chance)] == [first + FLAT_WINDOW - 1]
+        assert not any(
+            learns.look_at_loss(number, loss) for number, loss in zip(numbers, falling.tolist(), strict=True)
+        )
+        assert [n for n in numbers if flat.look_at_loss(n, flat.chance)] == [first + FLAT_WINDOW - 1]
 
 
 def test_a_net_that_learns_is_left_alone() -> None:
@@ -421,7 +423,7 @@ def test_a_dead_net_is_told_once_and_so_is_a_dying_one() -> None:
     ):
         guard = FlatStart(labels(*[2] * 10))
         steps = zip(range(1, 541), itertools.cycle(nets))
-        said = {n: text for n, net in steps if (text := guard.gradient(n, net, images))}
+        said = {n: text for n, net in steps if (text := guard.look_at_gradient(n, net, images))}
         assert list(said) == wanted and guard.dead == bool(wanted)
         assert all(text.startswith("the net is dead: no unit of conv5 is active for any") for text in said.values())
         # that the loss is that of chance needs no second sentence, with other reasons

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from training_runs import assert_same_run, cifar, environment, log, run, state_of
 
-from alexnet.data import RescaledSplit
+from alexnet.data import RescaledSplit, open_dataset
 from alexnet.data.keyed import SHUFFLE, permutation
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.journal import Journal
@@ -343,6 +343,24 @@ def test_a_picture_that_cannot_be_read_is_replaced_and_the_run_resumes_to_the_sa
     assert run("--resume", "--out", "parts") == 0
     assert_same_run(Path("run"), Path("parts"))
     assert rejections(Path("parts")) == found
+
+
+def test_a_new_run_takes_the_pictures_that_can_be_read(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.2)
+    bad = pictures / "train" / "dark" / "3.png"
+    bad.write_bytes(b"no picture")
+    (pictures / "val" / "bright" / "1.png").write_bytes(b"")
+    assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
+    out = capsys.readouterr().out
+    assert f"2 pictures cannot be read; the first: {bad} cannot be read as an image" in out
+    found = [(epoch, split, image) for epoch, split, image, _ in rejections(Path("run"))]
+    each = [("training", "dark/3.png"), ("validation", "bright/1.png")]
+    assert found == [(epoch, *rejected) for epoch in (1, 2) for rejected in each]
+    bad.unlink()
+    others = RescaledSplit(open_dataset(pictures).train, 32).statistics()
+    assert np.array_equal(state_of(Path("run"))["statistics/mean"], others.mean)
 
 
 def test_a_picture_that_vanishes_in_mid_run_is_replaced_from_then_on(

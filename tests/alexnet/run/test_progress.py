@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from alexnet_checks import check_patience
 
-from alexnet.run.checkpoint import Progress, part, under
+from alexnet.run.checkpoint import part, under
+from alexnet.run.progress import Progress
 
 
 def test_the_rate_falls_when_the_error_stands_still() -> None:

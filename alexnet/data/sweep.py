@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
-from typing import Generic, TypeVar
 
 import numpy as np
 
-from alexnet.data import Rejected, RescaledSplit, Statistics, centre_view, check_share, made_ahead, read_batch
+from alexnet.data.ahead import made_ahead
+from alexnet.data.augmentation import centre_view
+from alexnet.data.reading import Rejected, check_share, read_batch
+from alexnet.data.rescaling import RescaledSplit
+from alexnet.data.statistics import Statistics
 
 __all__ = ["BATCH", "WORKERS", "Sweep", "centre_sweep"]
 
 BATCH = 128  # pictures
 WORKERS = 2
-Made = TypeVar("Made")
 
 
-class Sweep(Generic[Made]):
+class Sweep:
     """The pictures of a split, in order, in batches that threads make ahead.
 
     A picture that cannot be read is left out, and told of; where they are more than REJECTED_SHARE of the split, the
@@ -26,28 +28,29 @@ class Sweep(Generic[Made]):
 
     Args:
         pictures: the split, at the size that the network was trained on.
-        make: what is handed out of a batch, uint8 (b, C, size, size); called by the workers.
         batch_size: positive; the last batch may be smaller.
         workers: threads; any number gives the same.
         left_out: told of each picture that cannot be read, before the batch that it belongs to is handed out.
+        make: what the workers make of the pictures of a batch, uint8 (b, C, size, size); they stay as they are if it is
+            not given.
     """
 
     def __init__(
         self,
         pictures: RescaledSplit,
-        make: Callable[[np.ndarray], Made],
         batch_size: int = BATCH,
         workers: int = WORKERS,
         left_out: Callable[[Rejected], object] = lambda rejected: None,
+        make: Callable[[np.ndarray], np.ndarray] = lambda images: images,
     ) -> None:
-        self.pictures, self.make, self.batch_size, self.workers = pictures, make, batch_size, workers
-        self.left_out = left_out
+        self.pictures, self.batch_size, self.workers = pictures, batch_size, workers
+        self.left_out, self.make = left_out, make
 
     def __len__(self) -> int:
         """Batches."""
         return -(-len(self.pictures) // self.batch_size)
 
-    def batches(self) -> Generator[tuple[np.ndarray, Made], None, None]:
+    def batches(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Go over the split once. Closing the iterator early stops the workers; what goes wrong in one is raised here.
 
         Yields:
@@ -57,7 +60,7 @@ class Sweep(Generic[Made]):
             DataError: too many pictures cannot be read.
         """
 
-        def read(start: int) -> tuple[np.ndarray, Made | None, list[Rejected]]:
+        def read(start: int) -> tuple[np.ndarray, np.ndarray | None, list[Rejected]]:
             indices = np.arange(start, min(start + self.batch_size, len(self.pictures)))
             images, readable, rejected = read_batch(self.pictures, indices)
             return indices[readable], self.make(images) if len(images) else None, rejected
@@ -80,7 +83,7 @@ def centre_sweep(
     batch_size: int = BATCH,
     workers: int = WORKERS,
     left_out: Callable[[Rejected], object] = lambda rejected: None,
-) -> Sweep[np.ndarray]:
+) -> Sweep:
     """A sweep over the centres of all pictures, minus the mean: float32 (b, C, crop, crop)."""
     make = partial(centre_view, crop=crop, statistics=statistics)
-    return Sweep(pictures, make, batch_size, workers, left_out)
+    return Sweep(pictures, batch_size, workers, left_out, make)

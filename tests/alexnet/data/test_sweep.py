@@ -5,7 +5,7 @@ import pytest
 
 from alexnet.data import DataError, RescaledSplit, open_dataset
 from alexnet.data.splits import ArraySplit
-from alexnet.inference.sweep import Sweep, centre_sweep
+from alexnet.data.sweep import Sweep, centre_sweep
 
 
 def pictures(count, size=8):
@@ -38,8 +38,8 @@ def test_a_broken_picture_is_left_out_and_told_before_its_batch(broken, monkeypa
     monkeypatch.setattr("alexnet.data.reading.REJECTED_SHARE", 0.5)
     split, files = broken
     told, seen = [], []
-    for indices, images in Sweep(RescaledSplit(split, 8), len, 3, left_out=told.append).batches():
-        assert len(indices) == images
+    for indices, images in Sweep(RescaledSplit(split, 8), 3, left_out=told.append).batches():
+        assert len(indices) == len(images)
         seen.append((indices.tolist(), len(told)))
     assert [each.image for each in told] == files and not any(each.replacement for each in told)
     assert all(file in each.reason for file, each in zip(files, told, strict=True))
@@ -54,7 +54,7 @@ def test_too_many_broken_pictures_end_it(broken, monkeypatch, share, last):
     told = []
     expected = rf"{last + 1} of {len(split)} pictures could not be read, more than .* the last: .*{files[last]}"
     with pytest.raises(DataError, match=expected):
-        list(Sweep(RescaledSplit(split, 8), len, 3, left_out=told.append).batches())
+        list(Sweep(RescaledSplit(split, 8), 3, left_out=told.append).batches())
     assert [each.image for each in told] == files[: last + 1]
 
 
@@ -62,12 +62,12 @@ def test_what_goes_wrong_in_a_worker_comes_out_at_its_batch():
     def make(images):
         if images[0, 0, 0, 0] == first:
             raise MemoryError("all")
-        return len(images)
+        return images[:, 0]
 
     split = pictures(12)
     first = split.batch(np.array([6]))[0, 0, 0, 0]
-    batches = Sweep(split, make, 3).batches()
-    assert [next(batches)[1] for _ in range(2)] == [3, 3]
+    batches = Sweep(split, 3, make=make).batches()
+    assert [next(batches)[1].shape for _ in range(2)] == [(3, 8, 8)] * 2
     with pytest.raises(MemoryError):
         next(batches)
     assert next(batches, None) is None
