@@ -10,16 +10,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
-import threading
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +24,7 @@ from tqdm.auto import tqdm
 
 from alexnet.data.ahead import in_order
 from alexnet.data.reading import REJECTED_SHARE
-from alexnet.data.rescaling import rescale
-from alexnet.data.splits import DataError, DataSet, Split
+from alexnet.data.splits import DataError, DataSet
 from alexnet.data.statistics import Sums, save_statistics
 from alexnet.data.store.layout import (
     RECORDS,
@@ -42,6 +37,7 @@ from alexnet.data.store.layout import (
     index_name,
     shard_name,
 )
+from alexnet.data.store.workers import Made, make, open_pool, seal
 from alexnet.files import claimed, whole
 from minigrad import checkpoint
 
@@ -148,7 +144,7 @@ def _prepare(data: DataSet, store: Path, workers: int, size: int, shard: int, pr
     for name, split in data.splits().items():
         writer = _Writer(folder, name, shard, size, data.channels)
         continued += writer.done
-        with _pool(split, size, workers) as pool:
+        with open_pool(split, size, workers) as pool:
             try:
                 writer.write(pool, len(split), 2 * workers, progress)
             except BrokenProcessPool as error:
@@ -209,16 +205,6 @@ def _write_rejected(path: Path, rejected: list[Unusable]) -> None:
         writer.writerows(rejected)
 
 
-class _Made(NamedTuple):
-    """What a worker made of a picture: pixels, uint8 (C, size, size), or the reason why not."""
-
-    number: int
-    label: int
-    name: str
-    pixels: np.ndarray | None
-    reason: str
-
-
 class _Writer:
     """Writes the shards of one part, from the picture on where an earlier attempt stood.
 
@@ -253,7 +239,7 @@ class _Writer:
     def write(self, pool: Executor, total: int, ahead: int, progress: bool) -> None:
         """Write and seal shards until the source ends; `ahead` chunks are made ahead."""
         chunks = (range(first, min(first + TOGETHER, total)) for first in range(self.done, total, TOGETHER))
-        made = (picture for chunk in in_order(pool, _make, chunks, ahead) for picture in chunk)
+        made = (picture for chunk in in_order(pool, make, chunks, ahead) for picture in chunk)
         sealing: deque[tuple[dict[str, np.ndarray], Future[tuple[str, Sums]]]] = deque()
         stop, number = self.done, len(self.records)
         with tqdm(
@@ -263,13 +249,13 @@ class _Writer:
                 path = self.folder / shard_name(self.part, number)
                 record = self._fill(path, made, bar)
                 stop, number = int(record["stop"]), number + 1
-                sealing.append((record, pool.submit(_seal, path, self.sums.total.shape)))
+                sealing.append((record, pool.submit(seal, path, self.sums.total.shape)))
                 while sealing and (sealing[0][1].done() or len(sealing) > 2):
                     self._keep(*sealing.popleft())
             while sealing:
                 self._keep(*sealing.popleft())
 
-    def _fill(self, path: Path, made: Iterator[_Made], bar: tqdm[Any]) -> dict[str, np.ndarray]:
+    def _fill(self, path: Path, made: Iterator[Made], bar: tqdm[Any]) -> dict[str, np.ndarray]:
         """Write one shard, until it is full or the pictures end; returns its record so far."""
         stop, labels, names, rejected = 0, [], [], []
         with whole(path) as beside, beside.open("wb") as file:
@@ -334,82 +320,3 @@ class _Writer:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-# The workers' side. Each process is given the source once.
-
-_source: tuple[Split, int] | None = None
-
-
-class _Here(Executor):
-    """A pool of one worker: this thread."""
-
-    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        """Carry it out at once."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*args, **options))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-def _pool(split: Split, size: int, workers: int) -> Executor:
-    if workers > 1:
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (split, size))
-        with _without_interrupts():
-            for _ in range(workers):  # a worker starts with the task that finds none idle
-                pool.submit(int)
-        return pool
-    _take(split, size)
-    return _Here()
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Control-C is for this process alone: those that start meanwhile never hear it, from their first moment on."""
-    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread set it
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _start(split: Split, size: int) -> None:
-    """The beginning of a worker's life: Control-C is the parent's business, and odd EXIF data nobody's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore")
-    _take(split, size)
-
-
-def _take(split: Split, size: int) -> None:
-    global _source
-    _source = split, size
-
-
-def _make(indices: range) -> list[_Made]:
-    """Decode and rescale some pictures."""
-    assert _source is not None
-    split, size = _source
-    result = []
-    for index in indices:
-        pixels, reason = None, ""
-        try:
-            pixels = rescale(split.image(index, size), size)
-        except DataError as error:
-            reason = str(error)
-        result.append(_Made(index, int(split.labels[index]), split.name(index), pixels, reason))
-    return result
-
-
-def _seal(path: Path, shape: tuple[int, int, int]) -> tuple[str, Sums]:
-    """Read a shard of pictures of a shape again, while it is still in memory: its checksum and its sums."""
-    sums = Sums(*shape[:2])
-    rows = path.stat().st_size // sums.total.size
-    pictures = np.memmap(path, np.uint8, "r", shape=(rows, *shape)) if rows else np.zeros(0, np.uint8)
-    for start in range(0, rows, sums.step):
-        sums.take(pictures[start : start + sums.step])
-    return digest(path), sums

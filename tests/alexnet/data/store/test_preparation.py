@@ -123,7 +123,7 @@ def test_interrupted_it_goes_on_to_the_same_store(photographs, tmp_path, monkeyp
         return rescale(image, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "rescale", interrupted)
+        patch.setattr("alexnet.data.store.workers.rescale", interrupted)
         if stop_after < 15:
             with pytest.raises(KeyboardInterrupt):
                 prepare(open_dataset(photographs), tmp_path / "parts", 1, size=16, shard=5)
@@ -149,7 +149,7 @@ def test_interrupted_behind_a_last_shard_without_pictures_it_goes_on(photographs
         return rescale(image, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "rescale", interrupted)
+        patch.setattr("alexnet.data.store.workers.rescale", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(open_dataset(photographs), tmp_path / "store", 1, size=16, shard=5)
     assert not (tmp_path / "store.part" / "train-00002.bin").exists()
