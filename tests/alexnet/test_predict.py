@@ -115,7 +115,8 @@ def test_pictures_that_cannot_be_read_are_named_and_the_others_have_their_answer
     assert figure.exists()
     figure.unlink()
     assert run(predict, place / "run0", bad, "--figure", figure) == 2
-    assert not capsys.readouterr().out and not figure.exists()
+    printed = capsys.readouterr()
+    assert f"{bad} cannot be read as an image" in printed.err and not printed.out and not figure.exists()
 
 
 def test_what_is_odd_about_a_picture_is_one_sentence(place: Path, tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_a_recipe_is_changed_by_key() -> None:
         frozen_from={"conv1": 7},
         layer_drop_epochs={"conv2": (3,)},
     )
+    assert [changed.rate(epoch) for epoch in (19, 20, 40)] == [0.005, 0.0025, 0.00125]
     small = changed.changed([("network_options.width", 1 / 64)])
     network = build_network(small, 5, 3, ["cpu"])
     assert isinstance(network, AlexNet) and network.image_size == 200 and network.column0.fc6_drop.p == 0.3
@@ -124,6 +125,7 @@ def test_a_recipe_is_changed_by_key() -> None:
         ("augmentatoin.crop", 200, ("did you mean augmentation.crop?",)),
         ("network_options.droput", 0.3, ("did you mean network_options.dropout?",)),
         ("dropout", 0.3, ("did you mean network_options.dropout?",)),
+        ("image_size", 64, ("did you mean network_options.image_size?",)),  # not batch_size
         ("zzz", 1, ("there is network, data, rescale, batch_size, epochs, lr,",)),
         ("drop_factor", 0.5, ("drop_factor is 1 or more", "0.5")),
         ("network_options.devices", ["cpu"], ("network_options.devices",)),
