@@ -52,13 +52,8 @@ class Tensor:
         requires_grad: whether operations on this tensor are recorded.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_grad",
-        "_requires_grad",
-        "array",
-        "grad_fn",
-    )  # no attribute comes by a slip of the pen
+    # no attribute comes by a slip of the pen
+    __slots__ = ("__weakref__", "_grad", "_requires_grad", "array", "grad_fn")
     __array_ufunc__ = None  # so that `ndarray + tensor` asks Tensor.__radd__, which can say what to do
 
     def __init__(self, array: DeviceArray, requires_grad: bool = False) -> None:
@@ -178,7 +173,7 @@ class Tensor:
     # other places, dtypes and graphs
 
     def detach(self) -> Tensor:
-        """The same array, not recorded."""
+        """The same array, not recorded. Changed in place, it goes its own way; `data` changes this tensor."""
         return Tensor(self.array)
 
     @property
@@ -254,6 +249,7 @@ class Tensor:
     __isub__ = _in_place_operator(arithmetic.Sub)
     __imul__ = _in_place_operator(arithmetic.Mul)
     __itruediv__ = _in_place_operator(arithmetic.Div)
+    __ipow__ = _in_place_operator(arithmetic.Pow)
 
     def zero_(self) -> Tensor:
         """Make every element 0, in place."""

@@ -112,7 +112,10 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
 
 
 def _make(path: Path, predictor: Predictor, pictures: RescaledSplit) -> None:
-    """Compute the activations of all pictures of a store, a row each, in a file beside that is then renamed."""
+    """Compute the activations of all pictures of a store, a row each, in a file beside that is then renamed.
+
+    Of a store every picture can be read, so row i is that of picture i.
+    """
     with (
         whole(path) as beside,
         beside.open("wb") as file,

@@ -21,6 +21,7 @@ IN_PLACE = {
     operator.isub: operator.sub,
     operator.imul: operator.mul,
     operator.itruediv: operator.truediv,
+    operator.ipow: operator.pow,
 }
 
 
@@ -132,6 +133,13 @@ def test_data_reads_and_writes_through(device: str) -> None:
     (p * p).sum().backward()
     p.grad.data.zero_()
     assert p.grad.numpy().tolist() == [0, 0]
+
+
+def test_a_detached_tensor_goes_its_own_way(device: str) -> None:
+    x = mg.ones(2, device=device, requires_grad=True)
+    d = x.detach()
+    d *= 5
+    assert x.numpy().tolist() == [1, 1] and d.numpy().tolist() == [5, 5]
 
 
 def test_data_that_does_not_fit_complains() -> None:
