@@ -17,11 +17,6 @@ from alexnet.run import folder
 from alexnet.run.folder import RunFolder, free_folder, latest_folder
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def test_jupyter_shows_a_run(pictures: Path) -> None:
     assert cifar(pictures, "--epochs", 7, "--out", "run") == 0
     folder = RunFolder(Path("run"))

@@ -34,11 +34,6 @@ from alexnet.run.trainer import Trainer
 from minigrad.random import default_generator
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def set_weight(parameter: mg.Tensor, value: float) -> None:
     values = parameter.numpy()
     values.flat[values.size // 2] = value

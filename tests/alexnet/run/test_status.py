@@ -15,11 +15,6 @@ from alexnet.run.folder import RunFolder
 from minigrad import checkpoint
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def test_a_saved_event_tells_loss_and_speed(pictures: Path) -> None:
     assert cifar(pictures, "--epochs", 1, "--steps", 4, "--out", "run") == 0
     (saved,) = log(Path("run"))
