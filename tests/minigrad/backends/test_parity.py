@@ -104,7 +104,7 @@ def test_gradient_of_max_pooling_whatever_the_shape(fast_device: str) -> None:
     agrees()
 
 
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "pow"])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "pow", "maximum", "minimum", "equal", "less", "less_equal"])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.int8])
 def test_integers(name: str, dtype: type, fast_device: str) -> None:
     x, y = np.array([[5, 1, 2], [3, 0, 7]], dtype), np.array([2, 0, 3], dtype)
@@ -118,6 +118,11 @@ def test_integers_alone(dtype: type, fast_device: str) -> None:
     for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("cast", (np.float32,)),
                        ("transpose", (0, 1)), ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
         check_arguments(name, (x, *rest), None, fast_device)
+
+
+@pytest.mark.parametrize("name", ["equal", "less", "less_equal", "maximum", "minimum"])
+def test_booleans_compare(name: str, fast_device: str) -> None:
+    check_arguments(name, (np.array([[False], [True]]), np.array([False, True])), None, fast_device)
 
 
 def test_booleans_are_stored_and_moved(fast_device: str) -> None:
