@@ -3,35 +3,48 @@
 import sys
 
 from minigrad import functional, init
-from minigrad.nn.containers import Sequential
+from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.nn.layers import (
+    AdaptiveAvgPool2d,
     AvgPool2d,
     Conv2d,
     Dropout,
     Flatten,
+    Identity,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
     MaxPool2d,
     ReLU,
+    Sigmoid,
+    Softmax,
     Tanh,
     WithinMapResponseNorm,
 )
-from minigrad.nn.losses import CrossEntropyLoss
+from minigrad.nn.losses import CrossEntropyLoss, MSELoss
 from minigrad.nn.module import Module, Parameter
 
 __all__ = [
+    "AdaptiveAvgPool2d",
     "AvgPool2d",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "Identity",
     "Linear",
     "LocalResponseNorm",
+    "LogSoftmax",
+    "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
     "ReLU",
     "Sequential",
+    "Sigmoid",
+    "Softmax",
     "Tanh",
     "WithinMapResponseNorm",
     "functional",

@@ -68,12 +68,12 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._parameters and value is not None and not isinstance(value, Parameter):
             raise TypeError(f"{type(self).__name__}.{name} is a parameter; assign nn.Parameter(tensor), or None")
-        self._parameters.pop(name, None)
-        self._modules.pop(name, None)
-        if isinstance(value, Parameter):
-            self._parameters[name] = value
-        elif isinstance(value, Module):
-            self._modules[name] = value
+        parts: tuple[tuple[dict[str, Any], type], ...] = (self._parameters, Parameter), (self._modules, Module)
+        for held, kind in parts:
+            if isinstance(value, kind):
+                held[name] = value  # in the place of the one before
+            else:
+                held.pop(name, None)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -122,6 +122,13 @@ class Module:
         yield prefix, self
         for name, module in self._modules.items():
             yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call fn(module) on every module below this one and then on this one: `net.apply(initialise)`."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
