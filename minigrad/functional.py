@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad import functions
 from minigrad.arguments import (
     Padding,
     Size,
@@ -24,15 +25,15 @@ from minigrad.arguments import (
     no_weights,
     only,
 )
-from minigrad.creation import cat
+from minigrad.creation import arange, cat, full
 from minigrad.creation import tensor as new_tensor
 from minigrad.dtypes import dtype_beside
-from minigrad.indexing import checked_dim
-from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
+from minigrad.functions import sigmoid, tanh
+from minigrad.operands import checked_tensor, same_dtype
+from minigrad.ops import convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
-from minigrad.ops import reduction as reduction_ops
 from minigrad.random import default_generator
-from minigrad.tensors import Tensor, apply, same_dtype
+from minigrad.tensors import Tensor
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -45,6 +46,7 @@ __all__ = [
     "log_softmax",
     "max_pool2d",
     "mse_loss",
+    "nll_loss",
     "one_hot",
     "pad",
     "relu",
@@ -57,30 +59,18 @@ __all__ = [
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0), elementwise (section 3.1); with `inplace` the input itself takes the result."""
-    result = apply(activation.ReLU, _floating("relu", input))
+    result = functions.relu(input)
     return input._become("relu", lambda: result) if check_flag("relu", "inplace", inplace) else result
-
-
-def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent, elementwise."""
-    return apply(activation.Tanh, _floating("tanh", input))
-
-
-def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e^-x), elementwise."""
-    return apply(activation.Sigmoid, _floating("sigmoid", input))
 
 
 def softmax(input: Tensor, dim: int | None = None, *, dtype: npt.DTypeLike | None = None) -> Tensor:
     """e^x over its sum along the axis `dim`, which must be given; computed in `dtype`, if that is given."""
-    x, axis = _along("softmax", input, dim, dtype)
-    return apply(reduction_ops.Softmax, x, dim=axis)
+    return functions.softmax(_along("softmax", input, dim, dtype), dim)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Logarithm of softmax along the axis `dim`, which must be given, without underflow."""
-    x, axis = _along("log_softmax", input, dim, dtype)
-    return apply(reduction_ops.LogSoftmax, x, dim=axis)
+    return functions.log_softmax(_along("log_softmax", input, dim, dtype), dim)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -102,7 +92,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     _check_bias("linear", bias, weight.shape[0])
     flat = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-    y = apply(matrix.Linear, flat, weight, bias)
+    y = matrix.Linear.apply(flat, weight, bias)
     return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])
 
 
@@ -148,7 +138,7 @@ def conv2d(
     _check_bias("conv2d", bias, weight.shape[0])
     _check_window("conv2d", input, weight.shape[2:], sides)
     options = {"stride": strides, "padding": sides, "groups": groups, "relu": bool(relu)}
-    return apply(convolution.Conv2d, input, weight, bias, **options)
+    return convolution.Conv2d.apply(input, weight, bias, **options)
 
 
 def max_pool2d(
@@ -177,7 +167,7 @@ def max_pool2d(
     no_dilation("max_pool2d", dilation)
     no_indices("max_pool2d", return_indices)
     options = _pooling("max_pool2d", input, kernel_size, stride, padding)
-    return apply(pooling.MaxPool2d, input, **options, ceil_mode=bool(ceil_mode))
+    return pooling.MaxPool2d.apply(input, **options, ceil_mode=bool(ceil_mode))
 
 
 def avg_pool2d(
@@ -193,7 +183,7 @@ def avg_pool2d(
     no_divisor("avg_pool2d", divisor_override)
     options = _pooling("avg_pool2d", input, kernel_size, stride, padding)
     options |= {"ceil_mode": bool(ceil_mode), "count_include_pad": bool(count_include_pad)}
-    return apply(pooling.AvgPool2d, input, **options)
+    return pooling.AvgPool2d.apply(input, **options)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Size | tuple[int | None, int | None] | None) -> Tensor:
@@ -243,7 +233,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         size: number of channels in a window.
     """
     options = _normalisation("local_response_norm", input, size, alpha, beta, k)
-    return apply(normalisation.LocalResponseNorm, input, **options)
+    return normalisation.LocalResponseNorm.apply(input, **options)
 
 
 def within_map_response_norm(
@@ -259,7 +249,7 @@ def within_map_response_norm(
         size: height and width of a window.
     """
     options = _normalisation("within_map_response_norm", input, size, alpha, beta, k)
-    return apply(normalisation.WithinMapResponseNorm, input, **options)
+    return normalisation.WithinMapResponseNorm.apply(input, **options)
 
 
 def dropout(
@@ -291,7 +281,7 @@ def _dropped(x: Tensor, p: float, training: bool, scale_at: str) -> Tensor:
         return x
     scale = 1.0 if scale_at == "test" or p == 1 else 1 / (1 - p)
     seed, counter = default_generator.next()
-    return apply(dropout_ops.Dropout, x, p=p, scale=scale, seed=seed, counter=counter)
+    return dropout_ops.Dropout.apply(x, p=p, scale=scale, seed=seed, counter=counter)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -313,10 +303,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for number, length in enumerate(pad):
         axis = input.ndim - 1 - number // 2
         count = check_count("pad", "a length (slice where there shall be less)", length, 0)
-        border = input.device.backend.full(
-            (*input.shape[:axis], count, *input.shape[axis + 1 :]), value, dtype, input.device
-        )
-        input = cat([input, Tensor(border)] if number % 2 else [Tensor(border), input], axis)
+        shape = (*input.shape[:axis], count, *input.shape[axis + 1 :])
+        border = full(shape, value, dtype=dtype, device=input.device)
+        input = cat([input, border] if number % 2 else [border, input], axis)
     return input
 
 
@@ -361,7 +350,33 @@ def cross_entropy(
     """
     no_weights("cross_entropy", weight, size_average, ignore_index, reduce, label_smoothing)
     targets = _check_targets("cross_entropy", "logits", input, target, reduction)
-    return _reduced(apply(loss.CrossEntropy, input, targets), reduction)
+    return _reduced(loss.CrossEntropy.apply(input, targets), reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: None = None,
+    size_average: None = None,
+    ignore_index: int = -100,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[target]: the loss of a classifier that gives logarithms of probabilities, as `log_softmax` does.
+
+    Args:
+        input: logarithms of probabilities, shape (N, classes).
+        target: the right class of each example, shape (N,), int64.
+        weight, size_average, ignore_index, reduce: not offered; PyTorch has them.
+        reduction: "mean", "sum" or "none" (one loss per example).
+
+    Raises:
+        ValueError: a target is not among the classes.
+    """
+    no_weights("nll_loss", weight, size_average, ignore_index, reduce)
+    targets = _check_targets("nll_loss", "logarithms of probabilities", input, target, reduction)
+    _check_classes("nll_loss", targets.numpy(), input.shape[1])
+    return _reduced(-input[arange(len(targets)), targets], reduction)
 
 
 def mse_loss(
@@ -383,9 +398,7 @@ def mse_loss(
     check_old_reduction("mse_loss", size_average, reduce)
     only("mse_loss", "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * weights).mean()")
     check_reduction("mse_loss", reduction)
-    for x in (input, target):
-        if not isinstance(x, Tensor):
-            raise TypeError(f"mse_loss takes two tensors, got {type(x).__name__}; make one with mg.tensor")
+    checked_tensor("mse_loss", input), checked_tensor("mse_loss", target)
     if input.shape != target.shape:
         raise ValueError(
             f"mse_loss: input and target have one shape, got {input.shape} and {target.shape}; bring them to it with "
@@ -402,12 +415,11 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
 # checks
 
 
-def _along(name: str, x: Tensor, dim: int | None, dtype: npt.DTypeLike | None) -> tuple[Tensor, int]:
-    """The tensor in the dtype and the axis of a softmax."""
+def _along(name: str, input: Tensor, dim: int | None, dtype: npt.DTypeLike | None) -> Tensor:
+    """What a softmax along an axis is taken of: the input in the dtype that was asked for."""
     if dim is None:
         raise TypeError(f"{name}: give dim, the axis along which it sums to 1: dim=1 for logits of shape (N, classes)")
-    x = _floating(name, x if dtype is None else x.to(dtype))
-    return x, checked_dim(dim, x.shape)
+    return input if dtype is None else checked_tensor(name, input).to(dtype)
 
 
 def _class_numbers(name: str, what: str, x: Any) -> Tensor:

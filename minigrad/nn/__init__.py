@@ -21,7 +21,7 @@ from minigrad.nn.layers import (
     Tanh,
     WithinMapResponseNorm,
 )
-from minigrad.nn.losses import CrossEntropyLoss, MSELoss
+from minigrad.nn.losses import CrossEntropyLoss, MSELoss, NLLLoss
 from minigrad.nn.module import Module, Parameter
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",

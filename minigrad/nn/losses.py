@@ -7,7 +7,7 @@ from minigrad.arguments import check_old_reduction, check_reduction, no_weights
 from minigrad.nn.module import Module
 from minigrad.tensors import Tensor
 
-__all__ = ["CrossEntropyLoss", "MSELoss"]
+__all__ = ["CrossEntropyLoss", "MSELoss", "NLLLoss"]
 
 
 class CrossEntropyLoss(Module):
@@ -42,3 +42,23 @@ class MSELoss(Module):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of a batch."""
         return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class NLLLoss(Module):
+    """`functional.nll_loss` as a layer: logarithms of probabilities (N, classes) and int64 targets (N,) to a loss."""
+
+    def __init__(
+        self,
+        weight: None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: str = "mean",
+    ) -> None:
+        no_weights("NLLLoss", weight, size_average, ignore_index, reduce)
+        check_reduction("NLLLoss", reduction)
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss of a batch."""
+        return F.nll_loss(input, target, reduction=self.reduction)

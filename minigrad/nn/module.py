@@ -241,7 +241,7 @@ class Module:
             shapes = ", ".join(" x ".join(map(str, p.shape)) for p in own)
             places = ", ".join(dict.fromkeys(str(p.device) for p in own))
             layer = repr(module) if not module._modules else type(module).__name__
-            rows.append((path, layer, shapes, f"{sum(p.size for p in own):,}" if own else "", places))
-        total = sum(p.size for p in self.parameters())
+            rows.append((path, layer, shapes, f"{sum(p.numel() for p in own):,}" if own else "", places))
+        total = sum(p.numel() for p in self.parameters())
         head = ("path", "layer", "parameters", "count", "device")
         return display.table(f"{type(self).__name__}: {total:,} parameters", head, rows, left=2)

@@ -1,4 +1,4 @@
-"""cross_entropy and mse_loss: reductions, stability, and labels out of range; one_hot."""
+"""cross_entropy, nll_loss and mse_loss: reductions, stability, and labels out of range; one_hot."""
 
 from __future__ import annotations
 
@@ -139,3 +139,39 @@ def test_one_hot_of_what_is_no_class_complains() -> None:
         F.one_hot(mg.ones(2))
     with complains("one_hot"):
         F.one_hot(mg.tensor(np.empty(0, np.int64)))
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@given(n=batches, classes=st.integers(1, 7), seed=seeds)
+def test_nll_loss(reduction: str, device: str, n: int, classes: int, seed: int) -> None:
+    targets = np.random.default_rng(seed).integers(0, classes, n)
+
+    def definition(a: np.ndarray) -> np.ndarray:
+        losses = -a[np.arange(n), targets]
+        return {"mean": losses.mean, "sum": losses.sum, "none": losses.copy}[reduction]()
+
+    labels = mg.tensor(targets, device=device)
+    check_operation(
+        lambda t: F.nll_loss(t, labels, reduction=reduction),
+        definition,
+        [moderate((n, classes), seed)],
+        device,
+        scale=4.0,
+    )
+
+
+def test_nll_loss_of_log_softmax_is_cross_entropy() -> None:
+    logits, targets = mg.tensor(moderate((5, 3), 0)), mg.tensor([0, 1, 2, 1, 0])
+    loss = F.nll_loss(F.log_softmax(logits, 1), targets)
+    np.testing.assert_allclose(loss.item(), F.cross_entropy(logits, targets).item(), rtol=1e-12)
+
+
+def test_classes_that_cannot_be_do_not_touch_nll_loss_of_others() -> None:
+    loss = F.nll_loss(mg.tensor([[-1.0, -np.inf]]), mg.tensor([0]))
+    assert loss.item() == 1
+
+
+@pytest.mark.parametrize("target", [3, -1, -100])
+def test_nll_loss_of_a_label_out_of_range_complains(target: int) -> None:
+    with complains("nll_loss", "target", str(target)):
+        F.nll_loss(mg.zeros(2, 3), mg.tensor([0, target]))

@@ -135,6 +135,8 @@ def test_new_layers_do_what_their_functions_do() -> None:
     ):
         np.testing.assert_array_equal(layer(x).numpy(), expected.numpy())
         np.testing.assert_array_equal(layer(input=x).numpy(), expected.numpy())
+    scores, classes = mg.tensor(moderate((2, 3), 0)), mg.tensor([0, 2])
+    assert nn.NLLLoss(reduction="sum")(scores, classes).item() == F.nll_loss(scores, classes, reduction="sum").item()
     assert nn.MSELoss(reduction="sum")(x, x * 2).item() == F.mse_loss(x, x * 2, reduction="sum").item()
 
 
