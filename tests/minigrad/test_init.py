@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,8 +121,61 @@ class _Interrupting(int):
         (lambda: nn.init.uniform_(mg.ones(2), 0, None), "None"),
         (lambda: nn.init.constant_(mg.ones(2), "a"), "'a'"),
         (lambda: nn.init.kaiming_normal_(mg.ones(2)), "(2,)"),
+        (lambda: nn.init.xavier_uniform_(mg.ones(2)), "(2,)"),
+        (lambda: nn.init.xavier_normal_(np.ones((2, 2))), "ndarray"),
+        (lambda: nn.init.xavier_uniform_(mg.ones(2, 2), "relu"), "'relu'"),
+        (lambda: nn.init.kaiming_uniform_(mg.ones(2, 2), mode="in"), "'in'"),
+        (lambda: nn.init.kaiming_uniform_(mg.ones(2, 2), nonlinearity="gelu"), "'gelu'"),
+        (lambda: nn.init.kaiming_normal_(mg.ones(2, 2), "fan_out"), "'fan_out'"),
+        (lambda: nn.init.normal_(mg.ones(2), generator=3), "mg.manual_seed"),
+        (lambda: nn.init.uniform_(mg.ones(2), 0.0, 1.0, 3), "generator=3"),
     ],
 )
 def test_wrong_arguments_are_named(make: Callable[[], object], word: str) -> None:
     with complains(word, error=(TypeError, ValueError)):
         make()
+
+
+SPREADS = [
+    lambda init, w: init.xavier_uniform_(w),
+    lambda init, w: init.xavier_normal_(w, 2.0),
+    lambda init, w: init.kaiming_uniform_(w),
+    lambda init, w: init.kaiming_uniform_(w, 0.3, "fan_out", "leaky_relu"),
+    lambda init, w: init.kaiming_normal_(w),
+    lambda init, w: init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"),
+    lambda init, w: init.kaiming_normal_(w, nonlinearity="tanh"),
+]
+
+
+@pytest.mark.parametrize("fill", SPREADS)
+@pytest.mark.parametrize("shape", [(200, 300), (60, 20, 5, 4)])
+def test_weights_spread_as_in_pytorch(fill: Callable[[Any, Any], Any], shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    weight = mg.zeros(*shape)
+    assert fill(nn.init, weight) is weight
+    torch.manual_seed(0)
+    theirs = fill(torch.nn.init, torch.zeros(shape)).numpy()
+    ours = weight.numpy()
+    np.testing.assert_allclose(ours.std(), theirs.std(), rtol=0.03)
+    np.testing.assert_allclose(np.quantile(ours, [0.01, 0.9]), np.quantile(theirs, [0.01, 0.9]), rtol=0.05)
+
+
+@pytest.mark.parametrize("fill, bound", [(SPREADS[0], (6 / 500) ** 0.5), (SPREADS[2], (6 / 300) ** 0.5)])
+def test_uniform_weights_have_their_bounds(fill: Callable[[Any, Any], Any], bound: float) -> None:
+    largest = abs(fill(nn.init, mg.zeros(200, 300)).numpy()).max()
+    assert 0.99 * bound < largest <= bound
+
+
+def test_gains_are_pytorchs() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"):
+        assert nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
+    assert nn.init.calculate_gain("leaky_relu", 2) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 2))
+    assert nn.init.calculate_gain("leaky_relu", 0) == 2**0.5
+
+
+def test_kaiming_normal_is_the_normal_of_he() -> None:
+    mg.manual_seed(1)
+    first = nn.init.kaiming_normal_(mg.zeros(4, 3, 5)).numpy()
+    mg.manual_seed(1)
+    np.testing.assert_array_equal(first, nn.init.normal_(mg.zeros(4, 3, 5), std=(2 / 15) ** 0.5).numpy())
