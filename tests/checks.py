@@ -295,7 +295,7 @@ def check_sgd(
     w, v = moderate(shape, seed), np.zeros(shape)
     parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
     parameter.array = parameter.device.backend.reorder(parameter.array, chwn)
-    optimizer = optim.SGD([parameter], lr, momentum, weight_decay)
+    optimizer = optim.SGD([parameter], lr, momentum, weight_decay=weight_decay)
     for step in range(5):
         rate = lr / (1 + step)
         optimizer.param_groups[0]["lr"] = rate
