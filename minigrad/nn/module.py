@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from minigrad import display
-from minigrad.arrays import Device
+from minigrad.arguments import only
 from minigrad.autograd import no_grad
 from minigrad.tensors import Tensor
 
@@ -117,11 +116,24 @@ class Module:
 
     # parts
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module (path "") and of all below it, in order of assignment."""
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module (path "") and of all below it, in order of assignment.
+
+        Args:
+            memo: modules that are passed over.
+            prefix: what the paths begin with.
+            remove_duplicate: give a module that stands in several places once, under its first path.
+        """
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
         yield prefix, self
         for name, module in self._modules.items():
-            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call fn(module) on every module below this one and then on this one: `net.apply(initialise)`."""
@@ -130,60 +142,77 @@ class Module:
         fn(self)
         return self
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it, each once."""
-        seen: set[int] = set()
-        for _, module in self.named_modules():
-            if id(module) not in seen:
-                seen.add(id(module))
-                yield module
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the modules directly below this one."""
-        yield from self._modules.items()
+        """(name, module) of the modules directly below this one, each once."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module not in seen:
+                seen.add(module)
+                yield name, module
 
     def children(self) -> Iterator[Module]:
-        """The modules directly below this one."""
-        yield from self._modules.values()
+        """The modules directly below this one, each once."""
+        for _, module in self.named_children():
+            yield module
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter) of this module and all below it; a shared parameter once, under its first path."""
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of this module and, with `recurse`, of all below it.
+
+        Args:
+            prefix: what the paths begin with.
+            recurse: whether those of the modules below are given too.
+            remove_duplicate: give a parameter that stands in several places once, under its first path.
+        """
         seen: set[int] = set()
-        for path, module in self.named_modules():
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
             for name, parameter in module._parameters.items():
                 if id(parameter) not in seen:
-                    seen.add(id(parameter))
                     yield f"{path}.{name}" if path else name, parameter
+                if remove_duplicate:
+                    seen.add(id(parameter))
 
-    def parameters(self) -> Iterator[Parameter]:
-        """The parameters of this module and all below it, each once."""
-        for _, parameter in self.named_parameters():
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and, with `recurse`, of all below it, each once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
     # state
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """A copy on the host of every parameter, by path: what a checkpoint stores."""
-        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+    def state_dict(self) -> dict[str, Tensor]:
+        """The value of every parameter as it is now, by path: what a checkpoint stores, `mg.save(net.state_dict(), f)`.
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        The tensors are not recorded, and training goes on without changing them. (PyTorch's change with the module.)
+        """
+        return {name: parameter.detach() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> None:
         """Copy values (arrays or tensors) into the parameters of the same paths; dtypes and devices stay.
 
         All is checked before anything is changed. With `strict=False` paths that only one side has are passed over.
+        `assign` is False: parameters stay the tensors that optimisers hold.
 
         Raises:
             KeyError: paths are missing or unexpected.
             ValueError: a shape differs.
         """
+        only("load_state_dict", "assign", assign, False, "values are copied into the parameters: leave it False")
         own = dict(self.named_parameters())
-        missing = [name for name in own if name not in state]
-        unexpected = [name for name in state if name not in own]
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
             raise KeyError(
                 f"the state does not fit the module: missing {missing or 'nothing'}, "
                 f"unexpected {unexpected or 'nothing'}"
             )
-        values = {name: np.asarray(state[name]) for name in own if name in state}
+        values = {name: np.asarray(state_dict[name]) for name in own if name in state_dict}
         for name, value in values.items():
             if value.shape != own[name].shape or value.dtype.kind not in "fiu":
                 raise ValueError(
@@ -204,15 +233,18 @@ class Module:
         """Set evaluation mode for this module and all below it."""
         return self.train(False)
 
-    def to(self: M, target: str | Device | npt.DTypeLike) -> M:
-        """Move the parameters and their gradients to a device, or convert them to float32 or float64, in place."""
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Move the parameters and their gradients to a device, or convert them to float32 or float64, in place.
+
+        Takes what `Tensor.to` takes.
+        """
         with no_grad():
             for parameter in self.parameters():
-                moved, gradient = parameter.to(target), parameter.grad
+                moved, gradient = parameter.to(*args, **kwargs), parameter.grad
                 if moved.dtype.kind != "f":
                     raise TypeError(f"parameters are float32 or float64, not {moved.dtype}")
                 parameter.array = moved.array
-                parameter.grad = None if gradient is None else gradient.to(target)
+                parameter.grad = None if gradient is None else gradient.to(*args, **kwargs)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ from strategies import batch_shapes, moderate, seeds, shapes
 
 import minigrad as mg
 from minigrad import nn, optim
+
+MAKERS = [
+    lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
+    lambda p: optim.SGD(p, 0.1, momentum=0.9, rule="pytorch"),
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -281,18 +287,25 @@ def test_a_step_changes_no_array_that_somebody_holds() -> None:
     assert w.grad is not None and w.grad.item() == 12
 
 
-def test_a_copy_of_model_and_optimiser_goes_on_alike() -> None:
+@pytest.mark.parametrize("deep", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_copy_of_model_and_optimiser_goes_on_alike(
+    make: Callable[[Any], optim.Optimizer], before: int, deep: Callable[[Any], Any]
+) -> None:
+    """From before the weights are first looked at, too."""
     net = nn.Linear(2, 2)
-    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    optimizer = make(net.parameters())
 
-    def step(net: nn.Linear, optimizer: optim.SGD) -> np.ndarray:
+    def step(net: nn.Linear, optimizer: optim.Optimizer) -> np.ndarray:
         optimizer.zero_grad()
         (net(mg.ones(1, 2)) * 3).sum().backward()
         optimizer.step()
         return net.weight.numpy()
 
-    step(net, optimizer)
-    net2, optimizer2 = copy.deepcopy((net, optimizer))
+    for _ in range(before):
+        step(net, optimizer)
+    net2, optimizer2 = deep((net, optimizer))
     for _ in range(2):
         np.testing.assert_array_equal(step(net, optimizer), step(net2, optimizer2))
 

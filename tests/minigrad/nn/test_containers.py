@@ -71,8 +71,8 @@ def test_a_list_of_modules_is_a_list() -> None:
     assert modules.append(second) is modules and modules.extend([third]) is modules
     assert list(modules) == [first, second, third] and len(modules) == 3
     assert modules[-1] is third and isinstance(modules[1:], nn.ModuleList) and list(modules[1:]) == [second, third]
-    modules[0] = third
-    assert modules[0] is third and [name for name, _ in modules.named_children()] == ["0", "1", "2"]
+    modules[0] = fourth = nn.Flatten()
+    assert modules[0] is fourth and [name for name, _ in modules.named_children()] == ["0", "1", "2"]
     assert len(nn.ModuleList()) == 0
     with pytest.raises(IndexError):
         modules[3]

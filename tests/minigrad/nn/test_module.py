@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +151,64 @@ def test_state_goes_over_to_another_net() -> None:
     assert not np.array_equal(source(images()).numpy(), target(images()).numpy())
     target.load_state_dict(source.state_dict())
     np.testing.assert_array_equal(source(images()).numpy(), target(images()).numpy())
+
+
+def test_state_dict_holds_tensors_of_that_time() -> None:
+    layer = nn.Linear(2, 3)
+    state = layer.state_dict()
+    assert [(name, value.size(), value.requires_grad) for name, value in state.items()] == [
+        *(("weight", (3, 2), False), ("bias", (3,), False))
+    ]
+    before = layer.weight.numpy()
+    with mg.no_grad():
+        layer.weight += 1
+    np.testing.assert_array_equal(state["weight"].numpy(), before)
+    with mg.no_grad():
+        state["weight"] *= 0
+    np.testing.assert_array_equal(layer.weight.numpy(), before + 1)
+
+
+def test_parameters_and_modules_in_several_places_are_given_once() -> None:
+    net = nn.Module()
+    net.a = net.b = nn.Linear(2, 2)
+    assert [path for path, _ in net.named_modules()] == ["", "a"] and len(list(net.children())) == 1
+    assert [path for path, _ in net.named_modules(remove_duplicate=False)] == ["", "a", "b"]
+    assert [path for path, _ in net.named_parameters()] == ["a.weight", "a.bias"]
+    assert len(list(net.named_parameters(remove_duplicate=False))) == 4
+
+
+def test_parameters_of_one_module_alone() -> None:
+    net = TwoColumns()
+    assert [name for name, _ in net.named_parameters("net", recurse=False)] == ["net.gain"]
+    assert [id(p) for p in net.parameters(recurse=False)] == [id(net.gain)]
+    assert [path for path, _ in net.head.named_modules(prefix="head")] == ["head", "head.0", "head.1", "head.2"]
+
+
+@pytest.mark.parametrize("deep", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+@pytest.mark.parametrize("state", ["new", "read", "initialised", "with gradients", "moved"])
+def test_modules_are_copied_and_pickled_in_every_state(deep: Callable[[Any], Any], state: str) -> None:
+    mg.manual_seed(3)
+    net = TwoColumns()
+    if state == "read":
+        net.eval()(images())
+    elif state == "initialised":
+        net.apply(lambda module: isinstance(module, nn.Linear) and nn.init.xavier_uniform_(module.weight))
+    elif state == "with gradients":
+        net(images()).sum().backward()
+    elif state == "moved":
+        net.to("cpu:1").to(np.float64).eval()
+    twin = deep(net)
+    assert twin.training == net.training and [name for name, _ in twin.named_parameters()] == NAMES
+    for mine, other in zip(net.parameters(), twin.parameters(), strict=True):
+        assert type(other) is nn.Parameter and other is not mine and other.requires_grad
+        assert other.device == mine.device and other.dtype == mine.dtype
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+        assert (mine.grad is None) == (other.grad is None)
+        if mine.grad is not None:
+            np.testing.assert_array_equal(mine.grad.numpy(), other.grad.numpy())
+    with mg.no_grad():
+        twin.gain += 1
+    assert net.gain.item() == 1 and twin.gain is dict(twin.named_parameters())["gain"]
 
 
 def test_state_dict_is_a_snapshot_or_loading_copies() -> None:
