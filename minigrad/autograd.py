@@ -6,7 +6,7 @@ computed. So Functions form a graph that points from results back to leaves:
 
     loss = (x * w).sum()        Sum --sources--> Mul --sources--> x, w
 
-`backpropagate` walks that graph once, the latest Function first. Each is handed the gradient of its result and gives
+`walk` goes through that graph once, the latest Function first. Each is handed the gradient of its result and gives
 those of its inputs (the chain rule), which are added where several meet. What reaches a leaf is its gradient.
 
 The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensors.py), which holds an array and the Function that
@@ -19,6 +19,7 @@ import functools
 import heapq
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
@@ -26,7 +27,7 @@ from minigrad.arrays import DeviceArray, check_same_device
 from minigrad.function import Function, Leaf
 from minigrad.profiling import noted
 
-__all__ = ["Variable", "backpropagate", "is_recording", "no_grad", "record"]
+__all__ = ["Variable", "backpropagate", "is_recording", "no_grad", "record", "walk"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -114,20 +115,28 @@ def record(
 
 
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
+    """Walk the graph to its end, from the Function that computed the result and the gradient of the result."""
+    deque(walk({root: gradient}), maxlen=0)
+
+
+def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
     """Call backward of every recorded Function once, the latest first, and hand the leaves their gradients.
 
     What uses a result has a higher serial number than what computed it. So the waiting Function with the highest number
     has all its gradients. A heap gives that one; no recursion, and each is freed when it is done.
 
     Args:
-        root: the Function that computed the result.
-        gradient: that of something with respect to the result.
+        gradients: of results, by the Function that computed each: that of something with respect to the last of all.
+            Those that have arrived and wait stand here as the walk goes on.
+
+    Yields:
+        Each Function when its backward is done.
 
     Raises:
         RuntimeError: the graph was walked before.
     """
-    gradients = {root: gradient}
-    waiting = [(-root.serial, root)]
+    waiting = [(-function.serial, function) for function in gradients]
+    heapq.heapify(waiting)
     while waiting:
         _, function = heapq.heappop(waiting)
         for source, dx in _gradients(function, gradients.pop(function)):
@@ -138,6 +147,7 @@ def backpropagate(root: Function, gradient: DeviceArray) -> None:
             else:
                 gradients[source] = dx
                 heapq.heappush(waiting, (-source.serial, source))
+        yield function
 
 
 def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function | Leaf, DeviceArray]]:
