@@ -13,6 +13,7 @@ from minigrad import checkpoint, functional, nn, optim
 from minigrad.arrays import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.autograd import no_grad
 from minigrad.creation import cat, ones, randn, tensor, zeros
+from minigrad.drawing import graph
 from minigrad.gradient_check import GradcheckError, gradcheck
 from minigrad.profiling import profile
 from minigrad.random import manual_seed
@@ -33,6 +34,7 @@ __all__ = [
     "devices",
     "functional",
     "gradcheck",
+    "graph",
     "manual_seed",
     "nn",
     "no_grad",

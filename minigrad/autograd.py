@@ -27,7 +27,7 @@ from minigrad.arrays import DeviceArray, check_same_device
 from minigrad.function import Function, Leaf
 from minigrad.profiling import noted
 
-__all__ = ["Variable", "backpropagate", "is_recording", "no_grad", "record", "walk"]
+__all__ = ["Variable", "backpropagate", "is_recording", "next_serial", "no_grad", "record", "walk", "walked_before"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -52,6 +52,11 @@ class Variable(Leaf, Protocol):
 def is_recording() -> bool:
     """Whether operations are recorded for a backward pass in this thread."""
     return getattr(_state, "recording", True)
+
+
+def next_serial() -> int:
+    """A number above those of all Functions that are recorded, and below those of all that will be."""
+    return next(_serial)
 
 
 class no_grad:  # noqa: N801 - PyTorch's name
@@ -107,7 +112,7 @@ def record(
         # a computed input is known by what made it: its array need not live on for this
         wanted = zip(inputs, function.needs_input_grad, strict=True)
         function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
-        function.serial = next(_serial)
+        function.serial, function.result_shape, function.result_device = next(_serial), value.shape, value.device
     return value, function
 
 
@@ -150,6 +155,13 @@ def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
         yield function
 
 
+def walked_before() -> RuntimeError:
+    """What is wrong with a graph that a backward pass has been through."""
+    return RuntimeError(
+        "backward went through this graph before and gave up what it had saved; compute the value again"
+    )
+
+
 def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function | Leaf, DeviceArray]]:
     """Call a Function's backward: where its inputs came from, and the gradient of each.
 
@@ -157,9 +169,7 @@ def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function |
     """
     sources = function.sources
     if sources is None:
-        raise RuntimeError(
-            "backward went through this graph before and gave up what it had saved; compute the value again"
-        )
+        raise walked_before()
     results = noted(function, function.backward, dy)
     del dy
     function.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import Device, DeviceArray
 
 __all__ = ["Function", "Gradients", "Leaf"]
 
@@ -31,12 +31,19 @@ class Function:
         needs_input_grad: for each input, whether its gradient is wanted; `backward` may return None for the others.
         serial: the number of this application. An input is always made before what is computed from it, so falling
             serial numbers are a topological order of the graph.
+        result_shape: that of the result, and so of the gradient that `backward` is given; None as `sources` are.
+        result_device: where the result is; None as `sources` are.
+        module_calls: the calls of modules that returned the result, innermost first: (module, a serial number below
+            those of the Functions that the call recorded).
     """
 
     name: ClassVar[str] = ""
     sources: tuple[Function | Leaf | None, ...] | None = None
     needs_input_grad: tuple[bool, ...] = ()
     serial: int = -1
+    result_shape: tuple[int, ...] | None = None
+    result_device: Device | None = None
+    module_calls: tuple[tuple[Any, int], ...] = ()
 
     def __init_subclass__(cls) -> None:
         if "name" not in cls.__dict__:
