@@ -299,7 +299,8 @@ def _name(calls: Sequence[_Call]) -> dict[int, str]:
         kinds = [type(each).__name__ for each in roots[: number + 1]]
         title = kinds[-1] + (f" {kinds.count(kinds[-1])}" if kinds.count(kinds[-1]) > 1 else "")
         prefix = f"{title}." if several else ""
-        paths[root] = {id(module): f"{prefix}{path}" if path else title for path, module in root.named_modules()}
+        paths[root] = {id(module): f"{prefix}{path}" for path, module in root.named_modules()}
+        paths[root][id(root)] = title if several or not list(root.children()) else ""  # all is in it: it goes unsaid
         names = {id(each): f"{prefix}{path}" for path, each in root.named_parameters()} | names
     times: Counter[str] = Counter()
     for call in inwards:
@@ -404,19 +405,22 @@ class _Picture:
         self._write(svg, head, MARGIN, MARGIN)
         shift = {"transform": f"translate({(across - placement.width) / 2:.1f} {top:.1f})"}
         drawing = SubElement(svg, "g", shift)
+        for trunk in placement.trunks:
+            if trunk[0] != trunk[-1]:
+                SubElement(drawing, "path", {"d": _curve(trunk), "fill": "none", "stroke": GREY, "stroke-width": "1.3"})
         for (source, target), route in zip(edges, placement.routes, strict=True):
-            self._edge(drawing, self.boxes[source], self.boxes[target], route)
+            self._edge(drawing, self.boxes[source], self.boxes[target], placement.trunks[source], route)
         for box, corner, size, words in zip(self.boxes, placement.corners, sizes, lines, strict=True):
             self._box(drawing, box, corner, size, words)
+        for element in svg.iter():  # not every letter that a name may have can stand in XML
+            element.text = element.text and "".join(letter if letter.isprintable() else "?" for letter in element.text)
         return tostring(svg, encoding="unicode")
 
     def _head(self) -> list[list[_Words]]:
         """What stands above the drawing: the caption, and what colours and marks mean."""
-        keys = [_Words("rounded: a leaf", GREY), _Words("+ gradients are added", GREY)]
-        if self.walking:
-            keys += [_Words("thick: done", GREY), _Words("dashed: next", GREY)]
+        keys = "rounded: a leaf, +: gradients are added" + (", thick: done, dashed: next" if self.walking else "")
         places = [_Words(f"\u25a0 {device}", self.paints[device][1], bold=True) for device in self.devices]
-        return [[_Words(self.caption, GREY, bold=True)], places + keys]
+        return [[_Words(self.caption, GREY, bold=True)], [*places, _Words(keys, GREY)]]
 
     def _lines(self, box: _Box) -> list[list[_Words]]:
         """What stands in a box: what it is; a layer's parameters; and, in a backward pass, its gradient."""
@@ -429,13 +433,17 @@ class _Picture:
         words.append(_Words(str(result.shape), FAINT))
         if len(self.devices) > 1:
             words.append(_Words(str(result.device), self.paints[result.device][1]))
-        lines = [words]
-        for node in box.parameters:
-            short = node.name.removeprefix(f"{result.path}.")
-            lines.append([_Words(short, FAINT), _Words(str(node.shape), FAINT), *self._gradient(node)])
+        parameters = [
+            [
+                _Words(node.name.removeprefix(f"{result.path}."), FAINT),
+                _Words(str(node.shape), FAINT),
+                *self._gradient(node),
+            ]
+            for node in box.parameters
+        ]
         if self.walking:
-            lines.insert(1, self._gradient(result))
-        return lines
+            return [words, *parameters, self._gradient(result)]
+        return [words, [each for line in parameters for each in line]] if parameters else [words]
 
     def _gradient(self, node: _Source) -> list[_Words]:
         return [_Words("gradient", FAINT), _Words(node.gradient, bold=True)] if node.gradient else []
@@ -446,7 +454,7 @@ class _Picture:
         (x, y), (width, height) = corner, size
         fill, stroke = self.paints[box.result.device]
         leaf = not box.result.number
-        look = {"fill": "#ffffff" if leaf else fill, "stroke": stroke, "rx": f"{height / 2 if leaf else 3:.1f}"}
+        look = {"fill": "#ffffff" if leaf else fill, "stroke": stroke, "rx": "11" if leaf else "3"}
         if self.following in box.nodes:
             look |= {"stroke-width": "2.5", "stroke-dasharray": "6 3"}
         elif any(node.done for node in box.nodes):
@@ -456,7 +464,7 @@ class _Picture:
         SubElement(group, "rect", place | look)
         self._write(group, lines, x + PADDING, y + PADDING / 2)
         if box.meeting > 1:
-            middle, foot = x + width / 2, y + height
+            middle, foot = x + width / 2, y + height + MARK / 2
             mark = SubElement(parent, "g")
             SubElement(mark, "title").text = f"{box.meeting} gradients are added here"
             circle = {"cx": f"{middle:.1f}", "cy": f"{foot:.1f}", "r": f"{MARK:g}", "fill": stroke}
@@ -464,24 +472,23 @@ class _Picture:
             cross = f"M{middle - 3:.1f} {foot:.1f}h6M{middle:.1f} {foot - 3:.1f}v6"
             SubElement(mark, "path", {"d": cross, "stroke": "#ffffff", "stroke-width": "1.5"})
 
-    def _edge(self, parent: Element, source: _Box, target: _Box, route: Sequence[Point]) -> None:
+    def _edge(
+        self, parent: Element, source: _Box, target: _Box, trunk: Sequence[Point], route: Sequence[Point]
+    ) -> None:
         """A curve down to the target; a thick one up to the source, where the last step sent gradients."""
-        (x, y), *others = route
-        path = f"M{x:.1f} {y:.1f}"
-        for (x0, y0), (x1, y1) in pairwise(route):
-            middle = (y0 + y1) / 2
-            path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-        going = self.last in target.nodes
-        (tip, end), sign = ((x, y), 1) if going else (others[-1], -1)
-        across = source.result.device != target.result.device
-        look = {"stroke": GREY, "fill": "none", "stroke-width": "3" if going else "1.3"}
-        look |= {"stroke-dasharray": "4 3"} if across else {}
         group = SubElement(parent, "g")
         SubElement(group, "title").text = f"{source.result} to {target.result}"
-        SubElement(group, "path", {"d": path} | look)
-        start = end + (MARK if going and source.meeting > 1 else 0)
-        head = f"M{tip:.1f} {start:.1f}l-4 {sign * 7}h8z"
-        SubElement(group, "path", {"d": head, "fill": GREY})
+        look = {"stroke": GREY, "fill": "none", "stroke-width": "1.3"}
+        (tip, end), sign = route[-1], -1
+        if self.last in target.nodes:
+            route = [*(point for point in trunk if point[1] < route[0][1]), *route]
+            (tip, end), sign = route[0], 1
+            end += 1.5 * MARK if source.meeting > 1 else 0
+            look["stroke-width"] = "3"
+        if source.result.device != target.result.device:
+            look["stroke-dasharray"] = "4 3"
+        SubElement(group, "path", {"d": _curve(route)} | look)
+        SubElement(group, "path", {"d": f"M{tip:.1f} {end:.1f}l-4 {sign * 7}h8z", "fill": GREY})
 
     @staticmethod
     def _write(parent: Element, lines: Sequence[Sequence[_Words]], left: float, top: float) -> None:
@@ -492,6 +499,15 @@ class _Picture:
                 look = {"x": f"{x:.1f}", "fill": words.fill} | ({"font-weight": "bold"} if words.bold else {})
                 SubElement(text, "tspan", look).text = words.text
                 x += words.width + LETTER
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """Through the points, vertically in each."""
+    curve = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for (x0, y0), (x1, y1) in pairwise(points):
+        middle = (y0 + y1) / 2
+        curve += f"V{y1:.1f}" if x0 == x1 else f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
+    return curve
 
 
 def _width(line: Sequence[_Words]) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Placement", "place"]
 
-SWEEPS = 8  # down and up in turn
+SWEEPS = 4  # down and up in turn
 APART = 18.0  # least space between two boxes of a layer
 LANE = 8.0  # what an edge that passes a layer takes of it
 LEAST_GAP, MOST_GAP, SLOPE = 18.0, 70.0, 0.1  # between layers: the more, the farther the edges go sideways
@@ -28,11 +28,15 @@ class Placement:
 
     Attributes:
         corners: of each box, the upper left.
-        routes: of each edge, the points through which it goes, vertically in each; it never turns back up.
+        trunks: of each box, the points through which the longest edge that leaves it goes down, the last layer's left
+            out: all its edges have their way in common.
+        routes: of each edge, the points from where it leaves the trunk to the other box. A line is vertical in each
+            point, and never turns back up.
         width, height: of the whole.
     """
 
     corners: list[Point]
+    trunks: list[list[Point]]
     routes: list[list[Point]]
     width: float
     height: float
@@ -42,7 +46,9 @@ class Placement:
 class _Slot:
     """A place in a layer: a box, or the lane of all edges of one box that pass through the layer."""
 
+    number: int  # of the box
     width: float
+    lane: bool
     x: float = 0.0  # of the middle
     above: list[_Slot] = field(default_factory=list)
     below: list[_Slot] = field(default_factory=list)
@@ -55,13 +61,15 @@ def place(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]]
     """
     levels = _levels(len(sizes), edges)
     layers: list[list[_Slot]] = [[] for _ in range(max(levels, default=-1) + 1)]
-    lanes = [{level: _Slot(width)} for level, (width, _) in zip(levels, sizes, strict=True)]
+    lanes = [
+        {level: _Slot(number, size[0], False)} for number, (level, size) in enumerate(zip(levels, sizes, strict=True))
+    ]
     for lane, level in zip(lanes, levels, strict=True):
         layers[level].append(lane[level])
     for source, target in edges:
         lane = lanes[source]
         for level in range(max(lane) + 1, levels[target]):
-            lane[level] = _Slot(LANE)
+            lane[level] = _Slot(source, LANE, True)
             layers[level].append(lane[level])
             _join(lane[level - 1], lane[level])
         _join(lane[levels[target] - 1], lanes[target][levels[target]])
@@ -77,8 +85,20 @@ def place(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]]
         (lane[level].x - box[0] / 2, (tops[level] + bottoms[level] - box[1]) / 2)
         for lane, level, box in zip(lanes, levels, sizes, strict=True)
     ]
-    routes = _routes(sizes, edges, levels, lanes, corners, tops, bottoms)
-    return Placement(corners, routes, width, bottoms[-1] if bottoms else 0.0)
+    trunks = [
+        _trunk(lane, corner[1] + size[1], tops, bottoms)
+        for lane, corner, size in zip(lanes, corners, sizes, strict=True)
+    ]
+    ends = _ends(sizes, edges, levels, lanes)
+    routes = [
+        [
+            trunks[source][2 * (levels[target] - levels[source]) - 1],
+            (end, tops[levels[target]]),
+            (end, corners[target][1]),
+        ]
+        for (source, target), end in zip(edges, ends, strict=True)
+    ]
+    return Placement(corners, trunks, routes, width, bottoms[-1] if bottoms else 0.0)
 
 
 def _join(upper: _Slot, lower: _Slot) -> None:
@@ -101,13 +121,13 @@ def _levels(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 def _order(layers: list[list[_Slot]]) -> None:
     """Put each layer in the order of its neighbours' mean positions, of those above and those below in turn."""
     for sweep in range(SWEEPS):
-        down = sweep % 2 == 1  # up first: the lowest layer, which has the result, is in order as it is
+        down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
             for slot in layer:
                 near = slot.above if down else slot.below
                 if near:
                     slot.x = sum(each.x for each in near) / len(near)
-            layer.sort(key=lambda slot: slot.x)
+            layer.sort(key=lambda slot: (slot.x, slot.number))
             for position, slot in enumerate(layer):
                 slot.x = float(position)
 
@@ -121,9 +141,15 @@ def _spread(layers: list[list[_Slot]]) -> None:
         for layer in layers if down else reversed(layers):
             wanted = []
             for slot in layer:
-                near = (slot.above if down else slot.below) or [slot]
+                near = _pulling(slot, slot.above if down else slot.below) or [slot]
                 wanted.append(sum(each.x for each in near) / len(near))
             _settle(layer, wanted)
+
+
+def _pulling(slot: _Slot, neighbours: list[_Slot]) -> list[_Slot]:
+    """Which neighbours a slot is to stay near to: a lane runs straight on, a box follows boxes rather than lanes."""
+    first = [each for each in neighbours if (each.number == slot.number if slot.lane else not each.lane)]
+    return first or neighbours
 
 
 def _settle(layer: list[_Slot], wanted: Sequence[float]) -> None:
@@ -164,30 +190,30 @@ def _rows(
     return tops, bottoms
 
 
-def _routes(
+def _trunk(lane: dict[int, _Slot], foot: float, tops: Sequence[float], bottoms: Sequence[float]) -> list[Point]:
+    """From the middle of a box's lower side down its lane: two points a layer."""
+    (first, box), *passed = lane.items()
+    points = [(box.x, foot), (box.x, bottoms[first])]
+    for level, slot in passed:
+        points += [(slot.x, tops[level]), (slot.x, bottoms[level])]
+    return points
+
+
+def _ends(
     sizes: Sequence[tuple[float, float]],
     edges: Sequence[tuple[int, int]],
     levels: Sequence[int],
     lanes: Sequence[dict[int, _Slot]],
-    corners: Sequence[Point],
-    tops: Sequence[float],
-    bottoms: Sequence[float],
-) -> list[list[Point]]:
-    """From the middle of a box's lower side, by its lane, to a point of its own on the upper side of another."""
+) -> list[float]:
+    """Where on the upper side of its box each edge ends: side by side, in the order in which they come."""
     entering: list[list[int]] = [[] for _ in sizes]
     for number, (_, target) in enumerate(edges):
         entering[target].append(number)
-    routes: list[list[Point]] = [[] for _ in edges]
+    ends = [0.0] * len(edges)
     for target, numbers in enumerate(entering):
-        level, middle = levels[target], lanes[target][levels[target]].x
-        numbers.sort(key=lambda number: lanes[edges[number][0]][level - 1].x)
+        beside = {number: lanes[edges[number][0]][levels[target] - 1].x for number in numbers}
+        numbers.sort(key=beside.__getitem__)
         step = min(PORT, (sizes[target][0] - 2 * CORNER) / max(len(numbers) - 1, 1))
         for turn, number in enumerate(numbers):
-            source = edges[number][0]
-            lane, first = lanes[source], levels[source]
-            points = [(lane[first].x, corners[source][1] + sizes[source][1]), (lane[first].x, bottoms[first])]
-            for passed in range(first + 1, level):
-                points += [(lane[passed].x, tops[passed]), (lane[passed].x, bottoms[passed])]
-            port = middle + (turn - (len(numbers) - 1) / 2) * step
-            routes[number] = [*points, (port, tops[level]), (port, corners[target][1])]
-    return routes
+            ends[number] = lanes[target][levels[target]].x + (turn - (len(numbers) - 1) / 2) * step
+    return ends
