@@ -28,6 +28,7 @@ from minigrad.creation import (
     zeros,
     zeros_like,
 )
+from minigrad.drawing import graph
 from minigrad.dtypes import bool, double, float, float32, float64, int32, int64, long, uint8
 from minigrad.functions import (
     abs,
@@ -110,6 +111,7 @@ __all__ = [
     "functional",
     "ge",
     "gradcheck",
+    "graph",
     "gt",
     "int32",
     "int64",
