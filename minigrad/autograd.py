@@ -235,6 +235,8 @@ def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
             if result is None:
                 return None
             array = np.asarray(result)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{self.name}: an array of numbers is wanted, got {type(result).__name__}")
             return backend.from_host(array.astype(first.dtype) if array.dtype.kind == "f" else array, first.device)
 
         results = step(self, *(None if array is None else backend.to_host(array) for array in arrays), **options)
