@@ -261,8 +261,18 @@ class DeviceArray:
         """Memory of its own on the same device, for `copy.deepcopy` of tensors, modules and optimisers."""
         return self.device.backend.copy_to(self, self.device)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the elements on the host, and where they belong."""
+        return _restored, (self.device.backend.to_host(self), str(self.device), self.chwn)
+
     def __repr__(self) -> str:
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device='{self.device}')"
+
+
+def _restored(elements: np.ndarray, name: str, chwn: bool) -> DeviceArray:
+    """An array that was pickled, on the device of that name here."""
+    where = device(name)
+    return where.backend.reorder(where.backend.from_host(elements, where), chwn)
 
 
 def check_same_device(operation: str, arrays: Iterable[DeviceArray]) -> None:

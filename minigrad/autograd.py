@@ -1,16 +1,16 @@
-"""The engine: what is recorded when an operation is applied, and the backward walk over what was recorded.
+"""The engine: operations, what is recorded when one is applied, and the backward walk over what was recorded.
 
-An operation is a `Function` (minigrad/function.py) with its value and its gradient side by side. `record` computes the
-value and notes in the Function where its inputs came from: from another Function, or from a leaf, a tensor that nobody
-computed. So Functions form a graph that points from results back to leaves:
+An operation is a `Function` with its value and its gradient side by side. `Function.apply` computes the value and notes
+in the Function where its inputs came from: from another Function, or from a leaf, a tensor that nobody computed. So
+Functions form a graph that points from results back to leaves:
 
     loss = (x * w).sum()        Sum --sources--> Mul --sources--> x, w
 
-`backpropagate` walks that graph once, the latest Function first. Each is handed the gradient of its result and gives
+`walk` goes through that graph once, the latest Function first. Each is handed the gradient of its result and gives
 those of its inputs (the chain rule), which are added where several meet. What reaches a leaf is its gradient.
 
 The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensors.py), which holds an array and the Function that
-made it, stands above; the mathematics of each operation (minigrad/ops/) stands below.
+made it, stands above; the mathematics of each operation is in minigrad/ops/.
 """
 
 from __future__ import annotations
@@ -18,20 +18,50 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
+import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
-from minigrad.arrays import DeviceArray, check_same_device
-from minigrad.function import Function, Leaf
+import numpy as np
+
+from minigrad.arrays import Device, DeviceArray, check_same_device
 from minigrad.profiling import noted
 
-__all__ = ["Variable", "backpropagate", "is_recording", "no_grad", "record"]
+if TYPE_CHECKING:  # an operation gives a tensor, which the tensor that it is applied to makes
+    from minigrad.tensors import Tensor
+
+__all__ = [
+    "Function",
+    "Gradients",
+    "Leaf",
+    "Variable",
+    "backpropagate",
+    "is_recording",
+    "next_serial",
+    "no_grad",
+    "walk",
+    "walked_before",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
+Gradients = tuple[DeviceArray | None, ...]  # one for each input; None where it is not needed
+
 _serial = itertools.count()  # numbers the Functions that are recorded, in the order in which they are
 _state = threading.local()  # whether this thread records
+
+
+class Leaf(Protocol):
+    """Where a backward pass ends: a tensor that nobody computed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the gradient."""
+
+    def accumulate(self, dx: DeviceArray) -> None:
+        """Add to the gradient, which has the shape and dtype of the tensor."""
 
 
 class Variable(Leaf, Protocol):
@@ -44,6 +74,9 @@ class Variable(Leaf, Protocol):
     def requires_grad(self) -> bool:
         """Whether operations on it are recorded."""
 
+    def computed(self, value: DeviceArray, function: Function) -> Tensor:
+        """A tensor with the value that an operation on this one gave; it holds on to the Function if recorded."""
+
 
 # Recording
 
@@ -51,6 +84,11 @@ class Variable(Leaf, Protocol):
 def is_recording() -> bool:
     """Whether operations are recorded for a backward pass in this thread."""
     return getattr(_state, "recording", True)
+
+
+def next_serial() -> int:
+    """A number above those of all Functions that are recorded, and below those of all that will be."""
+    return next(_serial)
 
 
 class no_grad:  # noqa: N801 - PyTorch's name
@@ -80,54 +118,159 @@ class no_grad:  # noqa: N801 - PyTorch's name
         return cast(C, unrecorded)
 
 
-def record(
-    function_class: type[Function], inputs: Sequence[Variable | None], options: dict[str, Any]
-) -> tuple[DeviceArray, Function]:
-    """Compute the value of an operation, and record it if a gradient is wanted.
+class Function:
+    """One application of an operation: computed by `forward`, undone for gradients by `backward`.
 
-    Args:
-        function_class: the operation.
-        inputs: what it is applied to; None where an optional one is missing.
-        options: what else its `forward` takes.
+    An operation of one's own is a subclass that defines both, on the arrays of the inputs. What `forward` assigns to
+    `self` is what it saves for `backward`, and it is given up when the backward pass has been through. An operation has
+    one output; first derivatives only.
 
-    Returns:
-        The value, and the Function, whose `sources` are None if it was not recorded.
+    The arrays are DeviceArrays, and `x.device.backend` has the primitives of their device
+    (minigrad/backends/protocol.py). Who would rather write NumPy says `class Square(mg.Function, numpy=True)`: the
+    arrays are then NumPy's, copied from and to any device.
 
-    Raises:
-        DeviceMismatchError: the inputs are not all on one device.
+    Example:
+        >>> import minigrad as mg, numpy as np
+        >>> class Square(mg.Function):
+        ...     def forward(self, x):
+        ...         self.x = x
+        ...         return x.device.backend.mul(x, x)
+        ...     def backward(self, dy):
+        ...         backend = dy.device.backend
+        ...         return backend.scale(backend.mul(dy, self.x), 2.0)
+        >>> mg.gradcheck(Square.apply, np.array([0.5, -1.0]))
+        True
+
+    Attributes:
+        sources: for each input, the Function that computed it or the leaf that it is, None where its gradient is not
+            wanted; None altogether when nothing was recorded, or when the backward pass is done with it.
+        needs_input_grad: for each input, whether its gradient is wanted; `backward` may return None for the others.
+        serial: the number of this application. An input is always made before what is computed from it, so falling
+            serial numbers are a topological order of the graph.
+        differentiable: whether gradients pass; those of comparisons, for one, do not.
+        result_shape: that of the result, and so of the gradient that `backward` is given; None as `sources` are.
+        result_device: where the result is; None as `sources` are.
+        module_calls: the calls of modules that returned the result, innermost first: (module, a serial number below
+            those of the Functions that the call recorded).
     """
-    arrays = [None if x is None else x.array for x in inputs]
-    check_same_device(function_class.name, (array for array in arrays if array is not None))
-    function = function_class()
-    recording = is_recording()
-    function.needs_input_grad = tuple(recording and x is not None and x.requires_grad for x in inputs)
-    value = noted(function, function.forward, *arrays, **options)
-    if any(function.needs_input_grad):
-        # a computed input is known by what made it: its array need not live on for this
-        wanted = zip(inputs, function.needs_input_grad, strict=True)
-        function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
-        function.serial = next(_serial)
-    return value, function
+
+    name: ClassVar[str] = ""
+    differentiable: ClassVar[bool] = True
+    sources: tuple[Function | Leaf | None, ...] | None = None
+    needs_input_grad: tuple[bool, ...] = ()
+    serial: int = -1
+    result_shape: tuple[int, ...] | None = None
+    result_device: Device | None = None
+    module_calls: tuple[tuple[Any, int], ...] = ()
+
+    def __init_subclass__(cls, numpy: bool = False) -> None:
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        for step in ("forward", "backward"):
+            method = cls.__dict__.get(step)
+            if isinstance(method, staticmethod):
+                raise TypeError(
+                    f"{cls.__name__}.{step} is a @staticmethod with a ctx; here it is a method that saves on self: "
+                    "def forward(self, x): self.x = x; return ...  def backward(self, dy): return ..."
+                )
+            if numpy and method is not None:
+                setattr(cls, step, _on_numpy(method))
+
+    def forward(self, *arrays: Any, **options: Any) -> Any:
+        """The value of the operation, an array."""
+        raise TypeError(f"{type(self).__name__} defines no forward")
+
+    def backward(self, dy: Any) -> Any:
+        """The gradient of each input (a tuple, or one array if there is one input), given that of the output."""
+        raise TypeError(f"{type(self).__name__} defines no backward")
+
+    @classmethod
+    def apply(cls, *inputs: Variable | None, **options: Any) -> Tensor:
+        """The operation applied to tensors, and recorded if a gradient is wanted.
+
+        Args:
+            inputs: tensors on one device; None where an optional one is missing.
+            options: what else `forward` takes, by name.
+
+        Raises:
+            DeviceMismatchError: the inputs are not all on one device.
+        """
+        value, function = cls.record(*inputs, **options)
+        return next(x for x in inputs if x is not None).computed(value, function)
+
+    @classmethod
+    def record(cls, *inputs: Variable | None, **options: Any) -> tuple[DeviceArray, Function]:
+        """What `apply` does, but giving the bare value, and the Function; its `sources` are None if not recorded."""
+        try:
+            arrays = [None if x is None else x.array for x in inputs]
+        except AttributeError:
+            given = ", ".join(type(x).__name__ for x in inputs)
+            raise TypeError(f"{cls.name} is applied to tensors, got {given}; make one with mg.tensor") from None
+        check_same_device(cls.name, (array for array in arrays if array is not None))
+        function = cls()
+        recording = cls.differentiable and is_recording()
+        function.needs_input_grad = tuple(recording and x is not None and x.requires_grad for x in inputs)
+        value = noted(function, function.forward, *arrays, **options)
+        if any(function.needs_input_grad):
+            # a computed input is known by what made it: its array need not live on for this
+            wanted = zip(inputs, function.needs_input_grad, strict=True)
+            function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
+            function.serial, function.result_shape, function.result_device = next(_serial), value.shape, value.device
+        return value, function
+
+    def release(self) -> None:
+        """Give up everything saved."""
+        self.__dict__.clear()
+
+
+def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward or backward that is written for NumPy arrays, for DeviceArrays; floats keep the inputs' dtype."""
+
+    @functools.wraps(step)
+    def on_device(self: Function, *arrays: DeviceArray | None, **options: Any) -> Any:
+        first = next(array for array in arrays if array is not None)
+        backend = first.device.backend
+
+        def wrapped(result: Any) -> DeviceArray | None:
+            if result is None:
+                return None
+            array = np.asarray(result)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{self.name}: an array of numbers is wanted, got {type(result).__name__}")
+            return backend.from_host(array.astype(first.dtype) if array.dtype.kind == "f" else array, first.device)
+
+        results = step(self, *(None if array is None else backend.to_host(array) for array in arrays), **options)
+        return tuple(map(wrapped, results)) if isinstance(results, tuple) else wrapped(results)
+
+    return on_device
 
 
 # The backward walk
 
 
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
+    """Walk the graph to its end, from the Function that computed the result and the gradient of the result."""
+    deque(walk({root: gradient}), maxlen=0)
+
+
+def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
     """Call backward of every recorded Function once, the latest first, and hand the leaves their gradients.
 
     What uses a result has a higher serial number than what computed it. So the waiting Function with the highest number
     has all its gradients. A heap gives that one; no recursion, and each is freed when it is done.
 
     Args:
-        root: the Function that computed the result.
-        gradient: that of something with respect to the result.
+        gradients: of results, by the Function that computed each: that of something with respect to the last of all.
+            Those that have arrived and wait stand here as the walk goes on.
+
+    Yields:
+        Each Function when its backward is done.
 
     Raises:
         RuntimeError: the graph was walked before.
     """
-    gradients = {root: gradient}
-    waiting = [(-root.serial, root)]
+    waiting = [(-function.serial, function) for function in gradients]
+    heapq.heapify(waiting)
     while waiting:
         _, function = heapq.heappop(waiting)
         for source, dx in _gradients(function, gradients.pop(function)):
@@ -138,6 +281,14 @@ def backpropagate(root: Function, gradient: DeviceArray) -> None:
             else:
                 gradients[source] = dx
                 heapq.heappush(waiting, (-source.serial, source))
+        yield function
+
+
+def walked_before() -> RuntimeError:
+    """What is wrong with a graph that a backward pass has been through."""
+    return RuntimeError(
+        "backward went through this graph before and gave up what it had saved; compute the value again"
+    )
 
 
 def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function | Leaf, DeviceArray]]:
@@ -145,18 +296,22 @@ def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function |
 
     A generator that gives each gradient up as it yields it, so that none lives longer than it must.
     """
-    sources = function.sources
+    sources, name = function.sources, function.name
     if sources is None:
-        raise RuntimeError(
-            "backward went through this graph before and gave up what it had saved; compute the value again"
-        )
+        raise walked_before()
     results = noted(function, function.backward, dy)
     del dy
     function.release()
     results = list(results) if isinstance(results, tuple) else [results]
     if len(results) != len(sources):
-        raise TypeError(f"{function.name}: backward gave {len(results)} gradients for {len(sources)} inputs")
+        raise TypeError(f"{name}: backward gave {len(results)} gradients for {len(sources)} inputs")
     for number, source in enumerate(sources):
         dx, results[number] = results[number], None
         if source is not None:
+            shape = source.result_shape if isinstance(source, Function) else source.shape
+            if not isinstance(dx, DeviceArray) or (shape is not None and dx.shape != shape):
+                given = f"the shape {dx.shape}" if isinstance(dx, DeviceArray) else type(dx).__name__
+                raise TypeError(
+                    f"{name}: the gradient of input {number} is an array of shape {shape}, backward gave {given}"
+                )
             yield source, dx

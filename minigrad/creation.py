@@ -1,4 +1,4 @@
-"""Making tensors: from arrays and numbers, of one value, of random numbers, and from other tensors."""
+"""Making tensors: from arrays and numbers, of one value, in order, at random, and from other tensors."""
 
 from __future__ import annotations
 
@@ -9,86 +9,203 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.arrays import Device, DeviceArray
+from minigrad.arrays import Device
 from minigrad.arrays import device as as_device
 from minigrad.dtypes import checked_dtype
-from minigrad.indexing import checked_dim
+from minigrad.indexing import checked_dim, checked_sizes
+from minigrad.operands import checked_tensor
 from minigrad.ops import shape as shape_ops
 from minigrad.random import default_generator
-from minigrad.tensors import Tensor, apply
+from minigrad.tensors import Tensor
 
-__all__ = ["cat", "ones", "randn", "tensor", "zeros"]
+__all__ = [
+    "arange",
+    "cat",
+    "eye",
+    "full",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "randint",
+    "randn",
+    "stack",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
+DType = npt.DTypeLike | None
+Place = str | Device
 
 
-def tensor(
-    array: npt.ArrayLike, device: str | Device = "cpu", dtype: npt.DTypeLike | None = None, requires_grad: bool = False
-) -> Tensor:
+def tensor(data: npt.ArrayLike, device: Place = "cpu", dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of the given numbers.
 
     Args:
-        array: a NumPy array, whose dtype is kept, or (nested lists of) Python numbers, which become float32 or int64.
+        data: a NumPy array, whose dtype is kept, or (nested lists of) Python numbers, which become float32, int64 or
+            bool.
         device: where it shall live.
-        dtype: float32, float64 or an integer type, if not the one that follows from `array`.
+        dtype: float32, float64, an integer type or bool, if not the one that follows from `data`.
         requires_grad: whether gradients are wanted.
     """
     try:
-        values = np.asarray(array)
+        values = np.asarray(data)
     except ValueError:
         raise ValueError("tensor: the nested lists are of different lengths; a tensor is a full box") from None
-    if dtype is None and not isinstance(array, (np.ndarray, np.generic, Tensor)) and values.dtype == np.float64:
+    if dtype is None and not isinstance(data, (np.ndarray, np.generic, Tensor)) and values.dtype == np.float64:
         dtype = np.float32
     values = values.astype(checked_dtype(values.dtype if dtype is None else dtype), copy=False)
     where = as_device(device)
     return Tensor(where.backend.from_host(values, where), requires_grad)
 
 
-def _filled(value: float, sizes: tuple[Any, ...], device: str | Device, dtype: npt.DTypeLike | None) -> DeviceArray:
+# of one value
+
+
+def full(
+    size: int | Sequence[int],
+    fill_value: float,
+    *,
+    dtype: DType = None,
+    device: Place = "cpu",
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of one value, of the shape `size`; the dtype follows from the value, as for `tensor`."""
+    if not isinstance(fill_value, (numbers.Real, np.bool_)):
+        raise TypeError(f"full fills with a number, got {type(fill_value).__name__}")
+    kind = np.asarray(fill_value).dtype if dtype is None and not isinstance(fill_value, float) else checked_dtype(dtype)
     where = as_device(device)
-    return where.backend.full(_sizes(sizes), value, checked_dtype(dtype), where)
+    return Tensor(where.backend.full(checked_sizes((size,)), fill_value, checked_dtype(kind), where), requires_grad)
 
 
-def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """zeros(2, 3) and zeros((2, 3)) mean the same."""
-    shape_ = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-    if any(not isinstance(n, numbers.Integral) or n < 0 for n in shape_):
-        raise ValueError(f"a shape is made of non-negative integers, got {shape_}")
-    return tuple(int(n) for n in shape_)
+def zeros(*size: Any, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros, float32 if nothing else is said: zeros(2, 3) or zeros((2, 3))."""
+    return full(checked_sizes(size), 0, dtype=checked_dtype(dtype), device=device, requires_grad=requires_grad)
 
 
-def zeros(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
+def ones(*size: Any, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False) -> Tensor:
+    """A tensor of ones, as `zeros`."""
+    return full(checked_sizes(size), 1, dtype=checked_dtype(dtype), device=device, requires_grad=requires_grad)
+
+
+def zeros_like(
+    input: Tensor, *, dtype: DType = None, device: Place | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of zeros."""
-    return Tensor(_filled(0, shape, device, dtype), requires_grad)
+    """A tensor of zeros with the shape, dtype and device of another."""
+    return _like("zeros_like", input, 0, dtype, device, requires_grad)
 
 
-def ones(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
+def ones_like(
+    input: Tensor, *, dtype: DType = None, device: Place | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of ones."""
-    return Tensor(_filled(1, shape, device, dtype), requires_grad)
+    """A tensor of ones with the shape, dtype and device of another."""
+    return _like("ones_like", input, 1, dtype, device, requires_grad)
 
 
-def randn(
-    *shape: Any, device: str | Device = "cpu", dtype: npt.DTypeLike | None = np.float32, requires_grad: bool = False
+def _like(name: str, x: Tensor, value: float, dtype: DType, device: Place | None, requires_grad: bool) -> Tensor:
+    x = checked_tensor(name, x)
+    return full(x.shape, value, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+# in order
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DType = None,
+    device: Place = "cpu",
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of standard normals, drawn on the host from the generator that `mg.manual_seed` seeds."""
+    """The numbers from `start` (0, if only one is given) up to `end`, which is not among them, `step` apart.
+
+    They are int64 if all three are integers, else float32.
+    """
+    first, last = (0, start) if end is None else (start, end)
+    if not all(isinstance(each, numbers.Real) for each in (first, last, step)) or step == 0:
+        raise ValueError(f"arange counts from start to end by a step that is not 0, got {first}, {last}, {step}")
+    return tensor(np.arange(first, last, step).tolist(), dtype=_counted(dtype, first, last, step), device=device,
+                  requires_grad=requires_grad)  # fmt: skip
+
+
+def _counted(dtype: DType, *given: float) -> DType:
+    """int64 for integers, if nothing else is said."""
+    return np.int64 if dtype is None and all(isinstance(each, numbers.Integral) for each in given) else dtype
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers from `start` to `end`, both among them, at equal distances; float32 if nothing else is said."""
+    (count,) = checked_sizes((steps,))
+    return tensor(
+        np.linspace(start, end, count), dtype=checked_dtype(dtype), device=device, requires_grad=requires_grad
+    )
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False
+) -> Tensor:
+    """The matrix of `n` rows and `m` columns (`n`, if None) with ones on the diagonal, else zeros."""
+    rows, columns = checked_sizes((n, n if m is None else m))
+    return tensor(np.eye(rows, columns), dtype=checked_dtype(dtype), device=device, requires_grad=requires_grad)
+
+
+# at random, drawn on the host from the generator that `mg.manual_seed` seeds
+
+
+def randn(*size: Any, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False) -> Tensor:
+    """A tensor of standard normals, float32 or float64."""
+    values = default_generator.stream().standard_normal(checked_sizes(size))
+    return tensor(values, dtype=_drawn("randn", dtype), device=device, requires_grad=requires_grad)
+
+
+def rand(*size: Any, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False) -> Tensor:
+    """A tensor of numbers that are uniformly distributed on [0, 1), float32 or float64."""
+    kind = _drawn("rand", dtype)
+    values = default_generator.stream().random(checked_sizes(size), dtype=kind)
+    return tensor(values, dtype=kind, device=device, requires_grad=requires_grad)
+
+
+def _drawn(name: str, dtype: DType) -> np.dtype[Any]:
     drawn = checked_dtype(dtype)
     if drawn.kind != "f":
-        raise TypeError(f"randn draws float32 or float64, not {drawn}")
-    return tensor(default_generator.stream().standard_normal(_sizes(shape)), device, drawn, requires_grad)
+        raise TypeError(f"{name} draws float32 or float64, not {drawn}")
+    return drawn
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    *,
+    dtype: DType = None,
+    device: Place = "cpu",
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of integers, int64 if nothing else is said: randint(low, high, size), high not among them.
+
+    As in PyTorch, randint(high, size) draws from 0 on.
+    """
+    if size is None and high is not None and not isinstance(high, numbers.Integral):
+        return randint(0, low, high, dtype=dtype, device=device, requires_grad=requires_grad)
+    if not isinstance(low, numbers.Integral) or not isinstance(high, numbers.Integral) or size is None:
+        raise TypeError("randint takes integers and a shape: randint(low, high, size) or randint(high, size)")
+    if low >= high:
+        raise ValueError(f"randint draws from low up to high, which is not among them; got {low} and {high}")
+    values = default_generator.stream().integers(low, high, checked_sizes((size,)))
+    return tensor(values, dtype=np.int64 if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
+# from other tensors
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis; their other axes, dtypes and devices agree."""
-    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
-        raise TypeError(f"cat takes a list of tensors, got {type(tensors).__name__}")
-    tensors = list(tensors)
-    if not tensors:
-        raise TypeError("cat takes a list of at least one tensor, got an empty one")
-    for x in tensors:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"cat takes a list of tensors, got {type(x).__name__} in it; make a tensor with mg.tensor")
+    tensors = _list("cat", tensors)
     first = tensors[0]
     axis = checked_dim(dim, first.shape)
     for x in tensors[1:]:
@@ -98,4 +215,26 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise ValueError(f"cat: the shapes {first.shape} and {x.shape} differ in more than axis {axis}")
         if x.dtype != first.dtype:
             raise TypeError(f"cat: the dtypes {first.dtype} and {x.dtype} differ; convert with .to")
-    return apply(shape_ops.Cat, *tensors, dim=axis)
+    return shape_ops.Cat.apply(*tensors, dim=axis)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape, dtype and device joined along a new axis, which is then axis `dim`."""
+    tensors = _list("stack", tensors)
+    for x in tensors[1:]:
+        if x.shape != tensors[0].shape:
+            raise ValueError(f"stack: the shapes {tensors[0].shape} and {x.shape} differ")
+    return cat([x.unsqueeze(dim) for x in tensors], checked_dim(dim, (*tensors[0].shape, 1)))
+
+
+def _list(name: str, tensors: Any) -> list[Tensor]:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
+        raise TypeError(f"{name} takes a list of tensors, got {type(tensors).__name__}")
+    result = list(tensors)
+    if not result:
+        raise TypeError(f"{name} takes a list of at least one tensor, got an empty one")
+    for x in result:
+        if not isinstance(x, Tensor):
+            given = type(x).__name__
+            raise TypeError(f"{name} takes a list of tensors, got {given} in it; make a tensor with mg.tensor")
+    return result

@@ -8,51 +8,90 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["checked_dtype", "common_dtype", "dtype_beside", "is_dtype_name"]
+__all__ = [
+    "bool",
+    "checked_dtype",
+    "common_dtype",
+    "double",
+    "dtype_beside",
+    "float",
+    "float32",
+    "float64",
+    "int32",
+    "int64",
+    "is_dtype_name",
+    "long",
+    "uint8",
+]
+
+DType = np.dtype[Any]
+
+# As users write them: mg.float32. Tensors hold any NumPy integers; these are the ones with a name of ours.
+float32 = float = np.dtype(np.float32)
+float64 = double = np.dtype(np.float64)
+int64 = long = np.dtype(np.int64)
+int32 = np.dtype(np.int32)
+uint8 = np.dtype(np.uint8)
+bool = np.dtype(np.bool_)
+
+_OURS = {"float": float32, "double": float64, "long": int64, "bool": bool}  # "float" is float64 to NumPy
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def checked_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
-    """The dtype, if tensors can have it: float32, which None stands for, float64 or an integer type.
+def checked_dtype(dtype: npt.DTypeLike | None) -> DType:
+    """The dtype, if tensors can have it: float32, which None and "float" stand for, float64, integers or bool.
 
     Raises:
         TypeError: they cannot.
     """
     try:
-        result = np.dtype(np.float32 if dtype is None else dtype)
+        named: Any = _OURS.get(dtype) if isinstance(dtype, str) else None
+        result: DType = named or np.dtype(np.float32 if dtype is None else dtype)
     except TypeError:
-        raise TypeError(f"a dtype is one of NumPy's, such as np.float32; got {dtype!r}") from None
-    if result.kind not in "iu" and result not in (np.float32, np.float64):
-        raise TypeError(f"tensors hold float32, float64 or integers, not {result}; convert with .astype first")
+        raise TypeError(f"a dtype is one of mg.float32, mg.int64, ... or NumPy's; got {dtype!r}") from None
+    if result.kind not in "biu" and result not in (float32, float64):
+        raise TypeError(f"tensors hold float32, float64, integers or bool, not {result}; convert with .astype first")
     return result
 
 
-def common_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
-    """Floating point wins over integers, the wider over the narrower."""
-    if a.kind == "f" and b.kind != "f":
-        return a
-    if b.kind == "f" and a.kind != "f":
-        return b
-    return np.result_type(a, b)
+def common_dtype(a: DType, a_ndim: int, b: DType, b_ndim: int) -> DType:
+    """The dtype of a result of two tensors, by PyTorch's rule, from their dtypes and numbers of axes.
+
+    Floating point wins over integers, and these over bool; among equals the wider wins. But a tensor without axes
+    counts only if the other has axes and is of a lower kind.
+    """
+    ranks = _RANKS[a.kind], _RANKS[b.kind]
+    if ranks[0] != ranks[1]:
+        return a if ranks[0] > ranks[1] else b
+    if a == b or (a_ndim == 0) == (b_ndim == 0):
+        return a if a == b else np.result_type(a, b)
+    return b if a_ndim == 0 else a
 
 
-def dtype_beside(name: str, number: numbers.Real, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a Python number that meets a tensor of a dtype: that one, but float32 for 0.5 beside integers.
+def dtype_beside(name: str, number: Any, dtype: DType) -> DType:
+    """The dtype of a Python number that meets a tensor of a dtype: that one, if it is of the number's kind or above.
+
+    Otherwise a float is float32 (0.5 beside integers), an integer int64 (2 beside bools).
 
     Raises:
         ValueError: it does not fit; `name` is the operation's.
     """
+    if number is True or number is False or isinstance(number, np.bool_):
+        return dtype
     if dtype.kind != "f" and not isinstance(number, numbers.Integral):
-        return np.dtype(np.float32)
+        return float32
+    if dtype.kind == "b":
+        dtype = int64
     limits = np.finfo(np.float64) if dtype.kind == "f" else np.iinfo(dtype)
     if isinstance(number, numbers.Integral) and not int(limits.min) <= int(number) <= int(limits.max):
         raise ValueError(f"{name}: {number} does not fit the other operand's dtype, {dtype}; convert it with .to")
     return dtype
 
 
-def is_dtype_name(name: str) -> bool:
-    """Whether NumPy knows a dtype by that name."""
+def is_dtype_name(name: str) -> Any:
+    """Whether it is the name of a dtype, ours or NumPy's."""
     try:
         np.dtype(name)
     except TypeError:
-        return False
+        return name in _OURS
     return True

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.indexing import checked_dim
+from minigrad.operands import same_dtype
 from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
 from minigrad.ops import reduction as reduction_ops
 from minigrad.random import default_generator
-from minigrad.tensors import Tensor, apply, same_dtype
+from minigrad.tensors import Tensor
 
 __all__ = [
     "avg_pool2d",
@@ -36,27 +37,27 @@ Padding = int | tuple[int, int] | tuple[int, int, int, int]
 
 def relu(x: Tensor) -> Tensor:
     """max(x, 0), elementwise (section 3.1)."""
-    return apply(activation.ReLU, _floating("relu", x))
+    return activation.ReLU.apply(_floating("relu", x))
 
 
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent, elementwise."""
-    return apply(activation.Tanh, _floating("tanh", x))
+    return activation.Tanh.apply(_floating("tanh", x))
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e^-x), elementwise."""
-    return apply(activation.Sigmoid, _floating("sigmoid", x))
+    return activation.Sigmoid.apply(_floating("sigmoid", x))
 
 
 def softmax(x: Tensor, dim: int) -> Tensor:
     """e^x over its sum along the axis `dim`."""
-    return apply(reduction_ops.Softmax, _floating("softmax", x), dim=checked_dim(dim, x.shape))
+    return reduction_ops.Softmax.apply(_floating("softmax", x), dim=checked_dim(dim, x.shape))
 
 
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """Logarithm of softmax along the axis `dim`, without underflow."""
-    return apply(reduction_ops.LogSoftmax, _floating("log_softmax", x), dim=checked_dim(dim, x.shape))
+    return reduction_ops.LogSoftmax.apply(_floating("log_softmax", x), dim=checked_dim(dim, x.shape))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -78,7 +79,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     _check_bias("linear", bias, weight.shape[0])
     flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    y = apply(matrix.Linear, flat, weight, bias)
+    y = matrix.Linear.apply(flat, weight, bias)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
 
 
@@ -120,7 +121,7 @@ def conv2d(
         )
     _check_bias("conv2d", bias, weight.shape[0])
     _check_window("conv2d", x, weight.shape[2:], sides)
-    return apply(convolution.Conv2d, x, weight, bias, stride=strides, padding=sides, groups=groups, relu=bool(relu))
+    return convolution.Conv2d.apply(x, weight, bias, stride=strides, padding=sides, groups=groups, relu=bool(relu))
 
 
 def max_pool2d(
@@ -139,7 +140,7 @@ def max_pool2d(
         shape (N, C, OH, OW).
     """
     options = _pooling("max_pool2d", x, kernel_size, stride, padding)
-    return apply(pooling.MaxPool2d, x, **options, ceil_mode=bool(ceil_mode))
+    return pooling.MaxPool2d.apply(x, **options, ceil_mode=bool(ceil_mode))
 
 
 def avg_pool2d(
@@ -152,7 +153,7 @@ def avg_pool2d(
 ) -> Tensor:
     """Mean of each window. Arguments as for `max_pool2d`; with `count_include_pad` padding counts as zeros."""
     options = _pooling("avg_pool2d", x, kernel_size, stride, padding)
-    return apply(pooling.AvgPool2d, x, **options, ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad))
+    return pooling.AvgPool2d.apply(x, **options, ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad))
 
 
 def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -165,7 +166,7 @@ def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float =
         size: number of channels in a window.
     """
     options = _normalisation("local_response_norm", x, size, alpha, beta, k)
-    return apply(normalisation.LocalResponseNorm, x, **options)
+    return normalisation.LocalResponseNorm.apply(x, **options)
 
 
 def within_map_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -179,7 +180,7 @@ def within_map_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: fl
         size: height and width of a window.
     """
     options = _normalisation("within_map_response_norm", x, size, alpha, beta, k)
-    return apply(normalisation.WithinMapResponseNorm, x, **options)
+    return normalisation.WithinMapResponseNorm.apply(x, **options)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, scale_at: str = "train") -> Tensor:
@@ -203,7 +204,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, scale_at: str = "t
         return x
     scale = 1.0 if scale_at == "test" or p == 1 else 1 / (1 - p)
     seed, counter = default_generator.next()
-    return apply(dropout_ops.Dropout, x, p=float(p), scale=scale, seed=seed, counter=counter)
+    return dropout_ops.Dropout.apply(x, p=float(p), scale=scale, seed=seed, counter=counter)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -229,7 +230,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
         )
     if 0 in logits.shape:
         raise ValueError(f"cross_entropy: there is nothing to average in logits of shape {logits.shape}")
-    losses = apply(loss.CrossEntropy, logits, targets.to(np.int64))
+    losses = loss.CrossEntropy.apply(logits, targets.to(np.int64))
     return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
 
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import numbers
+import operator
 from collections.abc import Sequence
 from math import prod
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Dims", "Index", "checked_dim", "checked_dims", "checked_index", "checked_shape"]
+import numpy as np
 
-Index = int | slice | EllipsisType | tuple[Any, ...]
+__all__ = [
+    "Dims",
+    "Index",
+    "Selection",
+    "checked_dim",
+    "checked_dims",
+    "checked_index",
+    "checked_permutation",
+    "checked_shape",
+    "checked_sizes",
+    "flat_indices",
+]
+
+Index = int | slice | EllipsisType | None | Sequence[int] | tuple[Any, ...] | Any
 Dims = int | Sequence[int] | None
 Shape = tuple[int, ...]
 
@@ -37,37 +51,127 @@ def checked_dims(dim: Dims, shape: Shape) -> tuple[int, ...]:
     """
     if dim is None:
         return tuple(range(len(shape)))
-    given = dim if isinstance(dim, Sequence) else (dim,)
-    dims = tuple(sorted(checked_dim(each, shape) for each in given))
+    return tuple(sorted(_different(dim if isinstance(dim, Sequence) else (dim,), shape)))
+
+
+def checked_permutation(given: tuple[Any, ...], shape: Shape) -> tuple[int, ...]:
+    """The axes of a tensor in the order that `permute(*given)` asks for: integers or a list of them.
+
+    Raises:
+        ValueError: one is missing, or named twice.
+    """
+    dims = _different(_listed(given), shape)
+    if len(dims) != len(shape):
+        raise ValueError(f"permute names every axis of the shape {shape} once, got {tuple(dims)}")
+    return tuple(dims)
+
+
+def _different(given: Sequence[Any], shape: Shape) -> list[int]:
+    dims = [checked_dim(each, shape) for each in given]
     if len(set(dims)) < len(dims):
-        raise ValueError(f"an axis is named twice in {dim!r}")
+        raise ValueError(f"an axis is named twice in {given!r}")
     return dims
 
 
-def checked_index(index: Index, shape: Shape) -> tuple[int | slice, ...]:
-    """One integer, not negative, or slice for each axis.
+def _listed(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """f(2, 3) and f((2, 3)) mean the same."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+
+
+class Selection(NamedTuple):
+    """An index, taken apart.
+
+    Attributes:
+        basic: an integer, not negative, or a slice for each axis: what is selected first.
+        shape: that of what was selected, with the new axes that None asks for.
+        arrays: by axis of that shape, integers of any shape (a NumPy array, or a tensor): what is taken then.
+    """
+
+    basic: tuple[int | slice, ...]
+    shape: Shape
+    arrays: dict[int, Any]
+
+    @property
+    def everything(self) -> bool:
+        """Whether the first step selects all there is."""
+        return all(item == slice(None) for item in self.basic)
+
+
+def checked_index(index: Index, shape: Shape) -> Selection:
+    """An index: integers, slices, "...", None, and arrays or lists of integers, of which `x[i, j]` takes pairs.
 
     Raises:
-        TypeError: a part is neither an integer nor a slice nor "...".
+        TypeError: a part is none of these.
         IndexError: it has too many parts, or reaches beyond an axis.
     """
-    items = index if isinstance(index, tuple) else (index,)
-    for item in items:
-        if not (isinstance(item, (slice, numbers.Integral)) or item is Ellipsis) or isinstance(item, bool):
-            raise TypeError(f"a tensor is indexed by integers, slices and '...', got {item!r}")
-    if sum(item is Ellipsis for item in items) > 1 or len(items) - (Ellipsis in items) > len(shape):
+    items = [_part(item) for item in (index if isinstance(index, tuple) else (index,))]
+    missing = len(shape) - sum(item is not None and item is not Ellipsis for item in items)
+    dots = sum(item is Ellipsis for item in items)
+    if dots > 1 or missing < 0:
         raise IndexError(f"the index {index!r} has too many parts for a tensor of shape {shape}")
-    at = items.index(Ellipsis) if Ellipsis in items else len(items)
-    front, back = items[:at], items[at + 1 :]
-    full = front + (slice(None),) * (len(shape) - len(front) - len(back)) + back
-    for axis, (item, length) in enumerate(zip(full, shape, strict=True)):
+    at = next((number for number, item in enumerate(items) if item is Ellipsis), len(items))
+    items[at : at + dots] = [slice(None)] * missing
+
+    basic: list[int | slice] = []
+    lengths: list[int] = []
+    arrays: dict[int, Any] = {}
+    for item in items:
+        if item is None:
+            lengths.append(1)
+            continue
+        length = shape[len(basic)]
+        if isinstance(item, int):
+            if not -length <= item < length:
+                raise IndexError(f"index {item} is out of range for axis {len(basic)} of length {length}")
+            basic.append(item % length)
+            continue
         if isinstance(item, slice):
             _check_slice(item)
-        elif not -length <= item < length:
-            raise IndexError(f"index {item} is out of range for axis {axis} of length {length}")
-    return tuple(
-        item if isinstance(item, slice) else int(item) % length for item, length in zip(full, shape, strict=True)
-    )
+        else:
+            arrays[len(lengths)] = item
+        basic.append(item if isinstance(item, slice) else slice(None))
+        lengths.append(len(range(*basic[-1].indices(length))))  # type: ignore[union-attr]
+    return Selection(tuple(basic), tuple(lengths), arrays)
+
+
+def _part(item: Any) -> Any:
+    """A part of an index: None, "...", a slice, a Python integer, or an array of integers."""
+    if item is None or item is Ellipsis or isinstance(item, slice):
+        return item
+    if isinstance(item, (list, tuple, range)):
+        item = np.asarray(item) if len(item) else np.zeros(0, np.int64)
+    kind = item.dtype.kind if hasattr(item, "dtype") else "b" if isinstance(item, bool) else ""
+    if kind == "b":
+        raise TypeError("a tensor is not indexed by a mask of bools; multiply by it, or choose with mg.where")
+    if kind in ("i", "u") and len(item.shape) > 0:
+        return item
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise TypeError(
+            f"a tensor is indexed by integers, slices, '...', None and integer tensors or lists, got {item!r}"
+        ) from None
+
+
+def flat_indices(arrays: Sequence[np.ndarray], lengths: Shape) -> np.ndarray:
+    """Indices into axes of those lengths, which broadcast, as one array of indices into the axes made one.
+
+    Raises:
+        IndexError: they do not broadcast, or one is out of range.
+    """
+    for array, length in zip(arrays, lengths, strict=True):
+        wrong = array[(array < -length) | (array >= length)]
+        if wrong.size:
+            raise IndexError(f"index {wrong.flat[0]} is out of range for an axis of length {length}")
+    try:
+        together = np.broadcast_arrays(*arrays)
+    except ValueError:
+        shapes = " and ".join(str(array.shape) for array in arrays)
+        raise IndexError(f"the indices have shapes that do not broadcast: {shapes}") from None
+    flat = np.zeros(together[0].shape, np.int64)
+    for array, length in zip(together, lengths, strict=True):
+        flat = flat * length + array.astype(np.int64) % max(length, 1)
+    return flat
 
 
 def checked_shape(given: tuple[Any, ...], shape: Shape) -> Shape:
@@ -77,7 +181,7 @@ def checked_shape(given: tuple[Any, ...], shape: Shape) -> Shape:
         ValueError: it is no shape, or does not hold as many elements.
     """
     size = prod(shape)
-    wanted = tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    wanted = _listed(given)
     if any(not isinstance(n, numbers.Integral) or n < -1 for n in wanted):
         raise ValueError(f"reshape: a shape is made of integers, one of them may be -1; got {given}")
     if wanted.count(-1) == 1:
@@ -87,6 +191,18 @@ def checked_shape(given: tuple[Any, ...], shape: Shape) -> Shape:
     if prod(wanted) != size or any(n < 0 for n in wanted):
         raise ValueError(f"reshape: a tensor of shape {shape} has {size} elements, {given} does not fit")
     return wanted
+
+
+def checked_sizes(given: tuple[Any, ...]) -> Shape:
+    """The shape that `zeros(*given)` asks for.
+
+    Raises:
+        ValueError: it is no shape.
+    """
+    sizes = _listed(given)
+    if any(not isinstance(n, numbers.Integral) or n < 0 for n in sizes):
+        raise ValueError(f"a shape is made of non-negative integers, got {sizes}")
+    return tuple(int(n) for n in sizes)
 
 
 def _check_slice(item: slice) -> None:

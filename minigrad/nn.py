@@ -14,7 +14,7 @@ from minigrad import display, init
 from minigrad import functional as F
 from minigrad.arrays import Device, DeviceArray
 from minigrad.arrays import device as as_device
-from minigrad.autograd import no_grad
+from minigrad.autograd import next_serial, no_grad
 from minigrad.functional import Padding, Size, check_count, check_pair, check_sides
 from minigrad.tensors import Tensor
 
@@ -107,6 +107,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        start = next_serial()
         try:
             output = self.forward(*inputs, **options)
             for hook in list(self._hooks.values()):
@@ -115,6 +116,9 @@ class Module:
         except (ValueError, TypeError, IndexError, RuntimeError, MemoryError) as error:
             self._locate(error)
             raise
+        for y in output if isinstance(output, (tuple, list)) else (output,):
+            if isinstance(y, Tensor) and y.grad_fn is not None and y.grad_fn.serial > start:
+                y.grad_fn.module_calls += ((self, start),)
         return output
 
     def _locate(self, error: Exception) -> None:
@@ -255,8 +259,8 @@ class Module:
             shapes = ", ".join(" x ".join(map(str, p.shape)) for p in own)
             places = ", ".join(dict.fromkeys(str(p.device) for p in own))
             layer = repr(module) if not module._modules else type(module).__name__
-            rows.append((path, layer, shapes, f"{sum(p.size for p in own):,}" if own else "", places))
-        total = sum(p.size for p in self.parameters())
+            rows.append((path, layer, shapes, f"{sum(p.numel() for p in own):,}" if own else "", places))
+        total = sum(p.numel() for p in self.parameters())
         head = ("path", "layer", "parameters", "count", "device")
         return display.table(f"{type(self).__name__}: {total:,} parameters", head, rows, left=2)
 

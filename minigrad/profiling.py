@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.arrays import Device, DeviceArray
-from minigrad.function import Function
+
+if TYPE_CHECKING:  # the engine notes its operations here
+    from minigrad.autograd import Function
 
 __all__ = ["Event", "noted", "profile"]
 

@@ -30,6 +30,7 @@ def signed(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-2, 2, shape)
 
 
+ORDERS: tuple[Callable[[np.ndarray], Any], ...] = (np.array, Chwn)
 LABELS = np.array([1, 0, 4, 2] * 9)
 ONE, STRIDED = ((1, 1), (0, 0, 0, 0)), ((2, 3), (1, 1, 1, 1))
 PAIR, OTHER = ((1, 1), (1, 0, 0, 2)), ((1, 1), (0, 2, 1, 0))  # padding on some sides
@@ -67,6 +68,38 @@ def binary() -> list[tuple[Any, ...]]:
         (batch, images), (Chwn(batch), images), (batch, Chwn(images)), (Chwn(batch), uniform(3, 1, 1)),
         (batch, uniform(17, 1, 1, 2)), (uniform(1, 5), Chwn(uniform(17, 5))), (np.array(1.5), batch),
         (batch, np.array(0.7)), (uniform(5), uniform(4, 1)), (np.zeros((0, 3)), uniform(3)),
+    ]  # fmt: skip
+
+
+def truths(*shape: int, seed: int = 0) -> np.ndarray:
+    return signed(*shape, seed=seed) > 0
+
+
+def compared() -> list[tuple[Any, ...]]:
+    """Pairs that broadcast, many of them equal, or NaN."""
+    special = np.array([-1.0, -0.0, 0.0, 2.0, np.inf, -np.inf, np.nan])
+    return [
+        (special, special[:, None]), (np.array(1.0), Chwn(signed(17, 3).round(0))),
+        *((order(signed(17, 3, 2, 2).round(0)), Chwn(signed(17, 3, 2, 2, seed=1).round(0))) for order in ORDERS),
+        (Chwn(signed(17, 3, 2, 2).round(0)), signed(3, 1, 1, seed=1).round(0)), (np.zeros((0, 3)), uniform(3)),
+    ]  # fmt: skip
+
+
+def logical() -> list[tuple[Any, ...]]:
+    return [
+        *((order(truths(17, 3, 2)), Chwn(truths(17, 3, 2, seed=1))) for order in ORDERS),
+        (truths(17, 1, 2), truths(3, 1, seed=1)), (np.array(True), Chwn(truths(17, 3))),
+    ]  # fmt: skip
+
+
+def chosen() -> list[tuple[Any, ...]]:
+    """A condition and two arrays, in either order and broadcasting."""
+    x, y = signed(17, 3, 2), signed(17, 3, 2, seed=1)
+    x[0, 0], y[1, 1] = np.nan, np.inf
+    return [
+        *((order(truths(17, 3, 2)), x, Chwn(y)) for order in ORDERS), (Chwn(truths(17, 3, 2)), x, np.array(0.0)),
+        (truths(3, 1), np.array(1.0), Chwn(y)), (truths(17, 1), truths(3), truths(17, 3)),
+        (truths(17, 3), np.arange(3), np.arange(17)[:, None]),
     ]  # fmt: skip
 
 
@@ -153,6 +186,11 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), unary),
     **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), paired),
     "log": lambda: [(uniform(17, 3),), (Chwn(uniform(17, 3)),)],
+    "sqrt": lambda: [(uniform(17, 3),), (Chwn(uniform(17, 3)),), (np.array([0, -1, np.inf, np.nan]),)],
+    **dict.fromkeys(("maximum", "minimum", "equal", "less", "less_equal"), compared),
+    **dict.fromkeys(("logical_and", "logical_or"), logical),
+    "logical_not": lambda: [(truths(17, 3),), (Chwn(truths(17, 3)),)],
+    "where": chosen,
     "scale": lambda: [(signed(17, 3), 0.3), (Chwn(signed(17, 3)), -2)],
     **dict.fromkeys(
         ("pow_grad_base", "pow_grad_exponent"),

@@ -265,6 +265,16 @@ def rounded(shape: Shape, seed: int) -> np.ndarray:
     return np.asarray(moderate(shape, seed).round(0))
 
 
+def truths(shape: Shape, seed: int) -> np.ndarray:
+    """True and False."""
+    return np.asarray(moderate(shape, seed) > 0)
+
+
+def condition(array: np.ndarray | Chwn) -> np.ndarray | Chwn:
+    """Where an array is positive, in the same memory order."""
+    return Chwn(condition(array.array)) if isinstance(array, Chwn) else np.asarray(array > 0)
+
+
 def counted(shape: Shape, seed: int) -> np.ndarray:
     """0, 1 and 2."""
     return np.asarray(np.abs(rounded(shape, seed)))
@@ -450,7 +460,11 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
                     st.one_of(that_broadcast(3, positive), that_broadcast(3, counted))),
     **dict.fromkeys(("neg", "exp", "abs", "relu", "tanh", "sigmoid"), of_one_shape(1)),
     **dict.fromkeys(("abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad"), of_one_shape(2, values=rounded)),
-    "log": of_one_shape(1, values=positive),
+    **dict.fromkeys(("maximum", "minimum", "equal", "less", "less_equal"), that_broadcast(2, rounded)),
+    **dict.fromkeys(("logical_and", "logical_or"), that_broadcast(2, truths)),
+    "logical_not": of_one_shape(1, values=truths),
+    "where": that_broadcast(3).map(lambda arrays: (condition(arrays[0]), *arrays[1:])),
+    **dict.fromkeys(("log", "sqrt"), of_one_shape(1, values=positive)),
     "scale": of_one_shape(1, factors),
     "cast": of_one_shape(1, st.sampled_from([np.dtype(name) for name in ("f4", "f8", "i4", "i8", "u1")]),
                          values=positive),

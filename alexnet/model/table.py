@@ -63,10 +63,10 @@ def layer_table(model: AlexNet) -> list[LayerRow]:
 
 def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow:
     layer, output = layers[0]
-    parameters = sum(p.size for each, _ in layers for p in each.parameters())
+    parameters = sum(p.numel() for each, _ in layers for p in each.parameters())
     multiply_adds, places, kernels = 0, "", ""
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
-        multiply_adds = layer.weight.size * prod(output[1:]) * len(layers)
+        multiply_adds = layer.weight.numel() * prod(output[1:]) * len(layers)
         places = ", ".join(dict.fromkeys(str(p.device) for each, _ in layers for p in each.parameters()))
         sees = " x ".join(str(n) for n in (*layer.weight.shape[2:], layer.weight.shape[1]))
         kernels = f"{layer.weight.shape[0] * len(layers)} of {sees}"

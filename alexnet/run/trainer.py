@@ -77,7 +77,7 @@ class Trainer:
     def _check_memory(self) -> None:
         """Raise RunError for a network that a device has no room for, before the first weight is drawn."""
         for device in dict.fromkeys(each.device for each in self.model.parameters()):
-            weights = sum(each.size for each in self.model.parameters() if each.device == device)
+            weights = sum(each.numel() for each in self.model.parameters() if each.device == device)
             needed = 3 * 4 * weights  # with their gradients and velocities, in float32
             if needed > device.memory > 0:
                 raise RunError(
@@ -174,7 +174,7 @@ class Trainer:
 
     def checkpoint_size(self) -> int:
         """The bytes of a checkpoint, nearly: weights and velocities."""
-        weights = sum(parameter.size * parameter.dtype.itemsize for parameter in self.model.parameters())
+        weights = sum(parameter.numel() * parameter.dtype.itemsize for parameter in self.model.parameters())
         return weights * (2 if self.recipe.momentum else 1)
 
     def _identity(self) -> str:

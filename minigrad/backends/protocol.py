@@ -83,6 +83,30 @@ class Backend(Protocol):
     def pow(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         """x^y."""
 
+    def maximum(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """The larger of x and y; NaN where one of them is."""
+
+    def minimum(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """The smaller of x and y; NaN where one of them is."""
+
+    def equal(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x = y, a bool array; False where one of them is NaN."""
+
+    def less(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x < y, a bool array; False where one of them is NaN."""
+
+    def less_equal(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x <= y, a bool array; False where one of them is NaN."""
+
+    def logical_and(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x and y, of bool arrays."""
+
+    def logical_or(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x or y, of bool arrays."""
+
+    def where(self, condition: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        """x where the condition, a bool array, is True, else y; all three broadcast."""
+
     def pow_grad_base(self, dy: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         """dy y x^(y - 1), 0 where y is 0; operands broadcast."""
 
@@ -102,6 +126,12 @@ class Backend(Protocol):
 
     def log(self, x: DeviceArray) -> DeviceArray:
         """Natural logarithm."""
+
+    def sqrt(self, x: DeviceArray) -> DeviceArray:
+        """Square root; NaN of negative numbers."""
+
+    def logical_not(self, x: DeviceArray) -> DeviceArray:
+        """not x, of a bool array."""
 
     def abs(self, x: DeviceArray) -> DeviceArray:
         """|x|."""

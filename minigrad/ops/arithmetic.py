@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.arrays import DeviceArray
-from minigrad.function import Function, Gradients
+from minigrad.autograd import Function, Gradients
 
-__all__ = ["Abs", "Add", "Cast", "Div", "Exp", "Log", "Mul", "Neg", "Pow", "Sub"]
+__all__ = ["Abs", "Add", "Cast", "Div", "Exp", "Log", "Mul", "Neg", "Pow", "Sqrt", "Sub"]
 
 
 def sum_to(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
@@ -123,6 +123,18 @@ class Log(Function):
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.div(dy, self.x)
+
+
+class Sqrt(Function):
+    """y = the square root of x, with derivative 1 / (2 y)."""
+
+    def forward(self, x: DeviceArray) -> DeviceArray:
+        self.y = x.device.backend.sqrt(x)
+        return self.y
+
+    def backward(self, dy: DeviceArray) -> DeviceArray:
+        backend = dy.device.backend
+        return backend.div(dy, backend.scale(self.y, 2.0))
 
 
 class Abs(Function):

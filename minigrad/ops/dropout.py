@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minigrad.arrays import DeviceArray
-from minigrad.function import Function
+from minigrad.autograd import Function
 
 __all__ = ["Dropout"]
 

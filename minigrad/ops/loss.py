@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minigrad.arrays import DeviceArray
-from minigrad.function import Function, Gradients
+from minigrad.autograd import Function, Gradients
 
 __all__ = ["CrossEntropy"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from minigrad.arrays import DeviceArray
-from minigrad.function import Function
+from minigrad.autograd import Function
 
-__all__ = ["LogSoftmax", "Max", "Mean", "Softmax", "Sum"]
+__all__ = ["LogSoftmax", "Max", "Mean", "Min", "Softmax", "Sum"]
 
 
 def keep_dims(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -54,6 +54,14 @@ class Max(Function):
         kept = keep_dims(self.shape, (self.dim,))
         indices = backend.reshape(self.indices, kept)
         return backend.max_grad(backend.reshape(dy, kept), indices, self.shape, self.dim)
+
+
+class Min(Max):
+    """y = smallest of x along an axis, with the gradient of Max."""
+
+    def forward(self, x: DeviceArray, dim: int, keepdim: bool) -> DeviceArray:
+        backend = x.device.backend
+        return backend.neg(super().forward(backend.neg(x), dim, keepdim))
 
 
 class Softmax(Function):

@@ -17,8 +17,7 @@ from strategies import seeds
 import minigrad as mg
 import minigrad.functional as F
 from minigrad.arrays import DeviceArray
-from minigrad.function import Function
-from minigrad.tensors import apply
+from minigrad.autograd import Function
 
 
 def leaf(*values: float, device: str = "cpu") -> mg.Tensor:
@@ -311,7 +310,7 @@ def test_a_backward_with_a_wrong_number_of_gradients_is_told() -> None:
 
     x = leaf(1.0, 2.0)
     with complains("sum", "3 gradients", "2 inputs"):
-        apply(Sum, x, x).sum().backward()
+        Sum.apply(x, x).sum().backward()
 
 
 def test_a_computed_input_that_nothing_saves_does_not_live_on() -> None:

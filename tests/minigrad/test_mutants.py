@@ -237,7 +237,7 @@ reorder = cpu.reorder  # as it is while a test has another in its place
 def one_element_off(x: DeviceArray) -> DeviceArray:
     values = cpu.to_host(x)
     if values.size:
-        values.flat[-1] += 1
+        values.flat[-1] = not values.flat[-1] if values.dtype == bool else values.flat[-1] + 1
     return reorder(cpu.from_host(values, x.device), x.chwn)
 
 

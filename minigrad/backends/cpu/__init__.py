@@ -8,8 +8,16 @@ from minigrad.backends.cpu.elementwise import (
     abs_grad,
     add,
     div,
+    equal,
     exp,
+    less,
+    less_equal,
     log,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
     mul,
     neg,
     pow,
@@ -20,9 +28,11 @@ from minigrad.backends.cpu.elementwise import (
     scale,
     sigmoid,
     sigmoid_grad,
+    sqrt,
     sub,
     tanh,
     tanh_grad,
+    where,
 )
 from minigrad.backends.cpu.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cpu.matrix import linear, linear_grad_input, linear_grad_weight, matmul

@@ -15,6 +15,7 @@ from minigrad.backends.threads import parallel, spans
 
 PARTS = 16
 WORTH_THREADS = 1 << 15  # elements
+BOOL = np.dtype(bool)
 
 
 def _parts(length: int, size: int) -> list[tuple[int, int]]:
@@ -33,10 +34,10 @@ def _result(shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[Device
     return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
-def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray) -> DeviceArray:
-    """Apply ufunc(*operands, out=...) to operands of one dtype that broadcast."""
+def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray, dtype: np.dtype[Any] | None = None) -> DeviceArray:
+    """Apply ufunc(*operands, out=...) to operands that broadcast; the result has their dtype or the one given."""
     shape = np.broadcast_shapes(*(x.shape for x in operands))
-    z = _result(shape, operands[0].dtype, operands)
+    z = _result(shape, operands[0].dtype if dtype is None else dtype, operands)
     out = z.data
     inputs = [_storage_view(x, z.ndim, z.chwn) for x in operands]
     if all(array.shape == out.shape and array.flags.c_contiguous for array in inputs):
@@ -73,6 +74,47 @@ def pow(x: DeviceArray, y: DeviceArray) -> DeviceArray:
     return _broadcast(np.power, x, y)
 
 
+def maximum(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.maximum, x, y)
+
+
+def minimum(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.minimum, x, y)
+
+
+def equal(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.equal, x, y, dtype=BOOL)
+
+
+def less(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.less, x, y, dtype=BOOL)
+
+
+def less_equal(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.less_equal, x, y, dtype=BOOL)
+
+
+def logical_and(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.logical_and, x, y)
+
+
+def logical_or(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(np.logical_or, x, y)
+
+
+def logical_not(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.logical_not, x)
+
+
+def _where(condition: np.ndarray, x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
+def where(condition: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _broadcast(_where, condition, x, y, dtype=x.dtype)
+
+
 def neg(x: DeviceArray) -> DeviceArray:
     return _broadcast(np.negative, x)
 
@@ -83,6 +125,10 @@ def exp(x: DeviceArray) -> DeviceArray:
 
 def log(x: DeviceArray) -> DeviceArray:
     return _broadcast(np.log, x)
+
+
+def sqrt(x: DeviceArray) -> DeviceArray:
+    return _broadcast(np.sqrt, x)
 
 
 def abs(x: DeviceArray) -> DeviceArray:

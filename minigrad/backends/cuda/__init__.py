@@ -14,8 +14,16 @@ from minigrad.backends.cuda.elementwise import (
     abs_grad,
     add,
     div,
+    equal,
     exp,
+    less,
+    less_equal,
     log,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
     mul,
     neg,
     pow,
@@ -26,9 +34,11 @@ from minigrad.backends.cuda.elementwise import (
     scale,
     sigmoid,
     sigmoid_grad,
+    sqrt,
     sub,
     tanh,
     tanh_grad,
+    where,
 )
 from minigrad.backends.cuda.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cuda.matrix import linear, linear_grad_input, linear_grad_weight, matmul

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numba import cuda
+from numpy.typing import DTypeLike
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
@@ -38,18 +39,21 @@ def _unary(function: DeviceFunction, word: str = "float") -> Kernel:
     return kernel(f"{word}[::1], {word}[::1]")(_named(function, "of_each", body))
 
 
-def _binary(function: DeviceFunction, word: str = "float") -> Kernel:
-    """The kernel of a function of two numbers: of arrays of the result's size (stride 1) or numbers (0)."""
+def _binary(function: DeviceFunction, word: str = "float", result: str = "") -> Kernel:
+    """The kernel of a function of two numbers: of arrays of the result's size (stride 1) or numbers (0).
+
+    Its result has their type, or the one given.
+    """
 
     def body(x, y, z, x_stride, y_stride):
         """for each element: z = function(x, y)"""
         for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
             z[i] = function(x[i * x_stride], y[i * y_stride])
 
-    return kernel(f"{word}[::1], {word}[::1], {word}[::1], i8, i8")(_named(function, "of_pairs", body))
+    return kernel(f"{word}[::1], {word}[::1], {result or word}[::1], i8, i8")(_named(function, "of_pairs", body))
 
 
-def _broadcasting(function: DeviceFunction, word: str = "float") -> Kernel:
+def _broadcasting(function: DeviceFunction, word: str = "float", result: str = "") -> Kernel:
     """The kernel of a function of two numbers from arrays that broadcast."""
 
     def body(x, y, z, walk):
@@ -58,24 +62,26 @@ def _broadcasting(function: DeviceFunction, word: str = "float") -> Kernel:
             x_at, y_at = places(walk, i)
             z[i] = function(x[x_at], y[y_at])
 
-    declaration = f"{word}[::1], {word}[::1], {word}[::1], i8[:,::1]"
+    declaration = f"{word}[::1], {word}[::1], {result or word}[::1], i8[:,::1]"
     return kernel(declaration)(_named(function, "broadcasting", body))
 
 
-def _ternary(function: DeviceFunction) -> Kernel:
-    """The kernel of a function of three numbers."""
+def _ternary(function: DeviceFunction, first: str = "float", word: str = "float") -> Kernel:
+    """The kernel of a function of three numbers, the first perhaps of another type."""
 
     def body(x, y, z, result):
         """for each element: result = function(x, y, z)"""
         for i in range(cuda.grid(1), result.size, cuda.gridsize(1)):
             result[i] = function(x[i], y[i], z[i])
 
-    return kernel("float[::1], float[::1], float[::1], float[::1]")(_named(function, "of_triples", body))
+    declaration = f"{first}[::1], {word}[::1], {word}[::1], {word}[::1]"
+    return kernel(declaration)(_named(function, "of_triples", body))
 
 
-def _result(shape: tuple[int, ...], operands: tuple[DeviceArray, ...]) -> DeviceArray:
-    """Room for a result: in CHWN order if an operand that holds the whole batch is."""
-    return new(shape, operands[0].dtype, operands[0].device, layout.order_as(shape, *operands))
+def _result(dtype: DTypeLike, operands: tuple[DeviceArray, ...]) -> DeviceArray:
+    """Room for a result of operands that broadcast: in CHWN order if one that holds the whole batch is."""
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
 
 
 def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
@@ -84,10 +90,12 @@ def _map(each: Kernel, x: DeviceArray) -> DeviceArray:
     return y
 
 
-def _combine(kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray) -> DeviceArray:
+def _combine(
+    kernels: tuple[Kernel, Kernel], x: DeviceArray, y: DeviceArray, dtype: DTypeLike | None = None
+) -> DeviceArray:
     """Apply the kernel for pairs where that is possible, the one that broadcasts elsewhere."""
     pairs, broadcasting = kernels
-    z = _result(np.broadcast_shapes(x.shape, y.shape), (x, y))
+    z = _result(x.dtype if dtype is None else dtype, (x, y))
     if z.size == 0:
         return z
     x, y = (reorder(each, z.chwn) if each.shape == z.shape else each for each in (x, y))
@@ -119,8 +127,8 @@ def repeat(x: DeviceArray, shape: tuple[int, ...], chwn: bool) -> DeviceArray:
 
 
 def _triples(kernel_of_three: Kernel, *operands: DeviceArray) -> DeviceArray:
-    """Three arrays that broadcast: rare enough to be repeated to one shape first."""
-    z = _result(np.broadcast_shapes(*(x.shape for x in operands)), operands)
+    """Three arrays that broadcast: rare enough to be repeated to one shape first. The result has the last's dtype."""
+    z = _result(operands[2].dtype, operands)
     lines = (flat(repeat(x, z.shape, z.chwn)) for x in operands)
     launch_1d(kernel_of_three, z.size, z.device, *lines, flat(z))
     return z
@@ -155,6 +163,53 @@ def _pow(x, y):
 
 
 @device_function
+def _maximum(x, y):
+    """NaN of either passes."""
+    return x if x > y or x != x else y
+
+
+@device_function
+def _minimum(x, y):
+    """NaN of either passes."""
+    return x if x < y or x != x else y
+
+
+@device_function
+def _equal(x, y):
+    return x == y
+
+
+@device_function
+def _less(x, y):
+    return x < y
+
+
+@device_function
+def _less_equal(x, y):
+    return x <= y
+
+
+@device_function
+def _logical_and(x, y):
+    return x and y
+
+
+@device_function
+def _logical_or(x, y):
+    return x or y
+
+
+@device_function
+def _logical_not(x):
+    return not x
+
+
+@device_function
+def _where(condition, x, y):
+    return x if condition else y
+
+
+@device_function
 def _neg(x):
     return -x
 
@@ -167,6 +222,11 @@ def _exp(x):
 @device_function
 def _log(x):
     return math.log(x)
+
+
+@device_function
+def _sqrt(x):
+    return math.sqrt(x)
 
 
 @device_function
@@ -230,7 +290,14 @@ _MUL = _binary(_mul, "any"), _broadcasting(_mul, "any")
 _DIV = _binary(_div), _broadcasting(_div)
 _POW = _binary(_pow, "any"), _broadcasting(_pow, "any")
 _NEG, _ABS, _RELU = (_unary(function, "any") for function in (_neg, _abs, _relu))
-_EXP, _LOG, _TANH, _SIGMOID = (_unary(function) for function in (_exp, _log, _tanh, _sigmoid))
+_MAXIMUM, _MINIMUM = ((_binary(each, "any"), _broadcasting(each, "any")) for each in (_maximum, _minimum))
+_EQUAL, _LESS, _LESS_EQUAL = (
+    (_binary(each, "any", "b1"), _broadcasting(each, "any", "b1")) for each in (_equal, _less, _less_equal)
+)
+_LOGICAL_AND, _LOGICAL_OR = ((_binary(each, "b1"), _broadcasting(each, "b1")) for each in (_logical_and, _logical_or))
+_LOGICAL_NOT = _unary(_logical_not, "b1")
+_WHERE = _ternary(_where, "b1", "any")
+_EXP, _LOG, _SQRT, _TANH, _SIGMOID = (_unary(function) for function in (_exp, _log, _sqrt, _tanh, _sigmoid))
 _RELU_GRAD, _TANH_GRAD, _SIGMOID_GRAD, _ABS_GRAD = (
     _binary(function) for function in (_relu_grad, _tanh_grad, _sigmoid_grad, _abs_grad)
 )
@@ -266,6 +333,42 @@ def pow(x: DeviceArray, y: DeviceArray) -> DeviceArray:
     return _combine(_POW, x, y)
 
 
+def maximum(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_MAXIMUM, x, y)
+
+
+def minimum(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_MINIMUM, x, y)
+
+
+def equal(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_EQUAL, x, y, bool)
+
+
+def less(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_LESS, x, y, bool)
+
+
+def less_equal(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_LESS_EQUAL, x, y, bool)
+
+
+def logical_and(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_LOGICAL_AND, x, y)
+
+
+def logical_or(x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _combine(_LOGICAL_OR, x, y)
+
+
+def logical_not(x: DeviceArray) -> DeviceArray:
+    return _map(_LOGICAL_NOT, x)
+
+
+def where(condition: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return _triples(_WHERE, condition, x, y)
+
+
 def scale(x: DeviceArray, factor: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, x.chwn)
     launch_1d(_scale, y.size, x.device, flat(x), flat(y), float(factor))
@@ -282,6 +385,10 @@ def exp(x: DeviceArray) -> DeviceArray:
 
 def log(x: DeviceArray) -> DeviceArray:
     return _map(_LOG, x)
+
+
+def sqrt(x: DeviceArray) -> DeviceArray:
+    return _map(_SQRT, x)
 
 
 def abs(x: DeviceArray) -> DeviceArray:

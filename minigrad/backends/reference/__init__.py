@@ -11,8 +11,16 @@ from minigrad.backends.reference.elementwise import (
     abs_grad,
     add,
     div,
+    equal,
     exp,
+    less,
+    less_equal,
     log,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
     mul,
     neg,
     pow,
@@ -24,9 +32,11 @@ from minigrad.backends.reference.elementwise import (
     scale,
     sigmoid,
     sigmoid_grad,
+    sqrt,
     sub,
     tanh,
     tanh_grad,
+    where,
 )
 from minigrad.backends.reference.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.reference.matrix import linear, linear_grad_input, linear_grad_weight, matmul

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backends.reference.primitive import Array, primitive
+from minigrad.arrays import DeviceArray
+from minigrad.backends.reference.primitive import Array, primitive, wrap
 
 
 @primitive
@@ -35,6 +36,53 @@ def div(x: Array, y: Array) -> Array:
 def pow(x: Array, y: Array) -> Array:
     """z = x^y"""
     return x**y
+
+
+@primitive
+def maximum(x: Array, y: Array) -> Array:
+    """z = the larger of x and y; NaN where one of them is"""
+    return np.maximum(x, y)
+
+
+@primitive
+def minimum(x: Array, y: Array) -> Array:
+    """z = the smaller of x and y; NaN where one of them is"""
+    return np.minimum(x, y)
+
+
+@primitive
+def equal(x: Array, y: Array) -> Array:
+    """z = whether x is y; NaN is not even itself"""
+    return x == y
+
+
+@primitive
+def less(x: Array, y: Array) -> Array:
+    """z = whether x < y; NaN never is"""
+    return x < y
+
+
+@primitive
+def less_equal(x: Array, y: Array) -> Array:
+    """z = whether x <= y; NaN never is"""
+    return x <= y
+
+
+@primitive
+def logical_and(x: Array, y: Array) -> Array:
+    """z = x and y"""
+    return x & y
+
+
+@primitive
+def logical_or(x: Array, y: Array) -> Array:
+    """z = x or y"""
+    return x | y
+
+
+def where(condition: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+    """z = x where the condition is True, else y"""
+    return wrap(np.where(condition.data, x.data, y.data))
 
 
 @primitive
@@ -71,6 +119,18 @@ def exp(x: Array) -> Array:
 def log(x: Array) -> Array:
     """y = log x, to the base e"""
     return np.log(x)
+
+
+@primitive
+def sqrt(x: Array) -> Array:
+    """y = the square root of x"""
+    return np.sqrt(x)
+
+
+@primitive
+def logical_not(x: Array) -> Array:
+    """y = not x"""
+    return ~x
 
 
 @primitive

@@ -104,7 +104,7 @@ def test_gradient_of_max_pooling_whatever_the_shape(fast_device: str) -> None:
     agrees()
 
 
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "pow"])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "pow", "maximum", "minimum", "equal", "less", "less_equal"])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.int8])
 def test_integers(name: str, dtype: type, fast_device: str) -> None:
     x, y = np.array([[5, 1, 2], [3, 0, 7]], dtype), np.array([2, 0, 3], dtype)
@@ -118,6 +118,36 @@ def test_integers_alone(dtype: type, fast_device: str) -> None:
     for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("cast", (np.float32,)),
                        ("transpose", (0, 1)), ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
         check_arguments(name, (x, *rest), None, fast_device)
+
+
+@pytest.mark.parametrize("name", ["equal", "less", "less_equal", "maximum", "minimum"])
+def test_booleans_compare(name: str, fast_device: str) -> None:
+    check_arguments(name, (np.array([[False], [True]]), np.array([False, True])), None, fast_device)
+
+
+def test_booleans_are_stored_and_moved(fast_device: str) -> None:
+    x = uniform(17, 4, 3, 2) < 1
+    part = (slice(1, 9), slice(None), 1, slice(None, None, -1))
+    for order in (np.array, Chwn):
+        for name, rest in (("reorder", (True,)), ("reshape", ((17, 24),)), ("transpose", (0, 2)), ("getitem", (part,)),
+                           ("broadcast_to", ((17, 4, 3, 2),)), ("cast", (np.float32,)),
+                           ("cast", (np.int64,))):  # fmt: skip
+            check_arguments(name, (order(x), *rest), None, fast_device)
+        check_arguments("cat", ([order(x), x], 1), None, fast_device)
+    place = mg.device(fast_device)
+    for value in (True, False):
+        full = place.backend.full((2, 3), value, np.dtype(bool), place)
+        np.testing.assert_array_equal(place.backend.to_host(full), np.full((2, 3), value))
+    there = place.backend.copy_to(on(x, place), place)
+    np.testing.assert_array_equal(place.backend.to_host(there), x)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.int32, np.uint8])
+def test_what_is_not_zero_is_true(dtype: type, fast_device: str) -> None:
+    numbers = [0.0, -0.0, 0.3, -1.0, 1e-30, 256.0, np.nan, np.inf] if dtype in FLOATS else [0, 1, 3, 128]
+    backend = mg.device(fast_device).backend
+    found = backend.cast(on(np.array(numbers, dtype), mg.device(fast_device), dtype), np.dtype(bool))
+    assert backend.to_host(found).tolist() == [number != 0 for number in numbers]
 
 
 def message(device: str, name: str, *arguments: Any) -> str:
