@@ -28,6 +28,7 @@ from minigrad.creation import (
     zeros,
     zeros_like,
 )
+from minigrad.drawing import graph
 from minigrad.dtypes import bool, double, float, float32, float64, int32, int64, long, uint8
 from minigrad.functions import (
     abs,
@@ -73,6 +74,7 @@ from minigrad.functions import (
 from minigrad.gradient_check import GradcheckError, gradcheck
 from minigrad.profiling import profile
 from minigrad.random import manual_seed
+from minigrad.saving import load, save
 from minigrad.tensors import Tensor
 
 __version__ = "0.1.0"
@@ -110,11 +112,13 @@ __all__ = [
     "functional",
     "ge",
     "gradcheck",
+    "graph",
     "gt",
     "int32",
     "int64",
     "le",
     "linspace",
+    "load",
     "log",
     "log_softmax",
     "long",
@@ -142,6 +146,7 @@ __all__ = [
     "randn",
     "relu",
     "reshape",
+    "save",
     "sigmoid",
     "softmax",
     "sqrt",

@@ -6,7 +6,7 @@ Functions form a graph that points from results back to leaves:
 
     loss = (x * w).sum()        Sum --sources--> Mul --sources--> x, w
 
-`backpropagate` walks that graph once, the latest Function first. Each is handed the gradient of its result and gives
+`walk` goes through that graph once, the latest Function first. Each is handed the gradient of its result and gives
 those of its inputs (the chain rule), which are added where several meet. What reaches a leaf is its gradient.
 
 The engine sees arrays, Functions and leaves. `Tensor` (minigrad/tensors.py), which holds an array and the Function that
@@ -20,18 +20,30 @@ import heapq
 import itertools
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray, check_same_device
+from minigrad.arrays import Device, DeviceArray, check_same_device
 from minigrad.profiling import noted
 
 if TYPE_CHECKING:  # an operation gives a tensor, which the tensor that it is applied to makes
     from minigrad.tensors import Tensor
 
-__all__ = ["Function", "Gradients", "Leaf", "Variable", "backpropagate", "is_recording", "no_grad"]
+__all__ = [
+    "Function",
+    "Gradients",
+    "Leaf",
+    "Variable",
+    "backpropagate",
+    "is_recording",
+    "next_serial",
+    "no_grad",
+    "walk",
+    "walked_before",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -72,6 +84,11 @@ class Variable(Leaf, Protocol):
 def is_recording() -> bool:
     """Whether operations are recorded for a backward pass in this thread."""
     return getattr(_state, "recording", True)
+
+
+def next_serial() -> int:
+    """A number above those of all Functions that are recorded, and below those of all that will be."""
+    return next(_serial)
 
 
 class no_grad:  # noqa: N801 - PyTorch's name
@@ -132,6 +149,9 @@ class Function:
             serial numbers are a topological order of the graph.
         differentiable: whether gradients pass; those of comparisons, for one, do not.
         result_shape: that of the result, and so of the gradient that `backward` is given; None as `sources` are.
+        result_device: where the result is; None as `sources` are.
+        module_calls: the calls of modules that returned the result, innermost first: (module, a serial number below
+            those of the Functions that the call recorded).
     """
 
     name: ClassVar[str] = ""
@@ -140,6 +160,8 @@ class Function:
     needs_input_grad: tuple[bool, ...] = ()
     serial: int = -1
     result_shape: tuple[int, ...] | None = None
+    result_device: Device | None = None
+    module_calls: tuple[tuple[Any, int], ...] = ()
 
     def __init_subclass__(cls, numpy: bool = False) -> None:
         if "name" not in cls.__dict__:
@@ -193,7 +215,7 @@ class Function:
             # a computed input is known by what made it: its array need not live on for this
             wanted = zip(inputs, function.needs_input_grad, strict=True)
             function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
-            function.serial, function.result_shape = next(_serial), value.shape
+            function.serial, function.result_shape, function.result_device = next(_serial), value.shape, value.device
         return value, function
 
     def release(self) -> None:
@@ -213,6 +235,8 @@ def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
             if result is None:
                 return None
             array = np.asarray(result)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{self.name}: an array of numbers is wanted, got {type(result).__name__}")
             return backend.from_host(array.astype(first.dtype) if array.dtype.kind == "f" else array, first.device)
 
         results = step(self, *(None if array is None else backend.to_host(array) for array in arrays), **options)
@@ -225,20 +249,28 @@ def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
+    """Walk the graph to its end, from the Function that computed the result and the gradient of the result."""
+    deque(walk({root: gradient}), maxlen=0)
+
+
+def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
     """Call backward of every recorded Function once, the latest first, and hand the leaves their gradients.
 
     What uses a result has a higher serial number than what computed it. So the waiting Function with the highest number
     has all its gradients. A heap gives that one; no recursion, and each is freed when it is done.
 
     Args:
-        root: the Function that computed the result.
-        gradient: that of something with respect to the result.
+        gradients: of results, by the Function that computed each: that of something with respect to the last of all.
+            Those that have arrived and wait stand here as the walk goes on.
+
+    Yields:
+        Each Function when its backward is done.
 
     Raises:
         RuntimeError: the graph was walked before.
     """
-    gradients = {root: gradient}
-    waiting = [(-root.serial, root)]
+    waiting = [(-function.serial, function) for function in gradients]
+    heapq.heapify(waiting)
     while waiting:
         _, function = heapq.heappop(waiting)
         for source, dx in _gradients(function, gradients.pop(function)):
@@ -249,6 +281,14 @@ def backpropagate(root: Function, gradient: DeviceArray) -> None:
             else:
                 gradients[source] = dx
                 heapq.heappush(waiting, (-source.serial, source))
+        yield function
+
+
+def walked_before() -> RuntimeError:
+    """What is wrong with a graph that a backward pass has been through."""
+    return RuntimeError(
+        "backward went through this graph before and gave up what it had saved; compute the value again"
+    )
 
 
 def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function | Leaf, DeviceArray]]:
@@ -258,9 +298,7 @@ def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function |
     """
     sources, name = function.sources, function.name
     if sources is None:
-        raise RuntimeError(
-            "backward went through this graph before and gave up what it had saved; compute the value again"
-        )
+        raise walked_before()
     results = noted(function, function.backward, dy)
     del dy
     function.release()

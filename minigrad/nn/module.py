@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import display
 from minigrad.arguments import only
-from minigrad.autograd import no_grad
+from minigrad.autograd import next_serial, no_grad
 from minigrad.tensors import Tensor
 
 __all__ = ["HookHandle", "Module", "Parameter"]
@@ -85,6 +85,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        start = next_serial()
         try:
             output = self.forward(*inputs, **options)
             for hook in list(self._hooks.values()):
@@ -93,6 +94,9 @@ class Module:
         except (ValueError, TypeError, IndexError, RuntimeError, MemoryError) as error:
             self._locate(error)
             raise
+        for y in output if isinstance(output, (tuple, list)) else (output,):
+            if isinstance(y, Tensor) and y.grad_fn is not None and y.grad_fn.serial > start:
+                y.grad_fn.module_calls += ((self, start),)
         return output
 
     def _locate(self, error: Exception) -> None:
