@@ -13,6 +13,7 @@ from minigrad import checkpoint
 from minigrad.arguments import only
 from minigrad.arrays import Device
 from minigrad.arrays import device as as_device
+from minigrad.dtypes import checked_dtype
 from minigrad.tensors import Tensor
 
 __all__ = ["load", "save"]
@@ -116,7 +117,7 @@ def load(
     arrays = _read(os.fspath(f))
     try:
         return _put_together(json.loads(str(arrays.pop(STRUCTURE))), arrays, where)
-    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"{f} is not a file of mg.save, or a damaged one ({error!r})") from None
 
 
@@ -138,13 +139,14 @@ def _put_together(node: Node, arrays: dict[str, np.ndarray], where: Device | Non
     if "value" in node:
         return node["value"]
     if "dict" in node:
-        return {key: _put_together(value, arrays, where) for key, value in node["dict"]}
+        return {entry[0]: _put_together(entry[1], arrays, where) for entry in node["dict"]}
     for kind in (list, tuple):
         if kind.__name__ in node:
             return kind(_put_together(value, arrays, where) for value in node[kind.__name__])
     if "array" in node:
         return arrays.pop(node["array"])
     values = arrays.pop(node["tensor"])
+    checked_dtype(values.dtype)
     try:
         device = where or as_device(node["device"])
     except ValueError as error:

@@ -30,30 +30,14 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf")
 NOT_YET = frozenset(
     [
         "adam",
-        "attention",
         "autoencoder",
-        "bigram_counts",
-        "bigram_net",
-        "character_mlp",
         "comparisons",
-        "convolutional_net",
         "data_attribute",
         "descent",
-        "digits",
-        "dropout",
         "dtypes",
-        "freezing",
-        "gradient_accumulation",
         "learning_rate",
-        "lenet",
-        "linear_regression",
         "mlp_classifier",
-        "modules_of_ones_own",
-        "moving_average",
-        "random_numbers",
         "saving",
-        "temperature",
-        "what_a_module_is",
     ]
 )
 
