@@ -92,7 +92,7 @@ def load(
     map_location: str | Device | None = None,
     pickle_module: None = None,
     *,
-    weights_only: bool = True,
+    weights_only: bool | None = None,
     mmap: bool | None = None,
 ) -> Any:
     """The object that `save` wrote, its tensors on the devices that they were on.
@@ -102,14 +102,14 @@ def load(
     Args:
         f: name of the file.
         map_location: a device, for all tensors.
-        pickle_module, weights_only, mmap: None, True, and None or False; PyTorch's other ways are not offered.
+        pickle_module, weights_only, mmap: not offered: nothing is pickled, and the file is read whole.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or of another kind, or there is no such device.
     """
     only("load", "pickle_module", pickle_module, None, "there are no pickles in these files")
-    only("load", "weights_only", weights_only, True, "a file holds tensors, numbers and text, never objects")
+    only("load", "weights_only", weights_only is not False, True, "a file holds tensors, numbers and text, never objects")
     only("load", "mmap", mmap or None, None, "the file is read whole")
     if not isinstance(f, (str, os.PathLike)):
         raise TypeError(f"load reads a file by its name, got {type(f).__name__}")

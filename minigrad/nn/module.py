@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -60,6 +61,11 @@ class Module:
         for name, value in (("training", True), ("_parameters", {}), ("_modules", {}), ("_hooks", {})):
             object.__setattr__(self, name, value)
         return self
+
+    def __init_subclass__(cls) -> None:
+        """Say what a class is made with; Python would look at `__new__`, which takes anything."""
+        arguments = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        cls.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
 
     def __init__(self) -> None:
         """Without arguments: a subclass that takes none need not define it."""
