@@ -105,7 +105,8 @@ def ones_like(
 
 def _like(name: str, x: Tensor, value: float, dtype: DType, device: Place | None, requires_grad: bool) -> Tensor:
     x = checked_tensor(name, x)
-    return full(x.shape, value, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+    kind, where = x.dtype if dtype is None else dtype, x.device if device is None else device
+    return full(x.shape, value, dtype=kind, device=where, requires_grad=requires_grad)
 
 
 # in order

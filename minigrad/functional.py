@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.indexing import checked_dim
+from minigrad.functions import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.operands import same_dtype
-from minigrad.ops import activation, convolution, loss, matrix, normalisation, pooling
+from minigrad.ops import convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
-from minigrad.ops import reduction as reduction_ops
 from minigrad.random import default_generator
 from minigrad.tensors import Tensor
 
@@ -33,31 +32,6 @@ __all__ = [
 
 Size = int | tuple[int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
-
-
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0), elementwise (section 3.1)."""
-    return activation.ReLU.apply(_floating("relu", x))
-
-
-def tanh(x: Tensor) -> Tensor:
-    """Hyperbolic tangent, elementwise."""
-    return activation.Tanh.apply(_floating("tanh", x))
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + e^-x), elementwise."""
-    return activation.Sigmoid.apply(_floating("sigmoid", x))
-
-
-def softmax(x: Tensor, dim: int) -> Tensor:
-    """e^x over its sum along the axis `dim`."""
-    return reduction_ops.Softmax.apply(_floating("softmax", x), dim=checked_dim(dim, x.shape))
-
-
-def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """Logarithm of softmax along the axis `dim`, without underflow."""
-    return reduction_ops.LogSoftmax.apply(_floating("log_softmax", x), dim=checked_dim(dim, x.shape))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
