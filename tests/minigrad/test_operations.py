@@ -162,6 +162,29 @@ def test_numbers_in_order_and_at_random() -> None:
     assert 0 <= mg.rand(100).min().item() < 0.1 and mg.zeros_like(draws).dtype == mg.int64
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: mg.randint(0, 300, (2,), dtype=mg.uint8),
+        lambda: mg.full((2,), 300, dtype=mg.uint8),
+        lambda: mg.full((2,), -1, dtype=mg.uint8),
+        lambda: mg.randint(5, 2, (2,)),
+        lambda: mg.randint(3),
+        lambda: mg.arange(0, 3, 0),
+        lambda: mg.linspace("a", 1, 2),  # type: ignore[arg-type]
+        lambda: mg.eye(-1),
+        lambda: mg.ones(3)[[[0], [1, 2]]],
+        lambda: mg.ones(3).var(0, correction="a"),  # type: ignore[arg-type]
+        lambda: mg.ones(3).clamp(),
+        lambda: mg.where(mg.ones(3), 1, 2),
+        lambda: mg.stack([mg.ones(2), mg.ones(3)]),
+    ],
+)
+def test_wrong_arguments_complain(wrong: Callable[[], Any]) -> None:
+    with complains():
+        wrong()
+
+
 def test_bools_are_shown_as_such() -> None:
     assert ">True</td>" in mg.tensor([True, False])._repr_html_() and "[ True, False]" in repr(mg.tensor([True, False]))
 
