@@ -109,7 +109,7 @@ def load(
         ValueError: the file is damaged or of another kind, or there is no such device.
     """
     only("load", "pickle_module", pickle_module, None, "there are no pickles in these files")
-    only("load", "weights_only", weights_only is not False, True, "a file holds tensors, numbers and text, never objects")
+    only("load", "weights_only", weights_only is not False, True, "files hold tensors, numbers and text, never objects")
     only("load", "mmap", mmap or None, None, "the file is read whole")
     if not isinstance(f, (str, os.PathLike)):
         raise TypeError(f"load reads a file by its name, got {type(f).__name__}")

@@ -29,11 +29,12 @@ class Argument(NamedTuple):
 
 
 def addresses() -> Iterator[tuple[str, Any]]:
-    """Everything public that is called, by its address."""
+    """Everything public that is called, by its address; errors are raised, not called."""
     for prefix, module in (("mg", mg), ("F", functional), ("nn", nn), ("nn.init", nn.init), ("optim", optim)):
         for name in module.__all__:
-            if callable(getattr(module, name)) and not isinstance(getattr(module, name), type(inspect)):
-                yield f"{prefix}.{name}", getattr(module, name)
+            call = getattr(module, name)
+            if callable(call) and not (isinstance(call, type) and issubclass(call, Exception)):
+                yield f"{prefix}.{name}", call
     for prefix, kind in (("Tensor", mg.Tensor), ("nn.Module", nn.Module), ("optim.Optimizer", optim.Optimizer)):
         for name in dir(kind):
             if not name.startswith("_") and callable(getattr(kind, name)):
