@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import only
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import DeviceArray, quiet
 from minigrad.tensors import Tensor
 
 __all__ = ["SGD", "Optimizer"]
@@ -73,6 +73,7 @@ class Optimizer:
         for parameter in self._parameters():
             parameter.zero_grad(set_to_none)
 
+    @quiet
     def step(self, closure: None = None) -> None:
         """Give every parameter that has a gradient its next value.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import DeviceArray, quiet
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.labels import check_labels
-from minigrad.backends.threads import quiet
 
 
 @quiet

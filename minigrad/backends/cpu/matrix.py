@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import DeviceArray, quiet
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
 from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
-from minigrad.backends.threads import parallel, quiet, scratch, spans
+from minigrad.backends.threads import parallel, scratch, spans
 
 WORTH_THREADS = 1 << 18  # multiply-adds
 LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import DeviceArray, quiet
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.threads import parallel, quiet, spans
+from minigrad.backends.threads import parallel, spans
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
