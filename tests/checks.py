@@ -276,6 +276,20 @@ def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
     check_operation(F.linear, linear, arrays, device, orders=orders, terms=linear)
 
 
+def check_extreme(name: str, x: np.ndarray, dim: int, keepdim: bool, device: str) -> None:
+    """`max` or `min` along an axis, with its gradient, and where the values stand."""
+    check_operation(
+        lambda t: getattr(t, name)(dim, keepdim)[0],
+        lambda a: getattr(a, name)(axis=dim, keepdims=keepdim),
+        [x],
+        device,
+    )
+    for order in (lambda t: t, chwn):
+        indices = getattr(order(mg.tensor(x, device=device, requires_grad=True)), name)(dim, keepdim)[1]
+        assert indices.dtype == np.int64 and not indices.requires_grad
+        np.testing.assert_array_equal(indices.numpy(), getattr(x, f"arg{name}")(axis=dim, keepdims=keepdim))
+
+
 def check_sgd(
     shape: tuple[int, ...],
     dtype: type,

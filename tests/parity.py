@@ -164,6 +164,13 @@ def along(count: int) -> list[tuple[Any, ...]]:
     ] + [(*(signed(700, 3, seed=seed) for seed in range(count)), 0)]
 
 
+def ties() -> list[tuple[Any, ...]]:
+    """Lines with many equals, with NaN, and with nothing but infinities."""
+    x = signed(3, 600, 2).round(0)
+    x[1, [200, 400]], x[2] = np.nan, np.inf
+    return [(order(each), 1, False) for order in ORDERS for each in (x, -x)]
+
+
 def maxima_gradients() -> list[tuple[Any, ...]]:
     x = signed(17, 4, 3, 2)
     return [
@@ -215,7 +222,8 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "sum": lambda: [(order(signed(17, 4, 3, 2)), dims, keep) for order in (np.array, Chwn) for keep in (True, False)
                     for dims in ((0, 2, 3), (1,), (0,), (3,), (1, 2), (0, 1, 2, 3), (0, 2), (1, 3))] +
                    [(signed(3000, 70), (0,), False), (signed(3, 70000), (1,), False), (signed(0, 3), (0,), False)],
-    "max": lambda: [(*case, keep) for case in along(1) for keep in (True, False)] + [(signed(3, 70000), 1, False)],
+    **dict.fromkeys(("max", "min"), lambda: [(*case, keep) for case in along(1) for keep in (True, False)] +
+                                            [(signed(3, 70000), 1, False)] + ties()),
     "max_grad": maxima_gradients,
     # Also of lines with one large number: where it is overlooked the exponentials overflow.
     **dict.fromkeys(("softmax", "log_softmax"), lambda: [*along(1), (np.eye(40) * 1000, 0)]),
@@ -320,7 +328,7 @@ IN_CHWN_ORDER = {
     "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
     "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
 }  # fmt: skip
-C_ORDER = {"transpose", "matmul", "linear_grad_weight", "conv2d_grad_weight", "max", "max_grad"}
+C_ORDER = {"transpose", "matmul", "linear_grad_weight", "conv2d_grad_weight", "max", "min", "max_grad"}
 # A gradient takes the order of the value that it is told beside dy.
 AS_THE_VALUE = {
     "abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad", "softmax_grad", "log_softmax_grad",

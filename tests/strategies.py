@@ -478,7 +478,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "cat": joined(),
     "broadcast_to": repeated(),
     "sum": sums(),
-    "max": along_an_axis(1, flags, values=rounded),
+    **dict.fromkeys(("max", "min"), along_an_axis(1, flags, values=rounded)),
     "max_grad": maxima_gradients(),
     **dict.fromkeys(("softmax", "log_softmax"), along_an_axis(1)),
     **dict.fromkeys(("softmax_grad", "log_softmax_grad"), along_an_axis(2)),

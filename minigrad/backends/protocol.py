@@ -191,8 +191,11 @@ class Backend(Protocol):
     def max(self, x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
         """Largest values along an axis, and the int64 index of the first of them."""
 
+    def min(self, x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+        """Smallest values along an axis, and the int64 index of the first of them."""
+
     def max_grad(self, dy: DeviceArray, indices: DeviceArray, shape: Shape, dim: int) -> DeviceArray:
-        """dy at the indices, 0 elsewhere; dy and indices have the axis, of length 1."""
+        """dy at the indices that `max` or `min` gave, 0 elsewhere; dy and indices have the axis, of length 1."""
 
     def softmax(self, x: DeviceArray, dim: int) -> DeviceArray:
         """e^x over its sum along an axis, without overflow."""

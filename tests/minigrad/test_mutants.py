@@ -13,6 +13,7 @@ from checks import (
     check_conv2d,
     check_cross_entropy,
     check_dropout,
+    check_extreme,
     check_linear,
     check_local_response_norm,
     check_max_pool2d,
@@ -199,6 +200,10 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "sum's gradient is spread along another axis": (
         backward(reduction.Sum, sum_along_the_other_axis),
         lambda: check_sum(moderate((3, 3), 0), 1, False, "cpu:0"),
+    ),
+    "min's gradient goes to the largest": (
+        replaced("min", lambda primitive, x, *rest: (primitive(x, *rest)[0], cpu.max(x, *rest)[1])),
+        lambda: check_extreme("min", apart((3, 4), 0), 1, False, "cpu:0"),
     ),
     "gradient of a broadcast operand is not summed": (
         lambda patch: patch.setattr(arithmetic, "sum_to", first_instead_of_sum),

@@ -49,6 +49,7 @@ from minigrad.backends.cpu.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,

@@ -55,6 +55,7 @@ from minigrad.backends.cuda.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,

@@ -53,6 +53,7 @@ from minigrad.backends.reference.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,

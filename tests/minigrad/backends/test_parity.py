@@ -115,8 +115,9 @@ def test_integers(name: str, dtype: type, fast_device: str) -> None:
 @pytest.mark.parametrize("dtype", [np.int64, np.int16])
 def test_integers_alone(dtype: type, fast_device: str) -> None:
     x = np.array([[5, -1, 2], [-3, 0, 7]], dtype)
-    for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("cast", (np.float32,)),
-                       ("transpose", (0, 1)), ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
+    for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("min", (1, False)),
+                       ("cast", (np.float32,)), ("transpose", (0, 1)),
+                       ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
         check_arguments(name, (x, *rest), None, fast_device)
 
 

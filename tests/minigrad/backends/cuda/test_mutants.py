@@ -59,6 +59,9 @@ MUTANTS = {
     "short sum misses the last row": Mutant(
         "short_sum", "range(length)", "range(length - 1)", "sum"
     ),
+    "the search for an extreme misses the last of a line": Mutant(
+        "extreme", "range(own, length, slices)", "range(own, length - 1, slices)", "min"
+    ),
     # forgotten tails
     "product forgets the last columns": Mutant(
         "product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
@@ -76,6 +79,9 @@ MUTANTS = {
         "weighted_sum", "(inner + width - 1) // width", "max(1, inner // width)", "linear_grad_input"
     ),
     # other places
+    "the smallest is looked for as the largest is": Mutant(
+        "extreme", "where[thread], largest)", "where[thread], 1)", "min"
+    ),
     "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
         "dropout", "random_word(i * row_stride + j * column_stride", "random_word(number", "dropout"
@@ -89,7 +95,7 @@ MUTANTS = {
 # For each kernel and function with barriers, primitives that run it.
 WITH_BARRIERS = {
     "transpose": ["reorder"],
-    "reduce_block": ["sum", "max", "softmax", "linear_grad_input"],
+    "reduce_block": ["sum", "max", "min", "softmax", "linear_grad_input"],
     "line_statistics": ["softmax"],
     "product": ["matmul"],
 }
