@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -274,6 +275,11 @@ def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
     """arrays: x, weight and perhaps a bias."""
     orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
     check_operation(F.linear, linear, arrays, device, orders=orders, terms=linear)
+
+
+def check_indexing(x: np.ndarray, index: Any, device: str) -> None:
+    """What an index takes, as in NumPy, and its gradient."""
+    check_operation(lambda t: t[index], lambda a: a[index], [x], device)
 
 
 def check_extreme(name: str, x: np.ndarray, dim: int, keepdim: bool, device: str) -> None:

@@ -187,6 +187,30 @@ def index_gradients() -> list[tuple[Any, ...]]:
     ]
 
 
+def selections() -> list[tuple[tuple[int, ...], np.ndarray, int]]:
+    """Shapes, indices of none, one and two axes, many of them several times or none at all, and their axis."""
+    random = np.random.default_rng(0)
+    shape = (17, 4, 3, 2)
+    return [
+        *((shape, random.integers(0, shape[axis], sides), axis) for axis in range(4) for sides in ((), (9,), (2, 30))),
+        ((5,), np.array(3), 0), ((0, 3), np.array([2, 2]), 1), ((0, 3), np.zeros((2, 0), np.int64), 0),
+        ((400, 3), random.integers(0, 9, 20_000), 0),
+    ]  # fmt: skip
+
+
+def taken() -> list[tuple[Any, ...]]:
+    cases = [(order(signed(*shape)), *rest) for shape, *rest in selections() for order in ORDERS]
+    return [*cases, (truths(17, 3), np.array([2, 0]), 1), (np.arange(6), Chwn(np.array([[5, 0], [1, 1]])), 0)]
+
+
+def taken_gradients() -> list[tuple[Any, ...]]:
+    return [
+        (order(signed(*shape[:axis], *indices.shape, *shape[axis + 1 :])), indices, shape, axis)
+        for shape, indices, axis in selections()
+        for order in ORDERS
+    ]
+
+
 # The arguments to try with each primitive; those of integers come in a test of their own.
 CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "pow"), binary),
@@ -215,6 +239,8 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
                           ((0, 1), (1, 3), (2, 2))] + [(signed(70, 40), 0, 1), (Chwn(signed(70, 40)), 1, 0)],
     "getitem": lambda: [(order(signed(*IMAGES)), index) for order in (np.array, Chwn) for index in INDICES],
     "getitem_grad": index_gradients,
+    "take": taken,
+    "take_grad": taken_gradients,
     "cat": lambda: [([signed(*IMAGES), Chwn(signed(*IMAGES, seed=1))], dim) for dim in range(4)] +
                    [([signed(*IMAGES), signed(*IMAGES, seed=1)], dim) for dim in range(4)],
     "broadcast_to": lambda: [(signed(3, 1), (17, 3, 4)), (Chwn(signed(17, 1, 3)), (17, 2, 3)),
@@ -328,7 +354,17 @@ IN_CHWN_ORDER = {
     "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
     "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
 }  # fmt: skip
-C_ORDER = {"transpose", "matmul", "linear_grad_weight", "conv2d_grad_weight", "max", "min", "max_grad"}
+C_ORDER = {
+    "transpose",
+    "matmul",
+    "linear_grad_weight",
+    "conv2d_grad_weight",
+    "max",
+    "min",
+    "max_grad",
+    "take",
+    "take_grad",
+}
 # A gradient takes the order of the value that it is told beside dy.
 AS_THE_VALUE = {
     "abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad", "softmax_grad", "log_softmax_grad",

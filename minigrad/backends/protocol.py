@@ -177,6 +177,12 @@ class Backend(Protocol):
     def getitem_grad(self, dy: DeviceArray, index: Index, shape: Shape) -> DeviceArray:
         """Zeros of that shape with dy at [index]."""
 
+    def take(self, x: DeviceArray, indices: DeviceArray, axis: int) -> DeviceArray:
+        """What stands at int64 indices along an axis, whose place their axes take; they are 0 to its length - 1."""
+
+    def take_grad(self, dy: DeviceArray, indices: DeviceArray, shape: Shape, axis: int) -> DeviceArray:
+        """Zeros of that shape, with each dy added at its index: in float64, one after another in C order."""
+
     def cat(self, arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
         """Arrays joined along an axis."""
 

@@ -14,6 +14,7 @@ from checks import (
     check_cross_entropy,
     check_dropout,
     check_extreme,
+    check_indexing,
     check_linear,
     check_local_response_norm,
     check_max_pool2d,
@@ -69,6 +70,14 @@ def first_instead_of_sum(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray
     sides = (1,) * front + shape
     index = tuple(slice(0, 1) if n == 1 else slice(None) for n in sides)
     return cpu.reshape(cpu.getitem(dy, index), shape)
+
+
+def last_instead_of_sum(
+    primitive: Callable[..., DeviceArray], dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], axis: int
+) -> DeviceArray:
+    dx = cpu.full(shape, 0, dy.dtype, dy.device)
+    dx.data[(slice(None),) * axis + (indices.data,)] = cpu.to_host(dy)
+    return dx
 
 
 def blind_to_order(primitive: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
@@ -204,6 +213,14 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "min's gradient goes to the largest": (
         replaced("min", lambda primitive, x, *rest: (primitive(x, *rest)[0], cpu.max(x, *rest)[1])),
         lambda: check_extreme("min", apart((3, 4), 0), 1, False, "cpu:0"),
+    ),
+    "what is taken twice gets the last of its gradients": (
+        replaced("take_grad", last_instead_of_sum),
+        lambda: check_indexing(moderate((3, 2), 0), [1, 0, 1], "cpu:0"),
+    ),
+    "indices are taken along another axis": (
+        replaced("take", lambda primitive, x, indices, axis: primitive(x, indices, 1 - axis)),
+        lambda: check_indexing(moderate((3, 3), 0), [1, 0, 1], "cpu:0"),
     ),
     "gradient of a broadcast operand is not summed": (
         lambda patch: patch.setattr(arithmetic, "sum_to", first_instead_of_sum),

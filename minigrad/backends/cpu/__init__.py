@@ -55,6 +55,7 @@ from minigrad.backends.cpu.reduction import (
     sum,
 )
 from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
+from minigrad.backends.cpu.selection import take, take_grad
 from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
 

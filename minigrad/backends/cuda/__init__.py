@@ -60,5 +60,6 @@ from minigrad.backends.cuda.reduction import (
     softmax_grad,
     sum,
 )
+from minigrad.backends.cuda.selection import take, take_grad
 from minigrad.backends.cuda.sgd import sgd_update
 from minigrad.backends.cuda.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose

@@ -58,5 +58,6 @@ from minigrad.backends.reference.reduction import (
     softmax_grad,
     sum,
 )
+from minigrad.backends.reference.selection import take, take_grad
 from minigrad.backends.reference.sgd import sgd_update
 from minigrad.backends.reference.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose

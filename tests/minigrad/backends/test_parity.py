@@ -180,6 +180,17 @@ def test_masks_of_dropout_are_the_same(order: Callable[[np.ndarray], Any], fast_
         np.testing.assert_array_equal(*masks)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gradients_of_what_was_taken_have_the_bits_of_the_reference(dtype: type, fast_device: str) -> None:
+    """All add up in float64, one after another."""
+    dy, indices = signed(3, 20_000, 4) * 10.0 ** signed(1, 20_000, 1, seed=1), np.arange(20_000) ** 2 % 37
+    results = []
+    for place in (mg.device(fast_device), REFERENCE):
+        dx = place.backend.take_grad(on(dy, place, dtype), on(indices, place), (3, 40, 4), 1)
+        results.append(place.backend.to_host(dx))
+    np.testing.assert_array_equal(*results)
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("order", [np.array, Chwn])

@@ -62,6 +62,9 @@ MUTANTS = {
     "the search for an extreme misses the last of a line": Mutant(
         "extreme", "range(own, length, slices)", "range(own, length - 1, slices)", "min"
     ),
+    "the gradient of what was taken misses the last of its terms": Mutant(
+        "take_grad", "range(starts[g], starts[g + 1])", "range(starts[g], starts[g + 1] - 1)", "take_grad"
+    ),
     # forgotten tails
     "product forgets the last columns": Mutant(
         "product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
@@ -81,6 +84,9 @@ MUTANTS = {
     # other places
     "the smallest is looked for as the largest is": Mutant(
         "extreme", "where[thread], largest)", "where[thread], 1)", "min"
+    ),
+    "each index takes from the first outer place": Mutant(
+        "take", "number // inner // count", "0", "take"
     ),
     "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
