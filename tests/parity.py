@@ -320,11 +320,12 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
         ("sum", (many, (1,), False)),
         ("softmax", (many, 1)),
         ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
+        ("adam_update", (many, many[::-1], many, many**2, 0.01, (0.9, 0.999), 1e-8, 0.0005, 9)),
     ]
 
 
 # Tried by tests of their own, or by every test.
-OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update"}
+OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update", "adam_update"}
 
 
 def on(argument: Any, device: Device, dtype: Any = np.float64) -> Any:

@@ -4,8 +4,8 @@ A primitive takes DeviceArrays of one device, allocates its results there and re
 fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order: C order,
 or CHWN, in which axis 0 comes last. The order of what it returns:
 
-    elementwise, softmax, cast, dropout, sgd_update      that of the operand; of several that broadcast, CHWN if one of
-                                                         the result's height has it
+    elementwise, softmax, cast, dropout,                 that of the operand; of several that broadcast, CHWN if one of
+    sgd_update, adam_update                              the result's height has it
     their gradients                                      that of the value whose gradient it is
     cat                                                  CHWN if one of the arrays has it
     getitem, getitem_grad, reshape, broadcast_to, sum    that of the operand, where axis 0 stays as it is; else C
@@ -14,7 +14,7 @@ or CHWN, in which axis 0 comes last. The order of what it returns:
 
 In the reference everything is in C order. (`tests/parity.py` has this rule as a function.) Results do not depend on the
 number of threads. An array is never written again once a primitive has returned it, so results may share memory with
-operands; the one exception is the velocity of `sgd_update`, which its optimiser owns.
+operands; the exceptions are the velocity of `sgd_update` and the means of `adam_update`, which their optimisers own.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple
 of non-negative axes, `shape` the shape of the result. Images are N x C x H x W, filters K x C / groups x KH x KW.
@@ -324,6 +324,23 @@ class Backend(Protocol):
         self, w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
     ) -> DeviceArray:
         """The next w; the velocity v, None or in the order of w, is changed (section 5)."""
+
+    def adam_update(
+        self,
+        w: DeviceArray,
+        g: DeviceArray,
+        m: DeviceArray,
+        v: DeviceArray,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        step: int,
+    ) -> DeviceArray:
+        """The next w by Adam, at the step of that number, from 1; m and v, in the order of w, are changed.
+
+        m and v are the running means of the gradient and of its square, 0 at first.
+        """
 
 
 PRIMITIVES = tuple(name for name in vars(Backend) if not name.startswith("_"))  # the names of all of them

@@ -1,5 +1,6 @@
 """The primitives on the CPU, in NumPy and Numba: what `minigrad.backends.protocol` asks for, one file per family."""
 
+from minigrad.backends.cpu.adam import adam_update
 from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight
 from minigrad.backends.cpu.convolution.relu_bias import relu_bias_grad
 from minigrad.backends.cpu.dropout import dropout

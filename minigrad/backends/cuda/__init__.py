@@ -7,6 +7,7 @@ made of, in `runtime` and `emulator`, need not be known to read a kernel or to w
 """
 
 import minigrad.backends.cuda.runtime.numpy_shim
+from minigrad.backends.cuda.adam import adam_update
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
 from minigrad.backends.cuda.dropout import dropout
 from minigrad.backends.cuda.elementwise import (

@@ -4,6 +4,7 @@ One file per family, as in the fast backends. Nothing here is fast, and everythi
 "reference:0" gives the numbers that it gives elsewhere, and a debugger steps through it.
 """
 
+from minigrad.backends.reference.adam import adam_update
 from minigrad.backends.reference.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight
 from minigrad.backends.reference.dropout import dropout
 from minigrad.backends.reference.elementwise import (

@@ -206,6 +206,24 @@ def test_sgd_update(order: Callable[[np.ndarray], Any], dtype: type, momentum: f
         assert_same(one, other)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("order", [np.array, Chwn])
+@pytest.mark.parametrize("shape", [(), (7, 5), (17, 3, 2), (0, 3), (300, 101)])
+def test_adam_update(shape: tuple[int, ...], order: Callable[[np.ndarray], Any], dtype: type, fast_device: str) -> None:
+    """The first steps, whose corrections are large, and a late one."""
+    results = []
+    for place in (mg.device(fast_device), REFERENCE):
+        w, m, v = (on(order(each), place, dtype) for each in (signed(*shape), np.zeros(shape), np.zeros(shape)))
+        for step in (1, 2, 1000):
+            g = on(Chwn(signed(*shape, seed=step)), place, dtype)
+            updated = place.backend.adam_update(w, g, m, v, 0.1, (0.9, 0.999), 1e-8, 0.05, step)
+            assert updated.chwn == w.chwn
+            w = updated
+        results.append([w, m, v])
+    for one, other in zip(*results, strict=True):
+        assert_same(one, other)
+
+
 def test_copies_between_a_device_and_the_reference(fast_device: str) -> None:
     """Values there, gradients back, in either order."""
     array = signed(17, 3, 2)
