@@ -328,6 +328,37 @@ def check_sgd(
         assert_close(parameter, w)
 
 
+def check_adam(
+    shape: tuple[int, ...],
+    dtype: type,
+    settings: dict[str, Any],
+    seed: int,
+    device: str,
+    chwn: bool = False,
+) -> None:
+    """Five steps with gradients that change, against the rule in NumPy."""
+    lr, (beta1, beta2) = settings.get("lr", 1e-3), settings.get("betas", (0.9, 0.999))
+    eps, decay = settings.get("eps", 1e-8), settings.get("weight_decay", 0)
+    w, m, v = moderate(shape, seed), np.zeros(shape), np.zeros(shape)
+    parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
+    parameter.array = parameter.device.backend.reorder(parameter.array, chwn)
+    optimizer = optim.Adam([parameter], **settings)
+    for step in range(1, 6):
+        g = moderate(shape, seed + step)
+        optimizer.zero_grad()
+        (parameter * mg.tensor(g.astype(dtype), device=device)).sum().backward()
+        optimizer.step()
+        g = g + decay * w  # the algorithm of the paper, with the decay of PyTorch
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        w = w - lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps)
+        assert_close(parameter, w)
+    kept = optimizer.state_dict()["state"][0]
+    assert kept["step"] == 5
+    assert_close(kept["exp_avg"], m)
+    assert_close(kept["exp_avg_sq"], v)
+
+
 def notebook(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is printed from here on, as if to a notebook's kernel, which is no terminal."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import (
+    check_adam,
     check_avg_pool2d,
     check_broadcast_multiply,
     check_conv2d,
@@ -26,6 +27,7 @@ from checks import (
 from parity import CASES, check_primitive
 from strategies import ConvCase, PoolCase, apart, moderate
 
+import minigrad as mg
 import minigrad.functional as F
 from minigrad.arrays import DeviceArray
 from minigrad.backends import cpu
@@ -110,6 +112,22 @@ def rate_outside_momentum(
     """PyTorch's rule: v <- momentum v + g + decay w; w <- w - lr v."""
     v.data[...] = momentum * v.data + g.data + decay * w.data
     return cpu.sub(w, cpu.scale(v, lr))
+
+
+def decay_outside_the_means(
+    primitive: Callable[..., DeviceArray],
+    w: DeviceArray,
+    g: DeviceArray,
+    m: DeviceArray,
+    v: DeviceArray,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    decay: float,
+    step: int,
+) -> DeviceArray:
+    """The rule of AdamW: w <- (1 - lr decay) w before the step."""
+    return primitive(cpu.scale(w, 1 - lr * decay), g, m, v, lr, betas, eps, 0.0, step)
 
 
 # What is broken, how, and the check that must see it.
@@ -234,6 +252,14 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         replaced("linear_grad_weight", lambda primitive, dy, x: cpu.scale(primitive(dy, x), 1 / x.shape[0])),
         lambda: check_linear([moderate((3, 2), 0), moderate((4, 2), 1), moderate((4,), 2)], "cpu:0"),
     ),
+    "Adam corrects for one step too few": (
+        replaced("adam_update", lambda primitive, *rest: primitive(*rest[:-1], max(rest[-1] - 1, 1))),
+        lambda: check_adam((3,), np.float64, {}, 0, "cpu:0"),
+    ),
+    "Adam's decay does not go into the means": (
+        replaced("adam_update", decay_outside_the_means),
+        lambda: check_adam((3,), np.float64, {"weight_decay": 0.1}, 0, "cpu:0"),
+    ),
     "rate outside the momentum": (
         replaced("sgd_update", rate_outside_momentum),
         lambda: check_sgd((3,), np.float64, 0.1, 0.9, 0.0, 0, "cpu:0"),
@@ -281,3 +307,33 @@ def test_parity_notices(
     replaced(name, mutant)(monkeypatch)
     with pytest.raises(AssertionError):
         check_primitive(name, np.float64, "cpu:0")
+
+
+# Primitives that users' operations reach on every backend, and the check of such an operation.
+REACHED: dict[str, Callable[[str], None]] = {
+    "min": lambda device: check_extreme("min", apart((3, 4), 0), 1, False, device),
+    "take": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
+    "take_grad": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
+    "adam_update": lambda device: check_adam((3, 2), np.float64, {}, 0, device),
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_checks_notice_on_every_backend(name: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One element off is seen, whether the primitive is the reference's, the CPU's or CUDA's."""
+    backend = mg.device(device).backend
+    primitive = getattr(backend, name)
+
+    def off(result: DeviceArray) -> DeviceArray:
+        values = backend.to_host(result)
+        values.flat[-1] += 1
+        return backend.from_host(values, result.device)
+
+    def mutant(*arguments: Any) -> Any:
+        result = primitive(*arguments)
+        return (off(result[0]), *result[1:]) if isinstance(result, tuple) else off(result)
+
+    REACHED[name](device)
+    monkeypatch.setattr(backend, name, mutant)
+    with pytest.raises(AssertionError):
+        REACHED[name](device)

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from checks import check_adam
 from emulation import BARRIER, break_barrier, rewritten
 from parity import check_primitive
 
 from minigrad.arrays import Device
-from minigrad.backends.cuda import convolution, driver, memory, reduction
+from minigrad.backends.cuda import adam, convolution, driver, memory, reduction
 from minigrad.backends.cuda.runtime.signature import REGISTRY
 
 allocate = driver.allocate
@@ -132,6 +133,23 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[kernel.py_func.__module__], kernel.py_func.__name__, broken)
     with pytest.raises(AssertionError):
         check_primitive(mutant.table, np.float64, "cuda:0")
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("mean = beta1 * m[i]", "mean = beta2 * m[i]"),
+        ("rest2 * (gradient * gradient)", "rest2 * (g[i] * g[i])"),
+        ("m[i] = mean", "m[i] = gradient"),
+        ("math.sqrt(square) / root + eps)\n", "math.sqrt(square + eps) / root)\n"),
+    ],
+)
+def test_defect_of_adam_is_noticed(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"weight_decay": 0.1, "eps": 1e-3}
+    check_adam((5,), np.float64, settings, 0, "cuda:0")
+    monkeypatch.setattr(adam, "_adam", rewritten(adam._adam, right, wrong))
+    with pytest.raises(AssertionError):
+        check_adam((5,), np.float64, settings, 0, "cuda:0")
 
 
 @pytest.fixture
