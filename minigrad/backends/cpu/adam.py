@@ -12,13 +12,13 @@ from minigrad.backends.threads import parallel, spans
 
 
 @jitted
-def _adam(w, g, m, v, updated, start, stop, rate, root, beta1, rest1, beta2, rest2, eps, weight_decay):
-    """For weights start to stop - 1, with rate = lr / (1 - beta1^step), root = sqrt(1 - beta2^step), rest = 1 - beta:
+def _adam(w, g, m, v, updated, rate, root, beta1, rest1, beta2, rest2, eps, weight_decay):
+    """With rate = lr / (1 - beta1^step), root = sqrt(1 - beta2^step), rest = 1 - beta, for each weight:
 
     g <- g + weight_decay w;  m <- beta1 m + rest1 g;  v <- beta2 v + rest2 g^2
     updated = w - rate m / (sqrt(v) / root + eps)
     """
-    for i in range(start, stop):
+    for i in range(w.size):
         gradient = g[i] + weight_decay * w[i]
         mean = beta1 * m[i] + rest1 * gradient
         square = beta2 * v[i] + rest2 * (gradient * gradient)
@@ -45,5 +45,5 @@ def adam_update(
     result = new(w.shape, w.dtype, w.device, w.chwn)
     flat = [array.reshape(-1) for array in (w.data, stored(g, w.chwn), m.data, v.data, result.data)]
     parts = spans(w.size, PARTS if w.size >= WORTH_THREADS else 1)
-    parallel(lambda part: _adam(*flat, *parts[part], *numbers), len(parts))
+    parallel(lambda part: _adam(*(array[slice(*parts[part])] for array in flat), *numbers), len(parts))
     return result
