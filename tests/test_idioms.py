@@ -27,12 +27,9 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf")
 
 # They use something that is not offered yet; with the last of them the set goes.
 NOT_YET = {
-    "adam",
-    "autoencoder",
     "dtypes",
     "learning_rate",
     "mlp_classifier",
-    "saving",
 }
 CASES = [
     pytest.param(program, marks=pytest.mark.xfail(strict=True, reason="uses what is not offered yet"), id=program.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,24 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     return y
 
 
-def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+def _extreme(
+    place: Callable[..., np.ndarray], x: DeviceArray, dim: int, keepdim: bool
+) -> tuple[DeviceArray, DeviceArray]:
+    """The values that place(x, axis=dim) finds, and where they stand."""
     array = stored(x, False)
-    indices = np.expand_dims(np.argmax(array, axis=dim), dim)
+    indices = np.expand_dims(place(array, axis=dim), dim)
     values = np.take_along_axis(array, indices, axis=dim)
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
     return wrap(values, x.device), wrap(indices.astype(np.int64, copy=False), x.device)
+
+
+def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _extreme(np.argmax, x, dim, keepdim)
+
+
+def min(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _extreme(np.argmin, x, dim, keepdim)
 
 
 def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim: int) -> DeviceArray:
