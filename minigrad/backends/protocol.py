@@ -13,7 +13,8 @@ or CHWN, in which axis 0 comes last. The order of what it returns:
     the rest, gradients of weights among it              C
 
 In the reference everything is in C order. (`tests/parity.py` has this rule as a function.) Results do not depend on the
-number of threads. An array is never written again once a primitive has returned it, so results may share memory with
+number of threads. Infinities and NaN come through; that NumPy does not warn of them is seen to by who calls (`quiet` in
+minigrad/arrays.py). An array is never written again once a primitive has returned it, so results may share memory with
 operands; the exceptions are the velocity of `sgd_update` and the means of `adam_update`, which their optimisers own.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple

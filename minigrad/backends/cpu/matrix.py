@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray, quiet
+from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
 from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
@@ -79,7 +79,6 @@ def _columns(x: DeviceArray) -> np.ndarray:
     return rows(x) if x.chwn else x.data.T
 
 
-@quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
     y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, chwn=True)
     matrix = stored(weight, False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.arrays import Device, DeviceArray, DeviceInfo, quiet
+from minigrad.arrays import Device, DeviceArray, DeviceInfo
 from minigrad.backends import layout
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
@@ -173,7 +173,6 @@ def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike, device: Dev
     return x
 
 
-@quiet
 def cast(x: DeviceArray, dtype: npt.DTypeLike) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.chwn)
     y.data[...] = x.data

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import DeviceArray, quiet
+from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
@@ -21,7 +21,6 @@ def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
     return y
 
 
-@quiet
 def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     # In storage order, summed axes at the end make sums of contiguous rows: bias gradients are of this kind.
     axes = sorted(layout.storage_axis(axis, x) for axis in dims)
@@ -74,25 +73,21 @@ def _shifted(x: DeviceArray, dim: int) -> np.ndarray:
     return array - array.max(axis=dim, keepdims=True, initial=-np.inf)  # the axis may be empty
 
 
-@quiet
 def softmax(x: DeviceArray, dim: int) -> DeviceArray:
     powers = np.exp(_shifted(x, dim))
     return _like(x, powers / powers.sum(axis=dim, keepdims=True))
 
 
-@quiet
 def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient, value = view(dy), view(y)
     return _like(y, value * (gradient - (gradient * value).sum(axis=dim, keepdims=True)))
 
 
-@quiet
 def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
     shifted = _shifted(x, dim)
     return _like(x, shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
 
 
-@quiet
 def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient: Any = view(dy)
     return _like(y, gradient - np.exp(view(y)) * gradient.sum(axis=dim, keepdims=True))

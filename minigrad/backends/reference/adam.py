@@ -25,9 +25,8 @@ def adam_update(
     result is w - lr m' / (sqrt(v') + eps).
     """
     beta1, beta2 = betas
-    with np.errstate(all="ignore"):
-        gradient = g.data + weight_decay * w.data
-        m.data[...] = beta1 * m.data + (1 - beta1) * gradient
-        v.data[...] = beta2 * v.data + (1 - beta2) * gradient**2
-        mean, square = m.data / (1 - beta1**step), v.data / (1 - beta2**step)
-        return wrap((w.data - lr * mean / (np.sqrt(square) + eps)).astype(w.dtype))
+    gradient = g.data + weight_decay * w.data
+    m.data[...] = beta1 * m.data + (1 - beta1) * gradient
+    v.data[...] = beta2 * v.data + (1 - beta2) * gradient**2
+    mean, square = m.data / (1 - beta1**step), v.data / (1 - beta2**step)
+    return wrap((w.data - lr * mean / (np.sqrt(square) + eps)).astype(w.dtype))
