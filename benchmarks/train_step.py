@@ -22,7 +22,7 @@ from alexnet.model import AlexNet, layer_table
 from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, product
 from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address
-from minigrad.backends.threads import THREADS, parallel
+from minigrad.backends.threads import get_num_threads, parallel
 
 WARM_UP = 2  # turns that are not counted: compilation, first pages
 TURN = 1.0  # seconds that the steps of a turn should take together
@@ -39,18 +39,19 @@ def direct_operations(net: str, batch: int, training: bool) -> int:
 
 def peak_rate() -> float:
     """GFLOP/s of minigrad's product of matrices that stay in the first-level caches, on all threads."""
+    threads = get_num_threads()
     rows, columns, depth, repeats = 8 * ROWS, PANEL, 128, 2000
     operands = [
         [np.ones((height, width), np.float32) for height, width in ((rows, depth), (depth, columns), (rows, columns))]
-        for _ in range(THREADS)
+        for _ in range(threads)
     ]
     many_products(*operands[0], 1)
     seconds = []
     for _ in range(9):
         start = time.perf_counter()
-        parallel(lambda part: many_products(*operands[part], repeats), THREADS)
+        parallel(lambda part: many_products(*operands[part], repeats), threads)
         seconds.append(time.perf_counter() - start)
-    return 2 * THREADS * repeats * rows * columns * depth / min(seconds) / 1e9
+    return 2 * threads * repeats * rows * columns * depth / min(seconds) / 1e9
 
 
 @jitted

@@ -12,6 +12,7 @@ Names, argument order and defaults are PyTorch's wherever PyTorch has the thing.
 from minigrad import checkpoint, cuda, functional, nn, optim
 from minigrad.arrays import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.autograd import Function, no_grad
+from minigrad.backends.threads import get_num_threads, set_num_threads
 from minigrad.creation import (
     arange,
     cat,
@@ -111,6 +112,7 @@ __all__ = [
     "full",
     "functional",
     "ge",
+    "get_num_threads",
     "gradcheck",
     "graph",
     "gt",
@@ -147,6 +149,7 @@ __all__ = [
     "relu",
     "reshape",
     "save",
+    "set_num_threads",
     "sigmoid",
     "softmax",
     "sqrt",

@@ -33,7 +33,7 @@ def pair(name: str, left: Any, right: Any) -> tuple[Tensor, Tensor]:
     x: Any = left if isinstance(left, Elements) else _number(name, left, right)
     y: Any = right if isinstance(right, Elements) else _number(name, right, left)
     a, b = x.array, y.array
-    if a.shape != b.shape or a.device is not b.device:  # else there is nothing to check, as a rule
+    if a.device is not b.device or (a.shape != b.shape and a.shape != () != b.shape):  # else there is nothing to check
         check_together(name, x, y)
     return x, y
 

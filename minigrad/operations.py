@@ -453,7 +453,8 @@ class Operations(Elements):
         selection = checked_index(index, self.shape)
         if selection.arrays and selection.everything:
             return self.reshape(selection.shape)._take(selection.arrays)
-        x = shape.GetItem.apply(self, index=selection.basic).reshape(selection.shape)
+        x = shape.GetItem.apply(self, index=selection.basic)
+        x = x if x.shape == selection.shape else x.reshape(selection.shape)
         return x._take(selection.arrays) if selection.arrays else x
 
     def _take(self, arrays: dict[int, Any]) -> Tensor:

@@ -11,12 +11,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arguments import check_count
 from minigrad.arrays import quiet
 from minigrad.backends.pages import reserve
 from minigrad.compilation import rehearsing
@@ -34,35 +35,59 @@ def _thread_count() -> int:
     return os.cpu_count() or 1
 
 
-THREADS = _thread_count()
-
-_executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+_threads = _thread_count()
+_executor = ThreadPoolExecutor(max(_threads - 1, 1), thread_name_prefix="minigrad")
 _scratch = threading.local()
+WORTH_WAKING = 150_000  # nanoseconds
 MOST_SHAPES = 256  # that are kept for a name
 
 
 def _start_again() -> None:
-    """A forked process has none of its parent's threads, though the executor believes that it has."""
+    """Have as many threads as there shall be now; those that worked before end by themselves.
+
+    A forked process has none of its parent's, though the executor believes that it has.
+    """
     global _executor
-    _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
+    _executor = ThreadPoolExecutor(max(_threads - 1, 1), thread_name_prefix="minigrad")
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_again)
 
 
-def parallel(task: Callable[[int], Any], count: int) -> None:
+def get_num_threads() -> int:
+    """How many threads a primitive may use on the CPU."""
+    return _threads
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Set how many threads a primitive may use on the CPU, 1 or more, in place of MINIGRAD_THREADS.
+
+    It changes the time, never a bit of a result. It holds for what is begun afterwards, in the whole process.
+    """
+    global _threads
+    _threads = check_count("set_num_threads", "num_threads", num_threads, 1)
+    _start_again()
+
+
+def parallel(task: Callable[[int], Any], count: int, duration: float = inf) -> None:
     """Run task(0), ..., task(count - 1) on all threads, this one among them; the first error is raised here.
 
     In a rehearsal (minigrad.compilation) one is run, here: all tasks call the same loops.
+
+    Args:
+        task: what is to be done, by its number.
+        count: how many tasks there are.
+        duration: about how many nanoseconds one thread takes for all. What is short it does alone: waking another and
+            passing the GIL back and forth would take longer.
     """
     if rehearsing():
         count = min(count, 1)
     ticket = itertools.count()  # its next() is one step under the GIL
-    if count <= 1 or THREADS == 1:
+    if count <= 1 or _threads == 1 or duration < WORTH_WAKING:
         _work(task, ticket, count)
         return
-    helpers = [_executor.submit(_work, task, ticket, count) for _ in range(min(THREADS, count) - 1)]
+    helpers = [_executor.submit(_work, task, ticket, count) for _ in range(min(_threads, count) - 1)]
     try:
         _work(task, ticket, count)
     finally:  # who has not begun need not: there is nothing left to do

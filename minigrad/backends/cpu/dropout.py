@@ -11,7 +11,7 @@ from minigrad.backends.threads import parallel, spans
 from minigrad.random import philox
 
 PARTS = 16
-WORTH_THREADS = 1 << 14  # elements
+WORTH_THREADS = 1 << 16  # elements
 
 
 _random_words = inner(philox)

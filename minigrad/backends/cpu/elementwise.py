@@ -14,7 +14,7 @@ from minigrad.backends.cpu.runtime.jit import jitted
 from minigrad.backends.threads import parallel, spans
 
 PARTS = 16
-WORTH_THREADS = 1 << 15  # elements
+WORTH_THREADS = 1 << 17  # elements
 BOOL = np.dtype(bool)
 
 
@@ -22,7 +22,13 @@ def _storage_view(x: DeviceArray, ndim: int, chwn: bool) -> np.ndarray:
     """x with leading axes of 1 up to `ndim`, its axes in storage order: broadcasts against storage of that order."""
     array = view(x)
     array = array.reshape((1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else array
-    return np.moveaxis(array, 0, -1) if chwn and ndim > 1 else array
+    return array.transpose(*range(1, ndim), 0) if chwn else array
+
+
+def _shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """That of a result. NumPy finds it slowly; where one is broadcast against numbers, it is known."""
+    several = set(shapes) - {()}
+    return several.pop() if len(several) == 1 else np.broadcast_shapes(*shapes)
 
 
 def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray, dtype: np.dtype[Any] | None = None) -> DeviceArray:
@@ -34,7 +40,7 @@ def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray, dtype: np.dtyp
     shape, chwn = first.shape, first.chwn
     for x in operands:
         if x.shape != shape or x.chwn != chwn:
-            shape = np.broadcast_shapes(*(each.shape for each in operands))
+            shape = _shape(*(each.shape for each in operands))
             chwn = layout.order_as(shape, *operands)
             inputs = [_storage_view(each, len(shape), chwn) for each in operands]
             break

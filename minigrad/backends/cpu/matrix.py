@@ -17,6 +17,7 @@ from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_
 from minigrad.backends.threads import parallel, scratch, spans
 
 WORTH_THREADS = 1 << 18  # multiply-adds
+MULTIPLY_ADDS = 30  # of BLAS in a nanosecond, about
 LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew
 PARTS = 16
 
@@ -43,7 +44,7 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         else:
             np.matmul(a[span], b, out=out[span])
 
-    parallel(run, len(parts))
+    parallel(run, len(parts), a.shape[0] * a.shape[1] * b.shape[1] / MULTIPLY_ADDS)
 
 
 def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool) -> DeviceArray:

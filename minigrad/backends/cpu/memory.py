@@ -20,7 +20,7 @@ from minigrad.backends.threads import parallel, spans
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
-POOLED_FROM = 1 << 14  # bytes; below this the allocator of NumPy is as fast as a pool
+POOLED_FROM = 1 << 17  # bytes; below this the allocator of NumPy is as fast as a pool
 
 
 @cache
@@ -78,7 +78,7 @@ def wrap(array: np.ndarray, device: Device) -> DeviceArray:
 
 def view(x: DeviceArray) -> np.ndarray:
     """x as its users see it: an ndarray of its logical shape, strided if it is stored in CHWN order."""
-    return np.moveaxis(x.data, -1, 0) if x.chwn else x.data
+    return x.data.transpose(x.ndim - 1, *range(x.ndim - 1)) if x.chwn else x.data
 
 
 def rows(x: DeviceArray) -> np.ndarray:

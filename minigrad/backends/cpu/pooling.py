@@ -9,7 +9,7 @@ from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.window import add_row, add_to, flat_rows, gather_row, inside
 from minigrad.backends.threads import parallel, spans
-from minigrad.backends.window import Pair, Sides, pooling_size, pooling_window
+from minigrad.backends.window import Pair, Sides, Window, pooling_size, pooling_window
 
 PARTS = 32
 
@@ -141,6 +141,11 @@ def _avg_pool2d_grad(dy, dx, rows, columns, batch, window, start, stop):
                         add_row(shares[j_start * batch : j_stop * batch], image_row, j_start, j_stop, v, batch, window)
 
 
+def _duration(y: DeviceArray, window: Window) -> float:
+    """About how many nanoseconds one thread takes: one for each number in a window."""
+    return y.size * window.kernel_h * window.kernel_w
+
+
 def max_pool2d(
     x: DeviceArray,
     kernel_size: Pair,
@@ -155,7 +160,7 @@ def max_pool2d(
     argmax = new(y.shape, place, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data), flat_rows(argmax.data)
     parts = spans(x.shape[1], PARTS)
-    parallel(lambda part: _max_pool2d(*arrays, x.shape[0], window, *parts[part]), len(parts))
+    parallel(lambda part: _max_pool2d(*arrays, x.shape[0], window, *parts[part]), len(parts), _duration(y, window))
     return y, argmax
 
 
@@ -171,7 +176,7 @@ def max_pool2d_grad(
     dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(argmax.data), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
-    parallel(lambda part: _max_pool2d_grad(*arrays, shape[0], window, *parts[part]), len(parts))
+    parallel(lambda part: _max_pool2d_grad(*arrays, shape[0], window, *parts[part]), len(parts), _duration(dy, window))
     return dx
 
 
@@ -199,7 +204,8 @@ def avg_pool2d(
     y = new((*x.shape[:2], *size), x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
     parts = spans(x.shape[1], PARTS)
-    parallel(lambda part: _avg_pool2d(*arrays, *shares, x.shape[0], window, *parts[part]), len(parts))
+    duration = _duration(y, window)
+    parallel(lambda part: _avg_pool2d(*arrays, *shares, x.shape[0], window, *parts[part]), len(parts), duration)
     return y
 
 
@@ -216,5 +222,6 @@ def avg_pool2d_grad(
     dx = new(shape, dy.dtype, dy.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(dx.data)
     parts = spans(shape[1], PARTS)
-    parallel(lambda part: _avg_pool2d_grad(*arrays, *shares, shape[0], window, *parts[part]), len(parts))
+    duration = _duration(dy, window)
+    parallel(lambda part: _avg_pool2d_grad(*arrays, *shares, shape[0], window, *parts[part]), len(parts), duration)
     return dx

@@ -9,9 +9,10 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
-from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.threads import parallel, spans
+
+MANY = 1 << 15  # elements: so many are summed by rows, in parallel
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
@@ -26,14 +27,16 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     axes = sorted(layout.storage_axis(axis, x) for axis in dims)
     kept = x.ndim - len(axes)
     total: np.ndarray
-    if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > WORTH_THREADS and (not x.chwn or 0 in dims):
+    if axes == list(range(kept, x.ndim)) and kept > 0 and x.size > MANY and (not x.chwn or 0 in dims):
         lines = x.data.reshape(int(np.prod(x.data.shape[:kept])), -1)
         total = np.empty(lines.shape[0], x.dtype)
         parts = spans(lines.shape[0], 16)
-        parallel(lambda part: np.sum(lines[slice(*parts[part])], axis=1, out=total[slice(*parts[part])]), len(parts))
+        parallel(
+            lambda part: np.sum(lines[slice(*parts[part])], axis=1, out=total[slice(*parts[part])]), len(parts), x.size
+        )
     else:
         # along other axes NumPy adds one by one: in float32 the error would grow with the length
-        total = np.asarray(np.sum(view(x), axis=dims, dtype=np.float64 if x.dtype.kind == "f" else x.dtype))
+        total = np.asarray(np.add.reduce(view(x), axis=dims, dtype=np.float64 if x.dtype.kind == "f" else x.dtype))
     shape, chwn = layout.sum_layout(x, dims, keepdim)
     y = new(shape, x.dtype, x.device, chwn)
     view(y)[...] = total.reshape(shape)

@@ -16,7 +16,7 @@ from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.threads import parallel, spans
 
 PARTS = 16
-WORTH_THREADS = 1 << 14  # elements
+WORTH_THREADS = 1 << 17  # elements
 
 
 @inner

@@ -41,6 +41,7 @@ FILTERS = 8 * ROWS  # whose results are made at a time, at most
 PARTS = 16  # into how many the work is cut
 SUM_PARTS = 8  # of the gradient of the filters, each with memory of its own
 PARTIAL_BYTES = 40 << 20
+MULTIPLY_ADDS = 8  # in a nanosecond, about, where there are few
 
 
 def fits(count: int) -> bool:
@@ -85,7 +86,7 @@ def pad(image: np.ndarray, out_size: Pair, taps: Pair, top: int, left: int, devi
         row += PANEL
     padded = with_margin((channels, out_size[0] + taps[0] - 1, row), taps[1], batch, device)
     parts = spans(channels, PARTS)
-    parallel(lambda part: _pad(image, padded, top, left, *parts[part]), len(parts))
+    parallel(lambda part: _pad(image, padded, top, left, *parts[part]), len(parts), padded.size)
     return padded
 
 
@@ -202,7 +203,7 @@ def convolve(
         own = strips[slice(*own_strips)]
         _convolve(image, filters, step, weight_offsets, tap_offsets, bias[made], floor, out[made], own, products)
 
-    parallel(run, len(tasks))
+    parallel(run, len(tasks), out.size * channels * prod(taps) / MULTIPLY_ADDS)
 
 
 @inner
@@ -279,7 +280,7 @@ def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups
         transposed = scratch("transposed", (room * (widest + LANES),), np.float32)
         _add_gradients(image, offsets[rows], made, mine, vectors, gathered, transposed, own)
 
-    parallel(run, len(tasks))
+    parallel(run, len(tasks), gradient.size * depth / MULTIPLY_ADDS)
     filters = spans(count, PARTS // groups)
 
     def collect(task: int) -> None:
@@ -287,4 +288,4 @@ def grad_weight(gradient: np.ndarray, padded: np.ndarray, dw: np.ndarray, groups
         made = dw[group * count : (group + 1) * count].reshape(count, -1)
         _collect(sums[group], made, *filters[block])
 
-    parallel(collect, groups * len(filters))
+    parallel(collect, groups * len(filters), sums.size)

@@ -23,6 +23,7 @@ WORKSPACE = 1 << 18  # elements of the columns made at a time
 LEAST_COLUMNS = 256  # a matrix multiply with fewer runs slowly
 FEW_COLUMNS = 1024  # that are made all at once
 PARTS = 16  # into how many parts, at most, a sum over the batch or a set of channels is cut
+MULTIPLY_ADDS = 8  # in a nanosecond, about, where there are few
 
 
 @jitted
@@ -96,7 +97,7 @@ def _convolve_few(image: np.ndarray, matrix: np.ndarray, out: np.ndarray, batch:
         own = columns[start * places : stop * places]
         _im2col(image[start:stop], own, 0, window.positions, batch, window)
 
-    parallel(gather, len(blocks))
+    parallel(gather, len(blocks), columns.size)
     multiply(matrix, columns, out)
 
 
@@ -142,7 +143,7 @@ def conv2d(
         np.matmul(matrix[mine], columns, out=target)
         _finish(target, None if bias is None else bias.data[mine], relu)
 
-    parallel(run, len(pieces))
+    parallel(run, len(pieces), out.size * depth / MULTIPLY_ADDS)
     return y
 
 
@@ -179,7 +180,7 @@ def conv2d_grad_weight(
             if not fresh:
                 total += product
 
-    parallel(run, groups * len(parts))
+    parallel(run, groups * len(parts), gradient.size * depth / MULTIPLY_ADDS)
     dw = new(shape, x.dtype, x.device)
     np.sum(partial, axis=0, out=dw.data.reshape(filters, depth))
     return dw
@@ -218,5 +219,5 @@ def conv2d_grad_input(
             np.matmul(weights.T, gradient[mine, start * batch : stop * batch], out=columns)
             _col2im(columns, target, start, stop, batch, window)
 
-    parallel(run, groups * len(blocks))
+    parallel(run, groups * len(blocks), gradient.size * (weight.size // filters) / MULTIPLY_ADDS)
     return dx

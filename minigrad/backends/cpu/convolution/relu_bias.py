@@ -50,5 +50,5 @@ def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, Device
     db = new((dy.shape[1],), dy.dtype, dy.device)
     lines = [array.reshape(dy.shape[1], -1) for array in (stored(dy, True), stored(y, True), dx.data)]
     parts = spans(dy.shape[1], PARTS)
-    parallel(lambda part: _relu_bias_grad(*lines, db.data, *parts[part]), len(parts))
+    parallel(lambda part: _relu_bias_grad(*lines, db.data, *parts[part]), len(parts), dy.size)
     return dx, db

@@ -31,7 +31,7 @@ from minigrad.backends.cuda.runtime.memory import (
 )
 from minigrad.backends.cuda.runtime.signature import Dim3, Kernel, Variant
 from minigrad.backends.host import free_host_memory, host_memory
-from minigrad.backends.threads import THREADS, parallel
+from minigrad.backends.threads import get_num_threads, parallel
 from minigrad.display import in_jupyter
 
 __all__ = ["EmulatedDriver", "Program", "host", "reserve"]
@@ -149,7 +149,7 @@ class Program:
     def run(self, grid: Dim3, block: Dim3, arguments: tuple[Argument, ...], backwards: bool = False) -> None:
         """Run the blocks of a grid, on all workers if it takes long enough."""
         blocks = grid[0] * grid[1] * grid[2]
-        workers = min(THREADS, blocks, 1 + int(blocks * self._seconds / WORTH_A_WORKER))
+        workers = min(get_num_threads(), blocks, 1 + int(blocks * self._seconds / WORTH_A_WORKER))
         if workers == 1:
             began = time.perf_counter()
             self.run_serially(grid, block, arguments, backwards)

@@ -157,7 +157,7 @@ def compare(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     """Holds a primitive against the reference, with threads in either order."""
     monkeypatch.setattr(memory, "MOST_BLOCKS", 2)  # several tasks per block, which use its shared memory again
     # One worker, so that what stands in shared memory is always the same.
-    monkeypatch.setattr("minigrad.backends.cuda.emulator.driver.THREADS", 1)
+    monkeypatch.setattr("minigrad.backends.cuda.emulator.driver.get_num_threads", lambda: 1)
 
     def either_way(table: str) -> None:
         for backwards in (False, True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_workers_share_a_grid_and_change_no_bit(monkeypatch: pytest.MonkeyPatch)
     x = np.abs(random(100_000))
     results = []
     for workers in (1, 2, 5):
-        monkeypatch.setattr(emulator, "THREADS", workers)
+        monkeypatch.setattr(emulator, "get_num_threads", partial(int, workers))
         monkeypatch.setattr(emulator, "WORTH_A_WORKER", 1e-12)
         for _ in range(3):
             results.append(result_of(own_element, 300, 128, x.shape, "f8", on_device(x)))
