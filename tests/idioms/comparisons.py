@@ -29,4 +29,5 @@ eq = labels.eq(guesses), labels == 1, (labels == 1) & (guesses == 1)
 answer = "right" if T.tensor(3.0) > 2 else "wrong"
 found = [v.item() for v in labels if v > 0]
 table_of_names = {x: "x", z: "z"}
-names = table_of_names[z], x in table_of_names
+names = table_of_names[z], x in table_of_names, z + 0 in table_of_names
+del table_of_names

@@ -7,6 +7,10 @@ def f(x):
     return (x - 3) ** 2 + x.exp() / 10
 
 
+def bowl(a, b):
+    return a**2 + 3 * b**2 + a * b
+
+
 x = T.tensor(0.0, requires_grad=True)
 history = []
 for _ in range(50):
@@ -28,8 +32,7 @@ assert abs(root.item() - 2**0.5) < 1e-12
 points = T.tensor([[2.0, 1.0], [-1.0, 1.5]], requires_grad=True)
 velocity = T.zeros_like(points)
 for _ in range(30):
-    a, b = points[:, 0], points[:, 1]
-    height = (a**2 + 3 * b**2 + a * b).sum()
+    height = bowl(points[:, 0], points[:, 1]).sum()
     height.backward()
     with T.no_grad():
         velocity *= 0.8
