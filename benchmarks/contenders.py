@@ -51,7 +51,7 @@ def minigrad_step(net: str, batch: int, training: bool = True) -> Callable[[], f
             return float(model(tensor(images)).numpy()[0, 0])
 
         return infer
-    optimizer = optim.SGD(model.parameters(), RATE, MOMENTUM, DECAY)
+    optimizer = optim.SGD(model.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
 
     def step() -> float:
         optimizer.zero_grad()

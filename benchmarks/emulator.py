@@ -83,7 +83,7 @@ def product_rate() -> float:
 def step_rate(batch: int = 32) -> tuple[float, float]:
     """Seconds an image and GFLOP/s of a training step of the whole network on two devices."""
     net = AlexNet(devices=("cuda:0", "cuda:1"))
-    optimizer = optim.SGD(net.parameters(), 1e-4, 0.9, 5e-4)
+    optimizer = optim.SGD(net.parameters(), 1e-4, 0.9, weight_decay=5e-4)
     images, labels = mg.randn(batch, 3, 224, 224).to("cuda:0"), mg.tensor(np.arange(batch)).to("cuda:0")
 
     def step() -> None:

@@ -74,6 +74,7 @@ from minigrad.functions import (
 from minigrad.gradient_check import GradcheckError, gradcheck
 from minigrad.profiling import profile
 from minigrad.random import manual_seed
+from minigrad.saving import load, save
 from minigrad.tensors import Tensor
 
 __version__ = "0.1.0"
@@ -117,6 +118,7 @@ __all__ = [
     "int64",
     "le",
     "linspace",
+    "load",
     "log",
     "log_softmax",
     "long",
@@ -144,6 +146,7 @@ __all__ = [
     "randn",
     "relu",
     "reshape",
+    "save",
     "sigmoid",
     "softmax",
     "sqrt",

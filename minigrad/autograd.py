@@ -203,8 +203,10 @@ class Function:
         """What `apply` does, but giving the bare value, and the Function; its `sources` are None if not recorded."""
         try:
             arrays = [None if x is None else x.array for x in inputs]
+            if all(array is None for array in arrays):
+                raise AttributeError
         except AttributeError:
-            given = ", ".join(type(x).__name__ for x in inputs)
+            given = ", ".join(type(x).__name__ for x in inputs) or "nothing"
             raise TypeError(f"{cls.name} is applied to tensors, got {given}; make one with mg.tensor") from None
         check_same_device(cls.name, (array for array in arrays if array is not None))
         function = cls()

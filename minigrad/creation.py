@@ -75,8 +75,17 @@ def full(
     if not isinstance(fill_value, (numbers.Real, np.bool_)):
         raise TypeError(f"full fills with a number, got {type(fill_value).__name__}")
     kind = np.asarray(fill_value).dtype if dtype is None and not isinstance(fill_value, float) else checked_dtype(dtype)
-    where = as_device(device)
-    return Tensor(where.backend.full(checked_sizes((size,)), fill_value, checked_dtype(kind), where), requires_grad)
+    where, held = as_device(device), checked_dtype(kind)
+    _check_fits("full", held, fill_value)
+    return Tensor(where.backend.full(checked_sizes((size,)), fill_value, held, where), requires_grad)
+
+
+def _check_fits(name: str, dtype: np.dtype[Any], *values: float) -> None:
+    """Raise ValueError if an integer type does not hold the values."""
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+    for value in values:
+        if limits is not None and not limits.min <= value <= limits.max:
+            raise ValueError(f"{name}: {value} does not fit {dtype}, which holds {limits.min} to {limits.max}")
 
 
 def zeros(*size: Any, dtype: DType = None, device: Place = "cpu", requires_grad: bool = False) -> Tensor:
@@ -105,7 +114,8 @@ def ones_like(
 
 def _like(name: str, x: Tensor, value: float, dtype: DType, device: Place | None, requires_grad: bool) -> Tensor:
     x = checked_tensor(name, x)
-    return full(x.shape, value, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+    kind, where = x.dtype if dtype is None else dtype, x.device if device is None else device
+    return full(x.shape, value, dtype=kind, device=where, requires_grad=requires_grad)
 
 
 # in order
@@ -141,6 +151,8 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both among them, at equal distances; float32 if nothing else is said."""
     (count,) = checked_sizes((steps,))
+    if not isinstance(start, numbers.Real) or not isinstance(end, numbers.Real):
+        raise TypeError(f"linspace goes from a number to a number, got {start!r} and {end!r}")
     return tensor(
         np.linspace(start, end, count), dtype=checked_dtype(dtype), device=device, requires_grad=requires_grad
     )
@@ -196,8 +208,10 @@ def randint(
         raise TypeError("randint takes integers and a shape: randint(low, high, size) or randint(high, size)")
     if low >= high:
         raise ValueError(f"randint draws from low up to high, which is not among them; got {low} and {high}")
+    kind = checked_dtype(np.int64 if dtype is None else dtype)
+    _check_fits("randint", kind, low, high - 1)
     values = default_generator.stream().integers(low, high, checked_sizes((size,)))
-    return tensor(values, dtype=np.int64 if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return tensor(values, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 # from other tensors

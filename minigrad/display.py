@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +53,12 @@ def array_table(array: np.ndarray, description: str) -> str:
         description += f"; here [{', '.join(map(str, first))}]"
     matrix = np.atleast_2d(array[first])
     columns = _shown(matrix.shape[1])
-    rows = [["…" if None in (i, j) else f"{matrix[i, j]:.4g}" for j in columns] for i in _shown(matrix.shape[0])]
+    rows = [["…" if None in (i, j) else _written(matrix[i, j]) for j in columns] for i in _shown(matrix.shape[0])]
     return table(description, (), rows)
+
+
+def _written(element: Any) -> str:
+    return str(element) if element.dtype.kind == "b" else f"{element:.4g}"
 
 
 def _shown(length: int) -> list[int | None]:

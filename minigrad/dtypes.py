@@ -34,7 +34,12 @@ int32 = np.dtype(np.int32)
 uint8 = np.dtype(np.uint8)
 bool = np.dtype(np.bool_)
 
-_OURS = {"float": float32, "double": float64, "long": int64, "bool": bool}  # "float" is float64 to NumPy
+_OURS: dict[str, DType] = {
+    "float": float32,
+    "double": float64,
+    "long": int64,
+    "bool": bool,
+}  # "float" is float64 to NumPy
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -45,8 +50,8 @@ def checked_dtype(dtype: npt.DTypeLike | None) -> DType:
         TypeError: they cannot.
     """
     try:
-        named: Any = _OURS.get(dtype) if isinstance(dtype, str) else None
-        result: DType = named or np.dtype(np.float32 if dtype is None else dtype)
+        ours: DType | None = _OURS.get(dtype) if isinstance(dtype, str) else None
+        result = np.dtype(np.float32 if dtype is None else dtype) if ours is None else ours
     except TypeError:
         raise TypeError(f"a dtype is one of mg.float32, mg.int64, ... or NumPy's; got {dtype!r}") from None
     if result.kind not in "biu" and result not in (float32, float64):

@@ -139,7 +139,10 @@ def _part(item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
     if isinstance(item, (list, tuple, range)):
-        item = np.asarray(item) if len(item) else np.zeros(0, np.int64)
+        try:
+            item = np.asarray(item) if len(item) else np.zeros(0, np.int64)
+        except ValueError:
+            raise IndexError(f"the lists of an index are of different lengths: {item!r}") from None
     kind = item.dtype.kind if hasattr(item, "dtype") else "b" if isinstance(item, bool) else ""
     if kind == "b":
         raise TypeError("a tensor is not indexed by a mask of bools; multiply by it, or choose with mg.where")

@@ -336,6 +336,8 @@ class Operations(Elements):
             correction: 1 for the variance of what the elements are a sample of, 0 for that of the elements.
         """
         dims = checked_dims(dim, self.shape)
+        if not isinstance(correction, numbers.Real):
+            raise TypeError(f"var: the correction is a number, got {correction!r}")
         distances = self - self.mean(dims, keepdim=True)
         count = prod(self.shape[axis] for axis in dims)
         correction = correction if unbiased is None else int(unbiased)

@@ -237,6 +237,10 @@ class _Data(Tensor):
     def array(self, array: DeviceArray) -> None:
         self._owner.array = array
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy belongs to nobody."""
+        return self.detach().__reduce__()
+
 
 def _check_gradient(name: str, x: Tensor, gradient: Tensor) -> None:
     """Raise unless the gradient is a tensor with the shape, dtype and device of x."""

@@ -177,7 +177,7 @@ def complains(
 
 def check_conv2d(case: ConvCase, device: str) -> None:
     def operation(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor | None = None) -> mg.Tensor:
-        return F.conv2d(x, weight, bias, case.stride, case.padding, case.groups)
+        return F.conv2d(x, weight, bias, case.stride, case.padding, groups=case.groups)
 
     def definition(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         return conv2d(x, weight, bias, case.stride, case.padding, case.groups)
@@ -189,7 +189,12 @@ def check_conv2d(case: ConvCase, device: str) -> None:
 
 def check_max_pool2d(case: PoolCase, x: np.ndarray, device: str) -> None:
     """x must hold values far apart: its maxima may not change within a step of a difference quotient."""
-    check_operation(lambda t: F.max_pool2d(t, *case.arguments), lambda a: max_pool2d(a, *case.arguments), [x], device)
+    check_operation(
+        lambda t: F.max_pool2d(t, *case.arguments[:3], ceil_mode=case.ceil_mode),
+        lambda a: max_pool2d(a, *case.arguments),
+        [x],
+        device,
+    )
 
 
 def check_avg_pool2d(case: PoolCase, x: np.ndarray, count_include_pad: bool, device: str) -> None:
@@ -222,7 +227,7 @@ def check_within_map_response_norm(x: np.ndarray, size: int, alpha: float, beta:
 def check_cross_entropy(logits: np.ndarray, targets: np.ndarray, reduction: str, device: str) -> None:
     labels = mg.tensor(targets, device=device)
     check_operation(
-        lambda t: F.cross_entropy(t, labels, reduction),
+        lambda t: F.cross_entropy(t, labels, reduction=reduction),
         lambda a: cross_entropy(a, targets, reduction),
         [logits],
         device,
@@ -242,7 +247,7 @@ def check_dropout(x: np.ndarray, p: float, training: bool, scale_at: str, seed: 
 
     def operation(t: mg.Tensor) -> mg.Tensor:
         mg.manual_seed(seed)
-        return F.dropout(t, p, training, scale_at)
+        return F.dropout(t, p, training, scale_at=scale_at)
 
     def definition(a: np.ndarray) -> np.ndarray:
         if training:
@@ -290,7 +295,7 @@ def check_sgd(
     w, v = moderate(shape, seed), np.zeros(shape)
     parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
     parameter.array = parameter.device.backend.reorder(parameter.array, chwn)
-    optimizer = optim.SGD([parameter], lr, momentum, weight_decay)
+    optimizer = optim.SGD([parameter], lr, momentum, weight_decay=weight_decay)
     for step in range(5):
         rate = lr / (1 + step)
         optimizer.param_groups[0]["lr"] = rate

@@ -100,7 +100,8 @@ class Predictor:
     def fingerprint(self) -> str:
         """SHA-256 of all that its answers depend on."""
         result = hashlib.sha256(f"{self.rescale} {self.crop}".encode())
-        for name, value in sorted({**self.model.state_dict(), "mean": self.statistics.mean}.items()):
+        values: dict[str, mg.Tensor | np.ndarray] = {**self.model.state_dict(), "mean": self.statistics.mean}
+        for name, value in sorted(values.items()):
             result.update(f"{name} {value.shape} {value.dtype}".encode())
             result.update(np.ascontiguousarray(value).data)
         return result.hexdigest()

@@ -126,15 +126,15 @@ class AlexNet(nn.Module):
                 for column, place in zip(self._columns, places, strict=True):
                     setattr(column, name, nn.Linear(features * columns, units[name], device=place))
                 self._add(f"{name}_act", ACTIVATIONS[activation])
-                self._add(f"{name}_drop", nn.Dropout, dropout, "test")
+                self._add(f"{name}_drop", nn.Dropout, dropout, scale_at="test")
                 features = units[name]
         self.fc8 = nn.Linear(features * columns, num_classes, device=places[0])
         self._initialise(weight_std)
 
-    def _add(self, name: str, kind: Callable[..., nn.Module], *arguments: object) -> None:
+    def _add(self, name: str, kind: Callable[..., nn.Module], *arguments: object, **options: object) -> None:
         """Give every column a layer without parameters."""
         for column in self._columns:
-            setattr(column, name, kind(*arguments))
+            setattr(column, name, kind(*arguments, **options))
 
     def _add_convolution(
         self, name: str, inputs: int, kernels: int, side: int, activation: str, places: Sequence[mg.Device]

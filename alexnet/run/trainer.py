@@ -203,7 +203,7 @@ class Trainer:
         statistics = Statistics.from_arrays(part(state, STATISTICS), shape)
         seed, counter = state[GENERATOR].tolist()
         self.model.load_state_dict(part(state, MODEL))
-        self.optimizer.load_state_dict(part(state, VELOCITY))
+        self.optimizer.load_velocities(part(state, VELOCITY))
         vars(self.progress).update(vars(progress))  # which the journal looks at too
         default_generator.set_state((seed, counter))
         self._saved_step = self.progress.step

@@ -20,69 +20,44 @@ __all__ = [
 ]
 
 
-class Equal(Function):
-    """z = (x is y), a bool for each element; NaN is nothing's equal."""
+class _Logical(Function):
+    """A bool for each element, by the primitive that has the name of the operation; no gradient passes."""
 
     differentiable = False
 
-    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
-        return x.device.backend.equal(x, y)
+    def forward(self, *arrays: DeviceArray) -> DeviceArray:
+        result: DeviceArray = getattr(arrays[0].device.backend, self.name)(*arrays)
+        return result
 
 
-class Less(Function):
+class Equal(_Logical):
+    """z = (x is y); NaN is nothing's equal."""
+
+
+class Less(_Logical):
     """z = (x < y)."""
 
-    differentiable = False
 
-    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
-        return x.device.backend.less(x, y)
-
-
-class LessEqual(Function):
+class LessEqual(_Logical):
     """z = (x <= y)."""
 
-    differentiable = False
 
-    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
-        return x.device.backend.less_equal(x, y)
-
-
-class LogicalAnd(Function):
+class LogicalAnd(_Logical):
     """z = (x and y), of bools."""
 
-    differentiable = False
 
-    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
-        return x.device.backend.logical_and(x, y)
-
-
-class LogicalOr(Function):
+class LogicalOr(_Logical):
     """z = (x or y), of bools."""
 
-    differentiable = False
 
-    def forward(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
-        return x.device.backend.logical_or(x, y)
-
-
-class LogicalNot(Function):
+class LogicalNot(_Logical):
     """y = not x, of bools."""
 
-    differentiable = False
 
-    def forward(self, x: DeviceArray) -> DeviceArray:
-        return x.device.backend.logical_not(x)
-
-
-def where(condition: DeviceArray, x: DeviceArray | float, y: DeviceArray | float) -> DeviceArray:
-    """x where the condition holds, else y; one of them may be a number."""
-    like = x if isinstance(x, DeviceArray) else y
-    assert isinstance(like, DeviceArray)
-    backend = like.device.backend
-    x, y = (
-        each if isinstance(each, DeviceArray) else backend.full((), each, like.dtype, like.device) for each in (x, y)
-    )
-    return backend.where(condition, x, y)
+def _zeroed(where: DeviceArray, dz: DeviceArray) -> DeviceArray:
+    """dz, but 0 where the bools say so."""
+    backend = dz.device.backend
+    return backend.where(where, backend.full((), 0, dz.dtype, dz.device), dz)
 
 
 class Where(Function):
@@ -90,12 +65,15 @@ class Where(Function):
 
     def forward(self, condition: DeviceArray, x: DeviceArray, y: DeviceArray) -> DeviceArray:
         self.condition, self.shapes = condition, (x.shape, y.shape)
-        return where(condition, x, y)
+        return x.device.backend.where(condition, x, y)
 
     def backward(self, dz: DeviceArray) -> Gradients:
         _, need_x, need_y = self.needs_input_grad
-        dx = sum_to(where(self.condition, dz, 0), self.shapes[0]) if need_x else None
-        dy = sum_to(where(self.condition, 0, dz), self.shapes[1]) if need_y else None
+        dx = dy = None
+        if need_x:
+            dx = sum_to(_zeroed(dz.device.backend.logical_not(self.condition), dz), self.shapes[0])
+        if need_y:
+            dy = sum_to(_zeroed(self.condition, dz), self.shapes[1])
         return None, dx, dy
 
 
@@ -118,12 +96,12 @@ class Maximum(Function):
 
     def backward(self, dz: DeviceArray) -> Gradients:
         backend = dz.device.backend
-        shared = where(backend.equal(self.x, self.y), backend.scale(dz, 0.5), dz)
+        shared = backend.where(backend.equal(self.x, self.y), backend.scale(dz, 0.5), dz)
         dx = dy = None
         if self.needs_input_grad[0]:
-            dx = sum_to(where(self.loses(self.x, self.y), 0, shared), self.x.shape)
+            dx = sum_to(_zeroed(self.loses(self.x, self.y), shared), self.x.shape)
         if self.needs_input_grad[1]:
-            dy = sum_to(where(self.loses(self.y, self.x), 0, shared), self.y.shape)
+            dy = sum_to(_zeroed(self.loses(self.y, self.x), shared), self.y.shape)
         return dx, dy
 
 
@@ -151,8 +129,8 @@ class Clamp(Function):
             y = backend.maximum(y, backend.full((), least, x.dtype, x.device))
         if most is not None:
             y = backend.minimum(y, backend.full((), most, x.dtype, x.device))
-        self.kept = backend.equal(x, y)
+        self.cut = backend.logical_not(backend.equal(x, y))
         return y
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
-        return where(self.kept, dy, 0)
+        return _zeroed(self.cut, dy)

@@ -21,6 +21,7 @@ before = w.tolist()
 d = w.data
 d *= 2
 after = w.tolist()
+del d  # it would go with w below, where PyTorch's stays behind
 recorded = w.data.requires_grad, w.requires_grad
 w.data = T.ones(2, 1)
 predicted = x @ w + bias

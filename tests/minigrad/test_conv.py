@@ -60,7 +60,7 @@ def test_float32_agrees_with_float64_at_the_sizes_of_layers(name: str, n: int, f
     arrays = [array.astype(np.float32).astype(np.float64) for array in arrays]
 
     def convolution(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor) -> mg.Tensor:
-        return F.conv2d(x, weight, bias, stride, padding, groups)
+        return F.conv2d(x, weight, bias, stride, padding, groups=groups)
 
     expected = convolution(*leaves(arrays, fast_device))
     cotangent = moderate(expected.shape, 4).astype(np.float32).astype(np.float64)
@@ -81,7 +81,7 @@ def test_its_relu_is_relu_of_the_result(name: str, bias: bool, dtype: type, devi
     arrays = [moderate((17, *image), 1), moderate(weight_shape, 2), moderate(weight_shape[:1], 3)][: 3 if bias else 2]
 
     def convolution(*tensors: mg.Tensor, relu: bool = False) -> mg.Tensor:
-        return F.conv2d(tensors[0], tensors[1], tensors[2] if bias else None, stride, padding, groups, relu=relu)
+        return F.conv2d(tensors[0], tensors[1], tensors[2] if bias else None, stride, padding, groups=groups, relu=relu)
 
     tensors = leaves(arrays, device, dtype)
     apart = F.relu(convolution(*tensors))
@@ -102,7 +102,7 @@ def test_gradients_are_the_adjoints(name: str, device: str) -> None:
     arrays = [moderate((17, *image), 1), moderate(weight_shape, 2)]
 
     def convolution(x: mg.Tensor, weight: mg.Tensor) -> mg.Tensor:
-        return F.conv2d(x, weight, None, stride, padding, groups)
+        return F.conv2d(x, weight, None, stride, padding, groups=groups)
 
     value = convolution(*leaves(arrays, device)).numpy()
     cotangent = moderate(value.shape, 4)

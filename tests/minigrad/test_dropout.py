@@ -90,7 +90,7 @@ def test_evaluation_draws_nothing(device: str) -> None:
     expected = F.dropout(x).numpy()
     mg.manual_seed(1)
     for scale_at in SCALINGS:
-        F.dropout(x, 0.5, False, scale_at)
+        F.dropout(x, 0.5, False, scale_at=scale_at)
     np.testing.assert_array_equal(F.dropout(x).numpy(), expected)
 
 
@@ -109,7 +109,7 @@ def test_impossible_probability_complains(p: float) -> None:
 
 def test_unknown_scaling_complains() -> None:
     with complains("both", "train", "test", error=ValueError):
-        F.dropout(mg.ones(2), 0.5, True, "both")
+        F.dropout(mg.ones(2), 0.5, True, scale_at="both")
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4, 0), (1, 1), (5,), (3, 4), (2, 6), (7, 5)])

@@ -162,6 +162,33 @@ def test_numbers_in_order_and_at_random() -> None:
     assert 0 <= mg.rand(100).min().item() < 0.1 and mg.zeros_like(draws).dtype == mg.int64
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: mg.randint(0, 300, (2,), dtype=mg.uint8),
+        lambda: mg.full((2,), 300, dtype=mg.uint8),
+        lambda: mg.full((2,), -1, dtype=mg.uint8),
+        lambda: mg.randint(5, 2, (2,)),
+        lambda: mg.randint(3),
+        lambda: mg.arange(0, 3, 0),
+        lambda: mg.linspace("a", 1, 2),  # type: ignore[arg-type]
+        lambda: mg.eye(-1),
+        lambda: mg.ones(3)[[[0], [1, 2]]],
+        lambda: mg.ones(3).var(0, correction="a"),  # type: ignore[arg-type]
+        lambda: mg.ones(3).clamp(),
+        lambda: mg.where(mg.ones(3), 1, 2),
+        lambda: mg.stack([mg.ones(2), mg.ones(3)]),
+    ],
+)
+def test_wrong_arguments_complain(wrong: Callable[[], Any]) -> None:
+    with complains():
+        wrong()
+
+
+def test_bools_are_shown_as_such() -> None:
+    assert ">True</td>" in mg.tensor([True, False])._repr_html_() and "[ True, False]" in repr(mg.tensor([True, False]))
+
+
 def test_tensors_are_written_by_format() -> None:
     assert f"{mg.tensor(0.12345):.3f}" == "0.123" and f"{mg.tensor([3]):d}" == "3"
     assert f"{mg.ones(2)}" == str(mg.ones(2))
@@ -175,6 +202,10 @@ def test_tensors_and_modules_are_pickled_and_copied(device: str) -> None:
         assert [p.device for p in other.parameters()] == [p.device for p in net.parameters()]
         assert all((a == b).all() for a, b in zip(net.parameters(), other.parameters(), strict=True))
         assert other[0].weight is dict(other.named_parameters())["0.weight"]
+    data = next(net.parameters()).data
+    other = copy.deepcopy(data)
+    data.zero_()
+    assert other.any() and not pickle.loads(pickle.dumps(data)).any()  # a copy changes with nobody
     with complains("detach", error=RuntimeError):
         pickle.dumps(mg.ones(2, requires_grad=True) * 2)
 
@@ -190,8 +221,9 @@ def test_an_operation_of_ones_own_on_numpy_arrays(device: str) -> None:
 
     assert differentiates(Square.apply, [np.array([0.5, -1.0])], device)
     assert Square.apply(mg.ones(2, device=device)).dtype == mg.float32
-    with complains("tensors", error=TypeError):
-        Square.apply(3.0)  # type: ignore[arg-type]
+    for wrong in ((3.0,), (), (None,)):
+        with complains("tensors", error=TypeError):
+            Square.apply(*wrong)  # type: ignore[arg-type]
 
 
 def test_pytorchs_form_of_an_operation_is_met_with_ours() -> None:

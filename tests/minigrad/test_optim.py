@@ -1,8 +1,11 @@
-"""SGD by the paper's rule: the rate is inside the momentum."""
+"""SGD by the paper's rule, the rate inside the momentum, and by PyTorch's."""
 
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,11 @@ from strategies import batch_shapes, moderate, seeds, shapes
 
 import minigrad as mg
 from minigrad import nn, optim
+
+MAKERS = [
+    lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
+    lambda p: optim.SGD(p, 0.1, momentum=0.9, rule="pytorch"),
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -150,11 +158,54 @@ def test_state_continues() -> None:
     np.testing.assert_array_equal(second.numpy(), whole.numpy())
 
 
-def test_state_that_does_not_fit_complains() -> None:
+def test_velocities_that_do_not_fit_complain() -> None:
     optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1, momentum=0.9)
-    for state in ({"1": np.ones(2)}, {"0": np.ones(3)}, {"x": np.ones(2)}):
-        with complains(next(iter(state)), error=ValueError):
-            optimizer.load_state_dict(state)
+    for velocities in ({"1": np.ones(2)}, {"0": np.ones(3)}, {"x": np.ones(2)}, {"0": np.array(["a", "b"])}):
+        with complains(next(iter(velocities)), error=ValueError):
+            optimizer.load_velocities(velocities)
+
+
+def of_one(**kept: object) -> dict[str, object]:
+    """A state of an optimiser of one parameter."""
+    return {"state": {0: kept} if kept else {}, "param_groups": [{"lr": 0.5, "params": [0]}]}
+
+
+@pytest.mark.parametrize(
+    "state, word",
+    [
+        ({"0": np.ones(2)}, "'param_groups'"),
+        (nn.Linear(2, 2).state_dict(), "'state'"),
+        (of_one(velocity=np.ones(3)), "(3,)"),
+        (of_one(momentum_buffer=np.ones(2)), "momentum_buffer"),
+        (of_one() | {"state": {1: {"velocity": np.ones(2)}}}, "parameter 1"),
+        (of_one() | {"param_groups": [{"lr": 0.5, "params": [0, 1]}]}, "[2]"),
+        (of_one() | {"param_groups": []}, "[]"),
+        (of_one() | {"param_groups": [{"lr": -1, "params": [0]}]}, "-1"),
+        (of_one() | {"param_groups": [{"lr": 0.5, "nesterov": True, "params": [0]}]}, "nesterov"),
+    ],
+)
+def test_state_that_does_not_fit_changes_nothing(state: dict[str, object], word: str) -> None:
+    optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1, momentum=0.9)
+    optimizer.load_velocities({"0": np.full(2, 7.0)})
+    with complains(word, error=ValueError):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    np.testing.assert_array_equal(optimizer.velocities()["0"].numpy(), [7, 7])
+
+
+def test_state_is_a_copy_with_the_rates_of_that_time() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.SGD([{"params": [w], "lr": 0.5}], momentum=0.5)
+    w.sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    optimizer.step()
+    optimizer.param_groups[0]["lr"] = 0.0
+    np.testing.assert_array_equal(state["state"][0]["velocity"].numpy(), [-0.5, -0.5])
+    assert state["param_groups"] == [{"lr": 0.5, "momentum": 0.5, "weight_decay": 0.0, "params": [0]}]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 0.5 and optimizer.param_groups[0]["params"][0] is w
+    np.testing.assert_array_equal(optimizer.velocities()["0"].numpy(), [-0.5, -0.5])
 
 
 def test_a_generator_of_parameters_is_taken() -> None:
@@ -205,7 +256,7 @@ def test_velocities_are_loaded_into_a_parameter_in_the_other_memory_order() -> N
         p = mg.ones(4, 3, requires_grad=True)
         p.array = p.device.backend.reorder(p.array, order)
         optimizer = optim.SGD([p], 0.1, momentum=0.9)
-        optimizer.load_state_dict({"0": np.arange(12.0).reshape(4, 3)})
+        optimizer.load_velocities({"0": np.arange(12.0).reshape(4, 3)})
         for _ in range(2):
             optimizer.zero_grad()
             (p * 2).sum().backward()
@@ -236,18 +287,25 @@ def test_a_step_changes_no_array_that_somebody_holds() -> None:
     assert w.grad is not None and w.grad.item() == 12
 
 
-def test_a_copy_of_model_and_optimiser_goes_on_alike() -> None:
+@pytest.mark.parametrize("deep", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_copy_of_model_and_optimiser_goes_on_alike(
+    make: Callable[[Any], optim.Optimizer], before: int, deep: Callable[[Any], Any]
+) -> None:
+    """From before the weights are first looked at, too."""
     net = nn.Linear(2, 2)
-    optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    optimizer = make(net.parameters())
 
-    def step(net: nn.Linear, optimizer: optim.SGD) -> np.ndarray:
+    def step(net: nn.Linear, optimizer: optim.Optimizer) -> np.ndarray:
         optimizer.zero_grad()
         (net(mg.ones(1, 2)) * 3).sum().backward()
         optimizer.step()
         return net.weight.numpy()
 
-    step(net, optimizer)
-    net2, optimizer2 = copy.deepcopy((net, optimizer))
+    for _ in range(before):
+        step(net, optimizer)
+    net2, optimizer2 = deep((net, optimizer))
     for _ in range(2):
         np.testing.assert_array_equal(step(net, optimizer), step(net2, optimizer2))
 
@@ -289,7 +347,92 @@ def test_velocities_are_loaded_from_tensors(device: str) -> None:
     (weight * 3).sum().backward()
     optimizer.step()
     other = optim.SGD([weight], lr=0.1, momentum=0.9)
-    other.load_state_dict(optimizer.velocities())
-    np.testing.assert_array_equal(other.state_dict()["0"], optimizer.state_dict()["0"])
+    other.load_velocities(optimizer.velocities())
+    np.testing.assert_array_equal(other.velocities()["0"].numpy(), optimizer.velocities()["0"].numpy())
     with complains("7", error=ValueError):
-        other.load_state_dict({7: np.ones(2)})  # type: ignore[dict-item]
+        other.load_velocities({7: np.ones(2)})  # type: ignore[dict-item]
+
+
+# beside PyTorch
+
+
+def beside_torch(make: Callable[[Any, list[Any]], Any], rates: Sequence[float], dtype: type = np.float64) -> None:
+    """Steps with these rates, by ours and by PyTorch's optimiser, on the same parameters and gradients."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    values = [moderate((3, 4), 0).astype(dtype), moderate((5,), 1).astype(dtype)]
+    ours = [mg.tensor(value, requires_grad=True) for value in values]
+    theirs = [torch.tensor(value, requires_grad=True) for value in values]
+    optimizers = make(optim, ours), make(torch.optim, theirs)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    for step, rate in enumerate(rates):
+        for optimizer, parameters, lib in zip(optimizers, (ours, theirs), (mg, torch), strict=True):
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.zero_grad()
+            for number, parameter in enumerate(parameters):
+                if (number, step) != (1, 2):  # once one of them takes no part
+                    g = moderate(tuple(parameter.shape), 10 * step + number).astype(dtype)
+                    (parameter * lib.tensor(g)).sum().backward()
+            optimizer.step()
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(mine.numpy(), other.detach().numpy(), rtol=tolerance)
+
+
+RATES = [0.1, 0.1, 0.01, 0.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("momentum, decay", [(0.9, 0.0), (0.9, 0.05), (0.0, 0.05)])
+def test_the_other_rule_is_pytorchs_whatever_the_rates(momentum: float, decay: float, dtype: type) -> None:
+    def make(library: Any, parameters: list[Any]) -> Any:
+        rule = {"rule": "pytorch"} if library is optim else {}
+        return library.SGD(params=parameters, lr=1.0, momentum=momentum, weight_decay=decay, **rule)
+
+    beside_torch(make, RATES, dtype)
+
+
+def test_the_papers_rule_is_pytorchs_while_the_rate_stays() -> None:
+    beside_torch(lambda library, parameters: library.SGD(parameters, 0.1, 0.9, 0, 0.05), [0.1] * 5)
+
+
+def test_the_papers_rule_differs_where_the_rate_changes() -> None:
+    with pytest.raises(AssertionError):
+        beside_torch(lambda library, parameters: library.SGD(parameters, 0.1, 0.9), [0.1, 0.1, 0.01])
+
+
+def test_the_other_rule_continues_from_its_state() -> None:
+    def steps(w: mg.Tensor, optimizer: optim.SGD, rates: Sequence[float]) -> None:
+        for rate in rates:
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+    results = []
+    for parts in ([RATES], [RATES[:3], RATES[3:]]):
+        value, state = moderate((2, 3), 0), None
+        for rates in parts:
+            w = mg.tensor(value, requires_grad=True)
+            optimizer = optim.SGD([w], momentum=0.9, rule="pytorch")
+            if state:
+                optimizer.load_state_dict(state)
+            steps(w, optimizer, rates)
+            value, state = w.numpy(), optimizer.state_dict()
+        results.append(value)
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda p: optim.SGD(p, 0.1, 0.9, 5e-4), ("SGD", "dampening=0.0005", "weight_decay=5e-4")),
+        (lambda p: optim.SGD(p, 0.1, 0.9, 0, 5e-4, True), ("SGD", "nesterov=True")),
+        (lambda p: optim.SGD(p, 0.1, maximize=True), ("SGD", "maximize=True", "(-loss)")),
+        (lambda p: optim.SGD(p, 0.1, differentiable=True), ("SGD", "differentiable=True", "first derivatives")),
+        (lambda p: optim.SGD(p, 0.1, rule="torch"), ("SGD", "'torch'", "'pytorch'")),
+        (lambda p: optim.SGD(p, 0.1).step(lambda: 1), ("SGD.step", "closure")),
+        (lambda p: optim.SGD([("w", p[0])], 0.1), ("SGD", "tuple")),
+    ],
+)
+def test_what_pytorch_has_and_we_have_not_is_refused(make: Callable[[Any], object], words: tuple[str, ...]) -> None:
+    with complains(*words, error=(ValueError, TypeError)):
+        make([mg.ones(2, requires_grad=True)])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from checks import check_avg_pool2d, check_max_pool2d, chwn, complains
+from checks import check_avg_pool2d, check_max_pool2d, check_operation, chwn, complains
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import PoolCase, apart, moderate, pool_cases
+from strategies import PoolCase, apart, moderate, pool_cases, seeds
 
 import minigrad as mg
 import minigrad.functional as F
@@ -140,3 +141,47 @@ def test_wrong_number_of_dims_complains(pool: Callable[..., mg.Tensor]) -> None:
 def test_integers_complain(pool: Callable[..., mg.Tensor]) -> None:
     with complains("int64", error=TypeError):
         pool(mg.tensor(np.zeros((1, 1, 4, 4), np.int64)), 2)
+
+
+def adaptive_means(x: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Every window by itself, from floor to ceil, as PyTorch's documentation of the layer has them."""
+    y = np.empty((*x.shape[:2], height, width), x.dtype)
+    for i, j in np.ndindex(height, width):
+        rows = slice(i * x.shape[2] // height, math.ceil((i + 1) * x.shape[2] / height))
+        columns = slice(j * x.shape[3] // width, math.ceil((j + 1) * x.shape[3] / width))
+        y[:, :, i, j] = x[:, :, rows, columns].mean((2, 3))
+    return y
+
+
+@given(
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 6), st.integers(1, 6)),
+    size=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    seed=seeds,
+)
+@example((17, 2, 6, 6), (3, 2), 0)
+@example((2, 1, 3, 5), (4, 2), 0)
+def test_adaptive_avg_pool2d(device: str, shape: tuple[int, ...], size: tuple[int, int], seed: int) -> None:
+    check_operation(
+        lambda t: F.adaptive_avg_pool2d(t, size), lambda a: adaptive_means(a, *size), [moderate(shape, seed)], device
+    )
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 9, (3, None), (None, 2), (None, None), None, (1, 6)])
+def test_adaptive_windows_are_pytorchs(size: object) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    x = moderate((2, 3, 7, 6), 0)
+    theirs = torch.nn.functional.adaptive_avg_pool2d(torch.tensor(x), size if size is not None else (None, None))
+    np.testing.assert_allclose(F.adaptive_avg_pool2d(mg.tensor(x), size).numpy(), theirs.numpy(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "1", (1, 2, 3), (2, 0), True])
+def test_impossible_adaptive_sizes_complain(size: object) -> None:
+    with complains("adaptive_avg_pool2d", "output_size", repr(size[1] if size == (2, 0) else size)):
+        F.adaptive_avg_pool2d(mg.ones(1, 1, 4, 4), size)
+
+
+def test_nothing_is_averaged_adaptively() -> None:
+    with complains("adaptive_avg_pool2d", "(1, 1, 0, 4)"):
+        F.adaptive_avg_pool2d(mg.ones(1, 1, 0, 4), 2)
+    with complains("adaptive_avg_pool2d", "(3, 4)"):
+        F.adaptive_avg_pool2d(mg.ones(3, 4), 2)

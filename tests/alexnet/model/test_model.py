@@ -85,7 +85,9 @@ def grouped_forward(net: AlexNet, x: mg.Tensor, parameters: dict[str, mg.Tensor]
         first = net.column0._modules[name]
         assert isinstance(first, nn.Conv2d)
         return F.relu(
-            F.conv2d(y, parameters[f"{name}.weight"], parameters[f"{name}.bias"], first.stride, first.padding, groups)
+            F.conv2d(
+                y, parameters[f"{name}.weight"], parameters[f"{name}.bias"], first.stride, first.padding, groups=groups
+            )
         )
 
     def norm(y: mg.Tensor) -> mg.Tensor:
@@ -98,7 +100,9 @@ def grouped_forward(net: AlexNet, x: mg.Tensor, parameters: dict[str, mg.Tensor]
     y = layer("conv4", y, 2)
     y = F.max_pool2d(layer("conv5", y, 2), 3, 2).flatten(1)
     for name in ("fc6", "fc7"):
-        y = F.dropout(F.relu(F.linear(y, parameters[f"{name}.weight"], parameters[f"{name}.bias"])), 0.5, False, "test")
+        y = F.dropout(
+            F.relu(F.linear(y, parameters[f"{name}.weight"], parameters[f"{name}.bias"])), 0.5, False, scale_at="test"
+        )
     return F.linear(y, parameters["fc8.weight"], parameters["fc8.bias"])
 
 
@@ -157,7 +161,7 @@ def original_forward(net: AlexNet, x: mg.Tensor) -> mg.Tensor:
     y = mg.cat([own.flatten(1) for own in maps], dim=1)
     for name in ("fc6", "fc7"):
         layers = [own._modules[name] for own in columns]
-        y = mg.cat([F.dropout(F.relu(layer(y)), 0.5, False, "test") for layer in layers], dim=1)
+        y = mg.cat([F.dropout(F.relu(layer(y)), 0.5, False, scale_at="test") for layer in layers], dim=1)
     return net.fc8(y)
 
 

@@ -62,7 +62,7 @@ OTHERS: dict[str, Operation] = {
     "matmul": lambda x: x.flatten(1) @ weight(144, 3),
     "matmul from the left": lambda x: weight(3, 17) @ x.flatten(1) if x.shape[0] == 17 else x.flatten(1) * 1,
     "cross_entropy": lambda x: F.cross_entropy(x.flatten(1), mg.tensor(np.arange(x.shape[0]))),
-    "loss of each": lambda x: F.cross_entropy(x.flatten(1), mg.tensor(np.arange(x.shape[0])), "none"),
+    "loss of each": lambda x: F.cross_entropy(x.flatten(1), mg.tensor(np.arange(x.shape[0])), reduction="none"),
     "broadcast against a batch": lambda x: x[:1] * x,
     "both orders": lambda x: x * mg.tensor(moderate(x.shape, 6)),
     "both orders, other side": lambda x: mg.tensor(moderate(x.shape, 6)) / (x * x + 1),

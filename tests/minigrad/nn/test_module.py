@@ -1,13 +1,14 @@
-"""Modules: registration, state, modes, hooks, paths in errors, initial values and the layers."""
+"""Modules: registration, state, modes, hooks, paths in errors, and how they look."""
 
 from __future__ import annotations
 
+import copy
 import gc
-import threading
+import pickle
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +153,64 @@ def test_state_goes_over_to_another_net() -> None:
     np.testing.assert_array_equal(source(images()).numpy(), target(images()).numpy())
 
 
+def test_state_dict_holds_tensors_of_that_time() -> None:
+    layer = nn.Linear(2, 3)
+    state = layer.state_dict()
+    assert [(name, value.size(), value.requires_grad) for name, value in state.items()] == [
+        *(("weight", (3, 2), False), ("bias", (3,), False))
+    ]
+    before = layer.weight.numpy()
+    with mg.no_grad():
+        layer.weight += 1
+    np.testing.assert_array_equal(state["weight"].numpy(), before)
+    with mg.no_grad():
+        state["weight"] *= 0
+    np.testing.assert_array_equal(layer.weight.numpy(), before + 1)
+
+
+def test_parameters_and_modules_in_several_places_are_given_once() -> None:
+    net = nn.Module()
+    net.a = net.b = nn.Linear(2, 2)
+    assert [path for path, _ in net.named_modules()] == ["", "a"] and len(list(net.children())) == 1
+    assert [path for path, _ in net.named_modules(remove_duplicate=False)] == ["", "a", "b"]
+    assert [path for path, _ in net.named_parameters()] == ["a.weight", "a.bias"]
+    assert len(list(net.named_parameters(remove_duplicate=False))) == 4
+
+
+def test_parameters_of_one_module_alone() -> None:
+    net = TwoColumns()
+    assert [name for name, _ in net.named_parameters("net", recurse=False)] == ["net.gain"]
+    assert [id(p) for p in net.parameters(recurse=False)] == [id(net.gain)]
+    assert [path for path, _ in net.head.named_modules(prefix="head")] == ["head", "head.0", "head.1", "head.2"]
+
+
+@pytest.mark.parametrize("deep", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+@pytest.mark.parametrize("state", ["new", "read", "initialised", "with gradients", "moved"])
+def test_modules_are_copied_and_pickled_in_every_state(deep: Callable[[Any], Any], state: str) -> None:
+    mg.manual_seed(3)
+    net = TwoColumns()
+    if state == "read":
+        net.eval()(images())
+    elif state == "initialised":
+        net.apply(lambda module: isinstance(module, nn.Linear) and nn.init.xavier_uniform_(module.weight))
+    elif state == "with gradients":
+        net(images()).sum().backward()
+    elif state == "moved":
+        net.to("cpu:1").to(np.float64).eval()
+    twin = deep(net)
+    assert twin.training == net.training and [name for name, _ in twin.named_parameters()] == NAMES
+    for mine, other in zip(net.parameters(), twin.parameters(), strict=True):
+        assert type(other) is nn.Parameter and other is not mine and other.requires_grad
+        assert other.device == mine.device and other.dtype == mine.dtype
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+        assert (mine.grad is None) == (other.grad is None)
+        if mine.grad is not None:
+            np.testing.assert_array_equal(mine.grad.numpy(), other.grad.numpy())
+    with mg.no_grad():
+        twin.gain += 1
+    assert net.gain.item() == 1 and twin.gain is dict(twin.named_parameters())["gain"]
+
+
 def test_state_dict_is_a_snapshot_or_loading_copies() -> None:
     """Training one net further must not move the other."""
     source, target = nn.Linear(2, 2), nn.Linear(2, 2)
@@ -279,26 +338,6 @@ def test_index_errors_get_the_path_too() -> None:
         nn.Sequential(Axis())(images())
 
 
-def test_sequential_runs_indexes_and_counts() -> None:
-    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    x = mg.tensor(moderate((5, 3), 0).astype(np.float32))
-    by_hand = net[2](F.relu(net[0](x)))
-    np.testing.assert_array_equal(net(x).numpy(), by_hand.numpy())
-    assert len(net) == 3 and [type(layer) for layer in net] == [nn.Linear, nn.ReLU, nn.Linear]
-    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert net[-1] is net[2]
-
-
-def test_empty_sequential_is_the_identity() -> None:
-    x = mg.ones(2)
-    assert nn.Sequential()(x) is x
-
-
-def test_sequential_of_something_else_complains() -> None:
-    with complains(error=TypeError):
-        nn.Sequential(nn.ReLU(), "relu")
-
-
 def test_to_moves_parameters_in_place_and_returns_the_module() -> None:
     net = TwoColumns()
     parameters = list(net.parameters())
@@ -316,135 +355,6 @@ def test_module_that_is_dropped_is_freed() -> None:
     del net
     gc.collect()
     assert gone() is None
-
-
-def test_layers_do_what_their_functions_do(device: str) -> None:
-    x = mg.tensor(moderate((2, 4, 7, 7), 0).astype(np.float32), device=device)
-    conv = nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(1, 0), groups=2).to(device)
-    pairs = [
-        (conv(x), F.conv2d(x, conv.weight, conv.bias, (1, 2), (1, 0), 2)),
-        (nn.MaxPool2d(3, 2)(x), F.max_pool2d(x, 3, 2)),
-        (nn.MaxPool2d(3)(x), F.max_pool2d(x, 3)),
-        (nn.MaxPool2d(3, 2, 1, ceil_mode=True)(x), F.max_pool2d(x, 3, 2, 1, True)),
-        (nn.AvgPool2d(3, 2, 1)(x), F.avg_pool2d(x, 3, 2, 1)),
-        (
-            nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)(x),
-            F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
-        ),
-        (nn.LocalResponseNorm(5, 1.0, 0.5, 2.0)(x), F.local_response_norm(x, 5, 1.0, 0.5, 2.0)),
-        (nn.LocalResponseNorm(3)(x), F.local_response_norm(x, 3)),
-        (nn.WithinMapResponseNorm(4, 9.0, 0.5, 2.0)(x), F.within_map_response_norm(x, 4, 9.0, 0.5, 2.0)),
-        (nn.WithinMapResponseNorm(3)(x), F.within_map_response_norm(x, 3)),
-        (nn.ReLU()(x), F.relu(x)),
-        (nn.Tanh()(x), F.tanh(x)),
-        (nn.Flatten()(x), x.flatten(1)),
-    ]
-    for layer, function in pairs:
-        np.testing.assert_array_equal(layer.numpy(), function.numpy())
-    linear = nn.Linear(4 * 49, 3).to(device)
-    np.testing.assert_array_equal(
-        linear(x.flatten(1)).numpy(), F.linear(x.flatten(1), linear.weight, linear.bias).numpy()
-    )
-    targets = mg.tensor(np.array([0, 2]), device=device)
-    logits = linear(x.flatten(1))
-    assert nn.CrossEntropyLoss()(logits, targets).item() == F.cross_entropy(logits, targets).item()
-    summed = nn.CrossEntropyLoss(reduction="sum")(logits, targets).item()
-    assert summed == F.cross_entropy(logits, targets, "sum").item()
-
-
-def test_layers_have_the_shapes_and_dtype_of_the_field() -> None:
-    conv, linear = nn.Conv2d(6, 4, (5, 3), groups=2), nn.Linear(7, 3)
-    assert conv.weight.shape == (4, 3, 5, 3) and conv.bias.shape == (4,)
-    assert linear.weight.shape == (3, 7) and linear.bias.shape == (3,)
-    assert all(p.dtype == np.float32 for layer in (conv, linear) for p in layer.parameters())
-    assert nn.Conv2d(6, 4, 3, bias=False).bias is None and nn.Linear(7, 3, bias=False).bias is None
-    assert [name for name, _ in nn.Linear(7, 3, bias=False).named_parameters()] == ["weight"]
-
-
-def test_first_weights_are_seeded_and_bounded() -> None:
-    """PyTorch's default: uniform between plus and minus 1 / sqrt(fan-in), biases as well."""
-    mg.manual_seed(4)
-    first = nn.Conv2d(4, 64, 5)
-    mg.manual_seed(4)
-    second = nn.Conv2d(4, 64, 5)
-    np.testing.assert_array_equal(first.weight.numpy(), second.weight.numpy())
-    weight, bound = first.weight.numpy(), 1 / np.sqrt(4 * 25)
-    assert 0.9 * bound < np.abs(weight).max() <= bound and abs(weight.mean()) < 0.05 * bound
-
-
-def test_dropout_layer_follows_the_mode(device: str) -> None:
-    x = mg.ones(50, 50, device=device)
-    inverted, paper = nn.Dropout(0.25), nn.Dropout(0.25, scale_at="test")
-    np.testing.assert_allclose(np.unique(inverted(x).numpy()), [0, 1 / 0.75], rtol=1e-6)
-    np.testing.assert_array_equal(np.unique(paper(x).numpy()), [0, 1])
-    np.testing.assert_array_equal(inverted.eval()(x).numpy(), np.ones((50, 50)))
-    np.testing.assert_array_equal(paper.eval()(x).numpy(), np.full((50, 50), 0.75))
-
-
-def test_init_fills_in_place() -> None:
-    layer = nn.Linear(300, 200)
-    weight = layer.weight
-    nn.init.normal_(weight, 0.5, 0.01)
-    assert layer.weight is weight and weight.requires_grad
-    assert abs(weight.numpy().mean() - 0.5) < 1e-3 and abs(weight.numpy().std() - 0.01) < 1e-3
-    nn.init.constant_(layer.bias, 1)
-    np.testing.assert_array_equal(layer.bias.numpy(), np.ones(200))
-
-
-def test_init_is_seeded() -> None:
-    first, second = mg.zeros(5), mg.zeros(5)
-    mg.manual_seed(1)
-    nn.init.normal_(first)
-    mg.manual_seed(1)
-    nn.init.normal_(second)
-    np.testing.assert_array_equal(first.numpy(), second.numpy())
-
-
-def test_weights_are_drawn_when_looked_at_and_in_the_order_of_the_program() -> None:
-    """So a network that fills its layers' weights anew never makes the first ones."""
-
-    def weights() -> list[mg.Tensor]:
-        mg.manual_seed(3)
-        layers = [nn.Linear(300, 400), nn.Linear(300, 400)]
-        nn.init.normal_(layers[1].weight)
-        return [layer.weight for layer in layers]
-
-    first, second = weights()
-    assert first.array.pending is not None and second.array.pending is not None
-    forth = first.numpy(), second.numpy()
-    first, second = weights()
-    back = second.numpy(), first.numpy()
-    np.testing.assert_array_equal(forth, back[::-1])
-    assert abs(forth[0]).max() <= 300**-0.5 < 3 < forth[1].max()
-    # drawn in pieces, but as if in one
-    mg.manual_seed(3)
-    streams = [mg.random.default_generator.stream() for _ in range(5)]
-    np.testing.assert_array_equal(forth[1], streams[-1].standard_normal((400, 300)).astype(np.float32))
-
-
-def test_init_is_seen_by_the_next_forward_and_not_recorded() -> None:
-    layer = nn.Linear(2, 1)
-    nn.init.constant_(layer.weight, 2.0)
-    nn.init.constant_(layer.bias, 0.5)
-    assert layer(mg.ones(1, 2)).item() == 4.5
-    layer(mg.ones(1, 2)).sum().backward()
-    np.testing.assert_array_equal(layer.weight.grad.numpy(), [[1, 1]])
-
-
-def test_layers_refuse_what_cannot_be() -> None:
-    """When they are made or, at the latest, when they are used."""
-    with complains("groups"):
-        nn.Conv2d(5, 4, 3, groups=2)
-    with complains("groups"):
-        nn.Conv2d(4, 4, 3, groups=0)
-    with complains("kernel_size"):
-        nn.Conv2d(4, 4, 0)
-    with complains("1.5"):
-        nn.Dropout(1.5)(mg.ones(2))
-    with complains("kernel_size"):
-        nn.MaxPool2d(0)(mg.ones(1, 1, 4, 4))
-    with complains("average"):
-        nn.CrossEntropyLoss("average")(mg.ones(1, 2), mg.tensor([1]))
 
 
 def test_repr_shows_the_tree() -> None:
@@ -472,19 +382,6 @@ def test_training_lowers_the_loss() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-
-
-def test_layers_without_arguments_take_none() -> None:
-    for make in (lambda: nn.ReLU(True), lambda: nn.Tanh(5), lambda: nn.ReLU(inplace=True)):  # type: ignore[call-arg]
-        with pytest.raises(TypeError):
-            make()
-
-
-def test_flatten_takes_the_axes_of_pytorch() -> None:
-    x = mg.ones(2, 3, 4, 5)
-    assert nn.Flatten()(x).shape == (2, 60)
-    assert nn.Flatten(2)(x).shape == (2, 3, 20)
-    assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
 
 
 def test_a_parameter_is_not_replaced_by_a_plain_tensor() -> None:
@@ -535,13 +432,6 @@ def test_parameters_are_not_made_integers() -> None:
         nn.Linear(2, 2).to(np.int64)
 
 
-def test_slices_of_sequential_and_names_that_are_taken() -> None:
-    net = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Flatten())
-    assert isinstance(net[1:], nn.Sequential) and len(net[1:]) == 2
-    with complains("training"):
-        nn.Sequential(OrderedDict(training=nn.ReLU()))
-
-
 def test_html_shows_parameters_of_a_module_with_children() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:
@@ -567,74 +457,3 @@ def test_a_parameter_is_not_lost_to_a_number() -> None:
         with complains("weight", "Parameter", error=TypeError):
             layer.weight = value  # type: ignore[assignment]
     assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
-
-
-@pytest.mark.parametrize(
-    "make, word",
-    [
-        (lambda: nn.Linear(-3, 2), "in_features"),
-        (lambda: nn.Linear(3, 2.5), "out_features"),
-        (lambda: nn.Conv2d(2, 2, 3, groups="two"), "groups"),
-        (lambda: nn.Conv2d(2, 2, 3, groups=1.0), "groups"),
-        (lambda: nn.Conv2d(2, 2, 3, padding="same"), "padding"),
-        (lambda: nn.Conv2d(2, 2, 3, padding=-1), "padding"),
-        (lambda: nn.LocalResponseNorm(5, alpha="small")(mg.ones(1, 2, 3, 3)), "alpha"),
-        (lambda: nn.init.normal_(mg.ones(2, dtype=np.int64)), "int64"),
-        (lambda: nn.init.normal_(np.ones(2)), "ndarray"),
-        (lambda: nn.init.normal_(mg.ones(2), std="a"), "'a'"),
-        (lambda: nn.init.normal_(mg.ones(2), std=-1), "std=-1"),
-        (lambda: nn.init.normal_(mg.ones(2), std=float("nan")), "std=nan"),
-        (lambda: nn.init.uniform_(mg.ones(2), 1, 0), "a=1 and b=0"),
-        (lambda: nn.init.uniform_(mg.ones(2), 0, None), "None"),
-        (lambda: nn.init.constant_(mg.ones(2), "a"), "'a'"),
-        (lambda: nn.init.kaiming_normal_(mg.ones(2)), "(2,)"),
-        (lambda: nn.ReLU().register_forward_hook(3), "int"),
-    ],
-)
-def test_wrong_arguments_are_named_at_once(make: Callable[[], object], word: str) -> None:
-    with complains(word, error=(TypeError, ValueError)):
-        make()
-
-
-def test_weights_of_no_inputs_can_be_filled() -> None:
-    assert nn.init.kaiming_normal_(mg.zeros(3, 0)).numpy().shape == (3, 0)
-
-
-def test_weights_drawn_in_two_threads_are_the_same(device: str) -> None:
-    """Whichever thread looks first: the draws begin anew and do not share a stream."""
-    mg.manual_seed(3)
-    expected = nn.init.normal_(mg.zeros(300_000, device=device)).numpy()
-    for _ in range(5):
-        mg.manual_seed(3)
-        weight = nn.init.normal_(mg.zeros(300_000, device=device))
-        start = threading.Barrier(2)
-
-        def look(weight: mg.Tensor = weight, start: threading.Barrier = start) -> np.ndarray:
-            start.wait()
-            return weight.numpy()
-
-        with ThreadPoolExecutor(2) as pool:
-            seen = [each.result() for each in [pool.submit(look), pool.submit(look)]]
-        for each in seen:
-            np.testing.assert_array_equal(each, expected)
-
-
-def test_an_interrupted_draw_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    mg.manual_seed(3)
-    expected = nn.init.normal_(mg.zeros(10)).numpy()
-    mg.manual_seed(3)
-    weight = nn.init.normal_(mg.zeros(10))
-    with monkeypatch.context() as patch:
-        patch.setattr(nn.init, "CHUNK", _Interrupting(4))
-        with pytest.raises(KeyboardInterrupt):
-            weight.numpy()
-    np.testing.assert_array_equal(weight.numpy(), expected)
-
-
-class _Interrupting(int):
-    """A length of pieces at which the second piece is interrupted."""
-
-    def __radd__(self, at: int) -> int:
-        if at:
-            raise KeyboardInterrupt
-        return at + int(self)

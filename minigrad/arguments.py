@@ -1,0 +1,115 @@
+"""Checks of what users write for a layer or a function: counts, sizes, sides, and what PyTorch has and we have not."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+__all__ = [
+    "Padding",
+    "Size",
+    "check_count",
+    "check_flag",
+    "check_old_reduction",
+    "check_pair",
+    "check_reduction",
+    "check_sides",
+    "no_dilation",
+    "no_divisor",
+    "no_indices",
+    "no_weights",
+    "only",
+]
+
+Size = int | tuple[int, int]
+Padding = int | tuple[int, int] | tuple[int, int, int, int]
+
+
+def check_count(name: str, what: str, value: Any, least: int) -> int:
+    """The value, an integer of at least so much; ValueError for others."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name}: {what} is an integer, {least} or more; got {value!r}")
+    return int(value)
+
+
+def check_pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
+    """(h, w) of an integer, which stands for both, or of a pair."""
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"{name}: {what} is an integer or (h, w), got {value!r}")
+    return check_count(name, what, pair[0], least), check_count(name, what, pair[1], least)
+
+
+def check_flag(name: str, what: str, value: Any) -> bool:
+    """The value, True or False; TypeError for others, which stood at that place for something else."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: {what} is True or False, got {value!r}")
+    return value
+
+
+def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right)."""
+    if isinstance(padding, (tuple, list)) and len(padding) == 4:
+        top, bottom, left, right = (check_count(name, "padding", side, 0) for side in padding)
+        return top, bottom, left, right
+    h, w = check_pair(name, "padding", padding, 0)
+    return h, h, w, w
+
+
+def only(name: str, what: str, value: Any, offered: Any, instead: str) -> None:
+    """Refuse an argument of PyTorch's that is not offered here, unless it has the one value that is.
+
+    Args:
+        name: of the function or layer.
+        what: the argument's name.
+        value: what the user gave.
+        offered: the value that changes nothing; a pair of it will do as well.
+        instead: what to write.
+
+    Raises:
+        ValueError: it has another value.
+    """
+    plain = value is None or isinstance(value, (bool, int, float, str, tuple))
+    if plain and isinstance(value, bool) == isinstance(offered, bool) and value in (offered, (offered, offered)):
+        return
+    shown = repr(value) if plain else f"a {type(value).__name__}"
+    raise ValueError(f"{name}: {what}={shown} is not offered; {instead}")
+
+
+def no_dilation(name: str, dilation: Any) -> None:
+    """Refuse windows with gaps."""
+    only(
+        name, "dilation", dilation, 1, "a window with gaps is written as a larger filter with zeros between its weights"
+    )
+
+
+def no_indices(name: str, return_indices: Any) -> None:
+    """Refuse to tell where maxima stood."""
+    only(name, "return_indices", return_indices, False, "ceil_mode, which is near it, is given by name")
+
+
+def no_divisor(name: str, divisor_override: Any) -> None:
+    """Refuse a divisor of one's own."""
+    only(name, "divisor_override", divisor_override, None, "multiply the means by KH * KW / divisor")
+
+
+def no_weights(
+    name: str, weight: Any, size_average: Any, ignore_index: Any, reduce: Any, label_smoothing: Any = 0.0
+) -> None:
+    """Refuse what PyTorch's losses of classes have between the targets and the reduction, and after it."""
+    only(name, "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * weights).mean()")
+    check_old_reduction(name, size_average, reduce)
+    only(name, "ignore_index", ignore_index, -100, "leave those examples out of input and target")
+    only(name, "label_smoothing", label_smoothing, 0.0, "add -label_smoothing * log_softmax(input, 1).mean() yourself")
+
+
+def check_old_reduction(name: str, size_average: Any, reduce: Any) -> None:
+    """Refuse the two arguments that PyTorch's `reduction` has taken the place of."""
+    only(name, "size_average", size_average, None, "give reduction='mean' or reduction='sum' by name")
+    only(name, "reduce", reduce, None, "give reduction='mean', 'sum' or 'none' by name")
+
+
+def check_reduction(name: str, reduction: Any) -> None:
+    """Refuse what is no way to make one loss of many."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', got {reduction!r}")

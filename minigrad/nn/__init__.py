@@ -1,0 +1,57 @@
+"""Modules: parameters, the layers that hold them, and what holds layers."""
+
+import sys
+
+from minigrad import functional, init
+from minigrad.nn.containers import ModuleDict, ModuleList, Sequential
+from minigrad.nn.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    Linear,
+    LocalResponseNorm,
+    LogSoftmax,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    WithinMapResponseNorm,
+)
+from minigrad.nn.losses import CrossEntropyLoss, MSELoss, NLLLoss
+from minigrad.nn.module import Module, Parameter
+
+__all__ = [
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "LocalResponseNorm",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "WithinMapResponseNorm",
+    "functional",
+    "init",
+]
+
+# PyTorch's addresses for two modules that stand below this one: `import minigrad.nn.functional as F`
+sys.modules[f"{__name__}.functional"] = functional
+sys.modules[f"{__name__}.init"] = init
