@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from minigrad.creation import arange, cat, full
 from minigrad.creation import tensor as new_tensor
 from minigrad.dtypes import dtype_beside
 from minigrad.functions import sigmoid, tanh
+from minigrad.not_offered import in_module
 from minigrad.operands import checked_tensor, same_dtype
 from minigrad.ops import convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
@@ -55,6 +56,9 @@ __all__ = [
     "tanh",
     "within_map_response_norm",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "F")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -473,6 +473,12 @@ class Operations(Elements):
             return self.reshape(selection.shape)._take(selection.arrays)
         x = shape.GetItem.apply(self, index=selection.basic).reshape(selection.shape)
         return x._take(selection.arrays) if selection.arrays else x
+
+    def __setitem__(self, index: Index, value: Any) -> NoReturn:
+        raise TypeError(
+            "the elements of a tensor are not assigned; choose them, as by "
+            "x = mg.where(mg.arange(len(x)) == 0, value, x) for x[0], or join parts with mg.cat"
+        )
 
     def _take(self, arrays: dict[int, Any]) -> Tensor:
         """What stands at the indices given for some axes; of axes apart from each other the result's come first."""

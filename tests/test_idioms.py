@@ -29,9 +29,6 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf")
 NOT_YET = {
     "adam",
     "autoencoder",
-    "dtypes",
-    "learning_rate",
-    "mlp_classifier",
     "saving",
 }
 CASES = [
@@ -77,11 +74,15 @@ def run(program: Path, library: str) -> dict[str, Any]:
 
 
 def is_means(value: Any) -> bool:
-    """Whether a program computes with this, and it holds no number: a function, a class, an optimizer, a device."""
+    """Whether a program computes with this, and it is not compared: a function, a class, an optimizer, a device.
+
+    The groups of an optimizer are settings, of which each library has its own.
+    """
     return (
         isinstance(value, (type, types.ModuleType, np.random.Generator))
         or (callable(value) and not hasattr(value, "state_dict"))
         or hasattr(value, "param_groups")
+        or (isinstance(value, dict) and "params" in value)
         or type(value).__name__ in ("device", "Device")
     )
 
