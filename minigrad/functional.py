@@ -21,6 +21,7 @@ from minigrad.arguments import (
     check_sides,
     no_dilation,
     no_divisor,
+    no_gaps,
     no_indices,
     no_weights,
     only,
@@ -168,7 +169,7 @@ def max_pool2d(
     Returns:
         shape (N, C, OH, OW).
     """
-    no_dilation("max_pool2d", dilation)
+    no_gaps("max_pool2d", dilation)
     no_indices("max_pool2d", return_indices)
     options = _pooling("max_pool2d", input, kernel_size, stride, padding)
     return pooling.MaxPool2d.apply(input, **options, ceil_mode=bool(ceil_mode))
@@ -400,7 +401,9 @@ def mse_loss(
         reduction: "mean", "sum" or "none" (one loss per element).
     """
     check_old_reduction("mse_loss", size_average, reduce)
-    only("mse_loss", "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * weights).mean()")
+    only(
+        "mse_loss", "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * w).sum() / w.sum()"
+    )
     check_reduction("mse_loss", reduction)
     checked_tensor("mse_loss", input), checked_tensor("mse_loss", target)
     if input.shape != target.shape:

@@ -71,6 +71,15 @@ _OF_BOOLS: dict[type[Function], type[Function]] = {
 }
 
 
+def _no_operator(symbol: str, instead: str) -> Callable[[Any, Any], NoReturn]:
+    """The method for an operator that PyTorch has and that is not offered."""
+
+    def operator(self: Any, other: Any) -> NoReturn:
+        raise TypeError(f"{symbol} is not offered: {instead}")
+
+    return operator
+
+
 def _comparison(name: str) -> Callable[[Any, Any], Any]:
     """The operator that does what the method of that name does, for tensors and numbers."""
 
@@ -146,6 +155,8 @@ class Operations(Elements):
     __rtruediv__ = _operator(arithmetic.Div, swapped=True)
     __pow__ = _operator(arithmetic.Pow)
     __rpow__ = _operator(arithmetic.Pow, swapped=True)
+    __floordiv__ = __rfloordiv__ = _no_operator("//", "no gradient passes it; take NumPy's, mg.tensor(x.numpy() // 2)")
+    __mod__ = __rmod__ = _no_operator("%", "take NumPy's, mg.tensor(x.numpy() % 2)")
 
     def pow(self, exponent: Tensor | float) -> Tensor:
         """x to the power of a tensor or a number."""
@@ -270,6 +281,7 @@ class Operations(Elements):
         return comparison.LogicalOr.apply(*logical("|", self, other))
 
     __rand__, __ror__ = __and__, __or__
+    __xor__ = __rxor__ = _no_operator("^", "of two bool tensors write x != y")
 
     def __invert__(self) -> Tensor:
         return comparison.LogicalNot.apply(logical("~", self, self)[0])

@@ -241,3 +241,16 @@ def test_results_are_new_tensors() -> None:
         with complains("out=", f"y = mg.{function.__name__}(", error=TypeError):
             function(x, out=x)
     assert x.tolist() == [1, 4]
+
+
+def test_operators_that_are_not_offered() -> None:
+    x = mg.tensor([5, 7])
+    for compute, words in (
+        (lambda: x // 2, "mg.tensor(x.numpy() // 2)"),
+        (lambda: 2 // x, "//"),
+        (lambda: x % 2, "mg.tensor(x.numpy() % 2)"),
+        (lambda: np.ones(2) % x, "%"),
+        (lambda: (x > 5) ^ (x > 6), "x != y"),
+    ):
+        with complains("not offered", words, error=TypeError):
+            compute()
