@@ -29,6 +29,7 @@ __all__ = [
     "check_same_device",
     "device",
     "devices",
+    "quiet",
     "unusable",
 ]
 
@@ -41,6 +42,11 @@ REQUIRED = {
         "the package numba-cuda is not installed (pip install numba-cuda; there is none for macOS or Python 3.15)",
     )
 }
+
+
+# A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
+# It holds for the thread that calls the function; operations, backward passes and steps of an optimiser are within it.
+quiet = np.errstate(all="ignore")
 
 
 class DeviceMismatchError(RuntimeError):
@@ -221,8 +227,10 @@ class DeviceArray:
         device: Device,
         chwn: bool = False,
     ) -> None:
-        self.pending: Deferred | None = data if callable(data) else None
-        self._data = None if callable(data) else data
+        self.pending: Deferred | None = None
+        self._data = data
+        if callable(data):
+            self._data, self.pending = None, data
         self.shape = shape
         self.dtype = dtype
         self.device = device
@@ -281,7 +289,7 @@ def check_same_device(operation: str, arrays: Iterable[DeviceArray]) -> None:
     for array in arrays:
         if first is None:
             first = array.device
-        elif array.device != first:
+        elif array.device is not first and array.device != first:  # the second test is slow, and seldom needed
             raise DeviceMismatchError(
                 f"{operation} was given arrays on {first} and on {array.device}; "
                 f"bring them together with .to('{first}') or .to('{array.device}')"

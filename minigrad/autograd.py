@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 import numpy as np
 
-from minigrad.arrays import Device, DeviceArray, check_same_device
+from minigrad.arrays import Device, DeviceArray, check_same_device, quiet
 from minigrad.not_offered import in_module
-from minigrad.profiling import noted
+from minigrad.profiling import noted, profiled
 
 if TYPE_CHECKING:  # an operation gives a tensor, which the tensor that it is applied to makes
     from minigrad.tensors import Tensor
@@ -54,7 +54,15 @@ C = TypeVar("C", bound=Callable[..., Any])
 Gradients = tuple[DeviceArray | None, ...]  # one for each input; None where it is not needed
 
 _serial = itertools.count()  # numbers the Functions that are recorded, in the order in which they are
-_state = threading.local()  # whether this thread records
+
+
+class _State(threading.local):
+    """Whether this thread records."""
+
+    recording = True
+
+
+_state = _State()
 
 
 class Leaf(Protocol):
@@ -87,7 +95,7 @@ class Variable(Leaf, Protocol):
 
 def is_recording() -> bool:
     """Whether operations are recorded for a backward pass in this thread."""
-    return getattr(_state, "recording", True)
+    return _state.recording
 
 
 def next_serial() -> int:
@@ -200,28 +208,44 @@ class Function:
             DeviceMismatchError: the inputs are not all on one device.
         """
         value, function = cls.record(*inputs, **options)
-        return next(x for x in inputs if x is not None).computed(value, function)
+        first = inputs[0] if inputs[0] is not None else next(x for x in inputs if x is not None)
+        return first.computed(value, function)
 
     @classmethod
+    @quiet
     def record(cls, *inputs: Variable | None, **options: Any) -> tuple[DeviceArray, Function]:
         """What `apply` does, but giving the bare value, and the Function; its `sources` are None if not recorded."""
+        recording = cls.differentiable and _state.recording
+        arrays: list[DeviceArray | None] = []
+        sources: list[Function | Leaf | None] = []
+        needs: list[bool] = []
         try:
-            arrays = [None if x is None else x.array for x in inputs]
-            if all(array is None for array in arrays):
+            for x in inputs:
+                arrays.append(None if x is None else x.array)
+                if recording and x is not None and x.requires_grad:
+                    # a computed input is known by what made it: its array need not live on for this
+                    sources.append(x.grad_fn or x)
+                    needs.append(True)
+                else:
+                    sources.append(None)
+                    needs.append(False)
+            present = [array for array in arrays if array is not None]
+            if not present:
                 raise AttributeError
         except AttributeError:
             given = ", ".join(type(x).__name__ for x in inputs) or "nothing"
             raise TypeError(f"{cls.name} is applied to tensors, got {given}; make one with mg.tensor") from None
-        check_same_device(cls.name, (array for array in arrays if array is not None))
+        check_same_device(cls.name, present)
         function = cls()
-        recording = cls.differentiable and is_recording()
-        function.needs_input_grad = tuple(recording and x is not None and x.requires_grad for x in inputs)
-        value = noted(function, function.forward, *arrays, **options)
-        if any(function.needs_input_grad):
-            # a computed input is known by what made it: its array need not live on for this
-            wanted = zip(inputs, function.needs_input_grad, strict=True)
-            function.sources = tuple((x.grad_fn or x) if x is not None and need else None for x, need in wanted)
-            function.serial, function.result_shape, function.result_device = next(_serial), value.shape, value.device
+        function.needs_input_grad = tuple(needs)
+        events = profiled.events
+        if events is None:
+            value = function.forward(*arrays, **options)
+        else:
+            value = noted(events, function, function.forward, *arrays, **options)
+        if True in needs:
+            function.sources, function.serial = tuple(sources), next(_serial)
+            function.result_shape, function.result_device = value.shape, value.device
         return value, function
 
     def release(self) -> None:
@@ -254,6 +278,7 @@ def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
 # The backward walk
 
 
+@quiet
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
     """Walk the graph to its end, from the Function that computed the result and the gradient of the result."""
     deque(walk({root: gradient}), maxlen=0)
@@ -279,7 +304,17 @@ def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
     heapq.heapify(waiting)
     while waiting:
         _, function = heapq.heappop(waiting)
-        for source, dx in _gradients(function, gradients.pop(function)):
+        sources = function.sources
+        if sources is None:
+            raise walked_before()
+        results = _gradients(function, len(sources), gradients.pop(function))
+        for number, source in enumerate(sources):
+            dx, results[number] = results[number], None  # none lives longer than it must
+            if source is None:
+                continue
+            shape = source.result_shape if isinstance(source, Function) else source.shape
+            if not isinstance(dx, DeviceArray) or (dx.shape != shape and shape is not None):
+                raise _no_gradient(function, number, shape, dx)
             if not isinstance(source, Function):
                 source.accumulate(dx)
             elif source in gradients:
@@ -287,6 +322,7 @@ def walk(gradients: dict[Function, DeviceArray]) -> Iterator[Function]:
             else:
                 gradients[source] = dx
                 heapq.heappush(waiting, (-source.serial, source))
+            del dx
         yield function
 
 
@@ -297,27 +333,20 @@ def walked_before() -> RuntimeError:
     )
 
 
-def _gradients(function: Function, dy: DeviceArray) -> Iterator[tuple[Function | Leaf, DeviceArray]]:
-    """Call a Function's backward: where its inputs came from, and the gradient of each.
-
-    A generator that gives each gradient up as it yields it, so that none lives longer than it must.
-    """
-    sources, name = function.sources, function.name
-    if sources is None:
-        raise walked_before()
-    results = noted(function, function.backward, dy)
-    del dy
+def _gradients(function: Function, count: int, dy: DeviceArray) -> list[Any]:
+    """What a Function's backward gives for its inputs, so many; what it saved is given up."""
+    events = profiled.events
+    results = function.backward(dy) if events is None else noted(events, function, function.backward, dy)
     function.release()
     results = list(results) if isinstance(results, tuple) else [results]
-    if len(results) != len(sources):
-        raise TypeError(f"{name}: backward gave {len(results)} gradients for {len(sources)} inputs")
-    for number, source in enumerate(sources):
-        dx, results[number] = results[number], None
-        if source is not None:
-            shape = source.result_shape if isinstance(source, Function) else source.shape
-            if not isinstance(dx, DeviceArray) or (shape is not None and dx.shape != shape):
-                given = f"the shape {dx.shape}" if isinstance(dx, DeviceArray) else type(dx).__name__
-                raise TypeError(
-                    f"{name}: the gradient of input {number} is an array of shape {shape}, backward gave {given}"
-                )
-            yield source, dx
+    if len(results) != count:
+        raise TypeError(f"{function.name}: backward gave {len(results)} gradients for {count} inputs")
+    return results
+
+
+def _no_gradient(function: Function, number: int, shape: tuple[int, ...] | None, dx: Any) -> TypeError:
+    """What is wrong with what a backward gave for an input of that shape."""
+    given = f"the shape {dx.shape}" if isinstance(dx, DeviceArray) else type(dx).__name__
+    return TypeError(
+        f"{function.name}: the gradient of input {number} is an array of shape {shape}, backward gave {given}"
+    )

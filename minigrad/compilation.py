@@ -28,7 +28,14 @@ KEPT = 30 * 24 * 3600  # seconds after its last use
 ENDING = ".compiled"
 CHECKSUM_BYTES = 32  # in front: code that is damaged is no code
 
-_state = threading.local()
+
+class _Rehearsal(threading.local):
+    """What is known of this thread."""
+
+    needed: dict[Hashable, Callable[[], None]] | None = None  # by the program that it rehearses, if it does
+
+
+_rehearsal = _Rehearsal()
 
 
 # what a program needs
@@ -47,24 +54,25 @@ def needed_by(program: Callable[[], object]) -> list[Callable[[], None]]:
         >>> compile_pooling, = needed_by(lambda: mg.functional.max_pool2d(x, 3, 2))
         >>> compile_pooling()
     """
-    outer = getattr(_state, "needed", None)
+    outer = _rehearsal.needed
     needed: dict[Hashable, Callable[[], None]] = {}
-    _state.needed = needed
+    _rehearsal.needed = needed
     try:
         program()
     finally:
-        _state.needed = outer
+        _rehearsal.needed = outer
     return list(needed.values())
 
 
 def rehearsing() -> bool:
     """Whether this thread runs a program of `needed_by`: then a backend notes what it would run, and does not."""
-    return getattr(_state, "needed", None) is not None
+    return _rehearsal.needed is not None
 
 
 def note(name: Hashable, compile: Callable[[], None]) -> None:
     """The program that is rehearsed calls a loop or kernel of that name, with the function that compiles it."""
-    _state.needed.setdefault(name, compile)
+    if _rehearsal.needed is not None:
+        _rehearsal.needed.setdefault(name, compile)
 
 
 # where it is kept

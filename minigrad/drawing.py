@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 
-from minigrad.arrays import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray, quiet
 from minigrad.autograd import Function, walk, walked_before
 from minigrad.creation import ones
 from minigrad.layered import Point, place
@@ -160,6 +160,7 @@ class Graph:
         """Whether the backward pass is through, and every leaf has its gradient."""
         return self._walk is not None and not self._waiting
 
+    @quiet
     def step(self) -> Graph:
         """Call backward of the next Function: of those whose result has a gradient, the one recorded last.
 

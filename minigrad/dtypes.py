@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import numbers
 from typing import Any
 
@@ -87,6 +88,8 @@ def dtype_beside(name: str, number: Any, dtype: DType) -> DType:
         return float32
     if dtype.kind == "b":
         dtype = int64
+    if isinstance(number, builtins.float):
+        return dtype
     limits = np.finfo(np.float64) if dtype.kind == "f" else np.iinfo(dtype)
     if isinstance(number, numbers.Integral) and not int(limits.min) <= int(number) <= int(limits.max):
         raise ValueError(f"{name}: {number} does not fit the other operand's dtype, {dtype}; convert it with .to")

@@ -162,6 +162,8 @@ def _part(item: Any) -> Any:
 def flat_indices(arrays: Sequence[np.ndarray], lengths: Shape) -> np.ndarray:
     """Indices into axes of those lengths, which broadcast, as one array of indices into the axes made one.
 
+    They are checked here, on the host, wherever they came from: a kernel would read beyond the array.
+
     Raises:
         IndexError: they do not broadcast, or one is out of range.
     """

@@ -30,8 +30,11 @@ def checked_tensor(name: str, x: Any) -> Tensor:
 
 def pair(name: str, left: Any, right: Any) -> tuple[Tensor, Tensor]:
     """Two tensors, or a tensor and a number, as two tensors that are on one device and broadcast."""
-    x, y = _operand(name, left, right), _operand(name, right, left)
-    check_together(name, x, y)
+    x: Any = left if isinstance(left, Elements) else _number(name, left, right)
+    y: Any = right if isinstance(right, Elements) else _number(name, right, left)
+    a, b = x.array, y.array
+    if a.shape != b.shape or a.device is not b.device:  # else there is nothing to check, as a rule
+        check_together(name, x, y)
     return x, y
 
 
@@ -45,9 +48,8 @@ def check_together(name: str, *tensors: Tensor) -> None:
         raise ValueError(f"{name}: the shapes {shapes} do not broadcast") from None
 
 
-def _operand(name: str, value: Any, other: Any) -> Tensor:
-    if isinstance(value, Elements):
-        return checked_tensor(name, value)
+def _number(name: str, value: Any, other: Any) -> Tensor:
+    """A number as a tensor that goes with the other operand, which is one."""
     if isinstance(value, numbers.Real):
         return other.number(value, dtype_beside(name, value, other.dtype))
     raise TypeError(f"{name} takes tensors and numbers, got {type(value).__name__}; make a tensor with mg.tensor")
@@ -56,6 +58,8 @@ def _operand(name: str, value: Any, other: Any) -> Tensor:
 def one_dtype(name: str, left: Any, right: Any) -> tuple[Tensor, Tensor]:
     """The same two in the dtype of their result."""
     x, y = pair(name, left, right)
+    if x.dtype == y.dtype:
+        return x, y
     dtype = common_dtype(x.dtype, x.ndim, y.dtype, y.ndim)
     return x.to(dtype), y.to(dtype)
 

@@ -102,24 +102,6 @@ def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Te
     return comparison.Where.apply(condition, x, y)
 
 
-class Take(Function, numpy=True):
-    """y = what stands along an axis at the given indices; what is taken several times gets the sum of gradients.
-
-    It is done on the host, whatever the device.
-    """
-
-    name = "indexing"
-
-    def forward(self, x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
-        self.indices, self.shape, self.axis = indices, x.shape, axis
-        return x.take(indices, axis)
-
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        dx = np.zeros(self.shape, dy.dtype)
-        np.add.at(np.moveaxis(dx, self.axis, 0), self.indices, np.moveaxis(dy, self.axis, 0))
-        return dx
-
-
 class Operations(Elements):
     """The methods of a tensor that compute another. Arithmetic broadcasts; dtypes meet by PyTorch's rules."""
 
@@ -502,4 +484,4 @@ class Operations(Elements):
         flat = flat_indices([np.asarray(each) for each in arrays.values()], self.shape[first:last])
         before, after = self.shape[:first], self.shape[last:]
         merged = self.reshape((*before, prod(self.shape[first:last]), *after))
-        return Take.apply(merged, indices=flat.reshape(-1), axis=first).reshape((*before, *flat.shape, *after))
+        return shape.Take.apply(merged, indices=self.device.backend.from_host(flat, self.device), axis=first)

@@ -1,4 +1,4 @@
-"""Optimisers: stochastic gradient descent, by the paper's rule or by PyTorch's."""
+"""Optimisers: stochastic gradient descent, by the paper's rule or by PyTorch's, and Adam."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import only
-from minigrad.arrays import DeviceArray
+from minigrad.arrays import DeviceArray, quiet
 from minigrad.not_offered import in_class, in_module
 from minigrad.tensors import Tensor
 
-__all__ = ["SGD", "Optimizer"]
+__all__ = ["SGD", "Adam", "Optimizer"]
 
 if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
     __getattr__ = in_module(__name__, "optim")
@@ -77,6 +77,7 @@ class Optimizer:
         for parameter in self._parameters():
             parameter.zero_grad(set_to_none)
 
+    @quiet
     def step(self, closure: None = None) -> None:
         """Give every parameter that has a gradient its next value.
 
@@ -250,6 +251,82 @@ class SGD(Optimizer):
         """
         (name,) = self._kept
         self._state = {int(number): self._loaded(number, {name: value}) for number, value in velocities.items()}
+
+
+class Adam(Optimizer):
+    """Gradient descent by running means of the gradient and of its square (Kingma and Ba, 2015).
+
+    m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2, with g = gradient + weight_decay * w
+    w <- w - lr * m' / (sqrt(v') + eps), with m' = m / (1 - beta1^step) and v' = v / (1 - beta2^step)
+
+    m and v start at 0, which is what m' and v' make up for.
+
+    Args:
+        params: tensors, or groups, as for `SGD`; groups may have "lr", "betas", "eps" and "weight_decay".
+        lr: learning rate, about the size of a step.
+        betas: (beta1, beta2), how much of the means is kept at a step.
+        eps: keeps the quotient finite where gradients are 0.
+        weight_decay: pull of the weights towards 0, a part of the gradient.
+        amsgrad, maximize, capturable, differentiable, decoupled_weight_decay: not offered; PyTorch has them.
+        foreach, fused: choose among PyTorch's implementations; here a step is always one primitive a parameter.
+    """
+
+    _kept = ("step", "exp_avg", "exp_avg_sq")
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        only("Adam", "amsgrad", amsgrad, False, "Adam without it is: leave it False")
+        _no_modes("Adam", maximize, differentiable)
+        only("Adam", "capturable", capturable, False, "there are no graphs of kernels to capture: leave it False")
+        only(
+            "Adam",
+            "decoupled_weight_decay",
+            decoupled_weight_decay,
+            False,
+            "before a step, under mg.no_grad(): p *= 1 - lr * weight_decay",
+        )
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def _check_setting(self, name: str, value: Any) -> None:
+        if name != "betas":
+            super()._check_setting(name, value)
+        elif (
+            not isinstance(value, (tuple, list))
+            or len(value) != 2
+            or not all(isinstance(beta, (int, float, np.number)) and 0 <= beta < 1 for beta in value)
+        ):
+            raise ValueError(f"Adam: betas are two numbers, each 0 or more and less than 1; got {value!r}")
+
+    def _next(self, number: int, parameter: Tensor, gradient: DeviceArray, group: Mapping[str, Any]) -> DeviceArray:
+        state = self._state.setdefault(number, {"step": 0})
+        m, v = (self._array(number, name, parameter) for name in ("exp_avg", "exp_avg_sq"))
+        settings = group["lr"], group["betas"], group["eps"], group["weight_decay"]
+        step = state["step"] + 1
+        w = parameter.device.backend.adam_update(parameter.array, gradient, m, v, *settings, step)
+        state["step"] = step
+        return w
+
+    def _checked(self, number: Any, name: str, given: npt.ArrayLike, parameter: Tensor) -> Any:
+        if name != "step":
+            return super()._checked(number, name, given, parameter)
+        value = np.asarray(given)  # PyTorch keeps it in a float tensor
+        if value.shape != () or value.dtype.kind not in "fiu" or not 0 <= value < 2**53 or value % 1:
+            raise ValueError(f"the step of parameter {number} is a whole number, 0 or more; got {given!r}")
+        return int(value)
 
 
 def _no_modes(name: str, maximize: Any, differentiable: Any) -> None:

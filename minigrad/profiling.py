@@ -14,9 +14,7 @@ from minigrad.arrays import Device, DeviceArray
 if TYPE_CHECKING:  # the engine notes its operations here
     from minigrad.autograd import Function
 
-__all__ = ["Event", "noted", "profile"]
-
-_state = threading.local()
+__all__ = ["Event", "noted", "profile", "profiled"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,15 @@ class Event:
     stop: float
 
 
+class _Profiled(threading.local):
+    """What is known of this thread."""
+
+    events: list[Event] | None = None  # of its profile, if there is one
+
+
+profiled = _Profiled()
+
+
 @contextmanager
 def profile() -> Iterator[list[Event]]:
     """Within the block, the operations of this thread are noted in a list, in the order in which they are done.
@@ -56,22 +63,19 @@ def profile() -> Iterator[list[Event]]:
         >>> [(str(event.source), str(event.device), event.nbytes) for event in events if event.name == "to"]
         [('cpu:0', 'cpu:1', 16), ('cpu:1', 'cpu:0', 16)]
     """
-    outer = getattr(_state, "events", None)
+    outer = profiled.events
     events: list[Event] = []
-    _state.events = events
+    profiled.events = events
     try:
         yield events
     finally:
-        _state.events = outer
+        profiled.events = outer
         if outer is not None:
             outer += events
 
 
-def noted(function: Function, compute: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """compute(*arrays, **options), a step of `function`; an event in the list of the profile, if there is one."""
-    events: list[Event] | None = getattr(_state, "events", None)
-    if events is None:
-        return compute(*arrays, **options)
+def noted(events: list[Event], function: Function, compute: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+    """compute(*arrays, **options), a step of `function`, which becomes one of the events."""
     start = time.perf_counter()
     results = compute(*arrays, **options)
     stop = time.perf_counter()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -281,6 +282,25 @@ def check_linear(arrays: Sequence[np.ndarray], device: str) -> None:
     check_operation(F.linear, linear, arrays, device, orders=orders, terms=linear)
 
 
+def check_indexing(x: np.ndarray, index: Any, device: str) -> None:
+    """What an index takes, as in NumPy, and its gradient."""
+    check_operation(lambda t: t[index], lambda a: a[index], [x], device)
+
+
+def check_extreme(name: str, x: np.ndarray, dim: int, keepdim: bool, device: str) -> None:
+    """`max` or `min` along an axis, with its gradient, and where the values stand."""
+    check_operation(
+        lambda t: getattr(t, name)(dim, keepdim)[0],
+        lambda a: getattr(a, name)(axis=dim, keepdims=keepdim),
+        [x],
+        device,
+    )
+    for order in (lambda t: t, chwn):
+        indices = getattr(order(mg.tensor(x, device=device, requires_grad=True)), name)(dim, keepdim)[1]
+        assert indices.dtype == np.int64 and not indices.requires_grad
+        np.testing.assert_array_equal(indices.numpy(), getattr(x, f"arg{name}")(axis=dim, keepdims=keepdim))
+
+
 def check_sgd(
     shape: tuple[int, ...],
     dtype: type,
@@ -306,6 +326,37 @@ def check_sgd(
         v = momentum * v - weight_decay * rate * w - rate * g  # the paper's rule, section 5
         w = w + v
         assert_close(parameter, w)
+
+
+def check_adam(
+    shape: tuple[int, ...],
+    dtype: type,
+    settings: dict[str, Any],
+    seed: int,
+    device: str,
+    chwn: bool = False,
+) -> None:
+    """Five steps with gradients that change, against the rule in NumPy."""
+    lr, (beta1, beta2) = settings.get("lr", 1e-3), settings.get("betas", (0.9, 0.999))
+    eps, decay = settings.get("eps", 1e-8), settings.get("weight_decay", 0)
+    w, m, v = moderate(shape, seed), np.zeros(shape), np.zeros(shape)
+    parameter = mg.tensor(w.astype(dtype), device=device, requires_grad=True)
+    parameter.array = parameter.device.backend.reorder(parameter.array, chwn)
+    optimizer = optim.Adam([parameter], **settings)
+    for step in range(1, 6):
+        g = moderate(shape, seed + step)
+        optimizer.zero_grad()
+        (parameter * mg.tensor(g.astype(dtype), device=device)).sum().backward()
+        optimizer.step()
+        g = g + decay * w  # the algorithm of the paper, with the decay of PyTorch
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        w = w - lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps)
+        assert_close(parameter, w)
+    kept = optimizer.state_dict()["state"][0]
+    assert kept["step"] == 5
+    assert_close(kept["exp_avg"], m)
+    assert_close(kept["exp_avg_sq"], v)
 
 
 def notebook(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad as mg
-from minigrad.arrays import Device, DeviceArray
+from minigrad.arrays import Device, DeviceArray, quiet
 
 REFERENCE = mg.device("reference:0")
 
@@ -164,6 +164,13 @@ def along(count: int) -> list[tuple[Any, ...]]:
     ] + [(*(signed(700, 3, seed=seed) for seed in range(count)), 0)]
 
 
+def ties() -> list[tuple[Any, ...]]:
+    """Lines with many equals, with NaN, and with nothing but infinities."""
+    x = signed(3, 600, 2).round(0)
+    x[1, [200, 400]], x[2] = np.nan, np.inf
+    return [(order(each), 1, False) for order in ORDERS for each in (x, -x)]
+
+
 def maxima_gradients() -> list[tuple[Any, ...]]:
     x = signed(17, 4, 3, 2)
     return [
@@ -177,6 +184,30 @@ def index_gradients() -> list[tuple[Any, ...]]:
     taken = [(np.array(x[index]), index) for index in INDICES]
     return [(dy, index, IMAGES) for dy, index in taken] + [
         (Chwn(dy), index, IMAGES) for dy, index in taken if dy.ndim > 1
+    ]
+
+
+def selections() -> list[tuple[tuple[int, ...], np.ndarray, int]]:
+    """Shapes, indices of none, one and two axes, many of them several times or none at all, and their axis."""
+    random = np.random.default_rng(0)
+    shape = (17, 4, 3, 2)
+    return [
+        *((shape, random.integers(0, shape[axis], sides), axis) for axis in range(4) for sides in ((), (9,), (2, 30))),
+        ((5,), np.array(3), 0), ((0, 3), np.array([2, 2]), 1), ((0, 3), np.zeros((2, 0), np.int64), 0),
+        ((400, 3), random.integers(0, 9, 20_000), 0),
+    ]  # fmt: skip
+
+
+def taken() -> list[tuple[Any, ...]]:
+    cases = [(order(signed(*shape)), *rest) for shape, *rest in selections() for order in ORDERS]
+    return [*cases, (truths(17, 3), np.array([2, 0]), 1), (np.arange(6), Chwn(np.array([[5, 0], [1, 1]])), 0)]
+
+
+def taken_gradients() -> list[tuple[Any, ...]]:
+    return [
+        (order(signed(*shape[:axis], *indices.shape, *shape[axis + 1 :])), indices, shape, axis)
+        for shape, indices, axis in selections()
+        for order in ORDERS
     ]
 
 
@@ -208,6 +239,8 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
                           ((0, 1), (1, 3), (2, 2))] + [(signed(70, 40), 0, 1), (Chwn(signed(70, 40)), 1, 0)],
     "getitem": lambda: [(order(signed(*IMAGES)), index) for order in (np.array, Chwn) for index in INDICES],
     "getitem_grad": index_gradients,
+    "take": taken,
+    "take_grad": taken_gradients,
     "cat": lambda: [([signed(*IMAGES), Chwn(signed(*IMAGES, seed=1))], dim) for dim in range(4)] +
                    [([signed(*IMAGES), signed(*IMAGES, seed=1)], dim) for dim in range(4)],
     "broadcast_to": lambda: [(signed(3, 1), (17, 3, 4)), (Chwn(signed(17, 1, 3)), (17, 2, 3)),
@@ -215,7 +248,8 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "sum": lambda: [(order(signed(17, 4, 3, 2)), dims, keep) for order in (np.array, Chwn) for keep in (True, False)
                     for dims in ((0, 2, 3), (1,), (0,), (3,), (1, 2), (0, 1, 2, 3), (0, 2), (1, 3))] +
                    [(signed(3000, 70), (0,), False), (signed(3, 70000), (1,), False), (signed(0, 3), (0,), False)],
-    "max": lambda: [(*case, keep) for case in along(1) for keep in (True, False)] + [(signed(3, 70000), 1, False)],
+    **dict.fromkeys(("max", "min"), lambda: [(*case, keep) for case in along(1) for keep in (True, False)] +
+                                            [(signed(3, 70000), 1, False)] + ties()),
     "max_grad": maxima_gradients,
     # Also of lines with one large number: where it is overlooked the exponentials overflow.
     **dict.fromkeys(("softmax", "log_softmax"), lambda: [*along(1), (np.eye(40) * 1000, 0)]),
@@ -286,11 +320,12 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
         ("sum", (many, (1,), False)),
         ("softmax", (many, 1)),
         ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),
+        ("adam_update", (many, many[::-1], many, many**2, 0.01, (0.9, 0.999), 1e-8, 0.0005, 9)),
     ]
 
 
 # Tried by tests of their own, or by every test.
-OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update"}
+OTHERS = {"devices", "from_host", "to_host", "copy_to", "full", "max_pool2d_grad", "sgd_update", "adam_update"}
 
 
 def on(argument: Any, device: Device, dtype: Any = np.float64) -> Any:
@@ -320,7 +355,17 @@ IN_CHWN_ORDER = {
     "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
     "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
 }  # fmt: skip
-C_ORDER = {"transpose", "matmul", "linear_grad_weight", "conv2d_grad_weight", "max", "max_grad"}
+C_ORDER = {
+    "transpose",
+    "matmul",
+    "linear_grad_weight",
+    "conv2d_grad_weight",
+    "max",
+    "min",
+    "max_grad",
+    "take",
+    "take_grad",
+}
 # A gradient takes the order of the value that it is told beside dy.
 AS_THE_VALUE = {
     "abs_grad", "relu_grad", "tanh_grad", "sigmoid_grad", "softmax_grad", "log_softmax_grad",
@@ -357,6 +402,7 @@ def expected_order(name: str, arguments: list[Any], result: DeviceArray) -> bool
     return any(x.chwn and keeps_axis_0(name, arguments, x, result) for x in arrays)
 
 
+@quiet
 def check_arguments(name: str, arguments: tuple[Any, ...], dtype: Any, device: str) -> None:
     """The primitive on a device agrees with the reference, and its results are in the order of the rule."""
     results: list[tuple[DeviceArray, ...]] = []

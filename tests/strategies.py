@@ -123,6 +123,22 @@ def indices(draw: st.DrawFn, shape: Shape) -> Index | tuple[Index, ...]:
     return entries[0] if len(entries) == 1 and draw(st.booleans()) else tuple(entries)
 
 
+@st.composite
+def array_indices(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
+    """Integer arrays that broadcast, for one axis or more, among slices and new axes."""
+    axes = sorted(draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+    sides = draw(mutually_broadcastable_shapes(num_shapes=len(axes), min_dims=1, max_dims=2, max_side=4)).input_shapes
+    random = np.random.default_rng(draw(seeds))
+    parts: list[Any] = []
+    for axis, length in enumerate(shape):
+        parts += [None] * draw(st.sampled_from([0, 0, 1]))
+        if axis in axes:
+            parts.append(random.integers(-length, length, sides[axes.index(axis)]))
+        else:
+            parts.append(draw(st.sampled_from([slice(None), slice(None, None, -1), slice(length // 2, None)])))
+    return tuple(parts)
+
+
 def int_or_pair(low: int, high: int) -> st.SearchStrategy[Size]:
     side = st.integers(low, high)
     return st.one_of(side, st.tuples(side, side))
@@ -351,6 +367,23 @@ def indexed(draw: st.DrawFn, gradient: bool) -> tuple[Any, ...]:
 
 
 @st.composite
+def taken(draw: st.DrawFn, gradient: bool) -> tuple[Any, ...]:
+    """Indices of any shape into an axis: so many that some come several times."""
+    shape, seed = draw(some_shape), draw(seeds)
+    axis = draw(st.integers(0, len(shape) - 1))
+    indices = np.random.default_rng(seed).integers(0, shape[axis], draw(st.one_of(shapes(), st.just((0,)))))
+    where = draw(either_order(indices))
+    if gradient:
+        return (
+            draw(either_order(moderate((*shape[:axis], *indices.shape, *shape[axis + 1 :]), seed))),
+            where,
+            shape,
+            axis,
+        )
+    return draw(either_order(moderate(shape, seed))), where, axis
+
+
+@st.composite
 def transposed(draw: st.DrawFn) -> tuple[Any, ...]:
     shape = draw(some_shape)
     axes = st.integers(0, len(shape) - 1)
@@ -475,10 +508,12 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "transpose": transposed(),
     "getitem": indexed(False),
     "getitem_grad": indexed(True),
+    "take": taken(False),
+    "take_grad": taken(True),
     "cat": joined(),
     "broadcast_to": repeated(),
     "sum": sums(),
-    "max": along_an_axis(1, flags, values=rounded),
+    **dict.fromkeys(("max", "min"), along_an_axis(1, flags, values=rounded)),
     "max_grad": maxima_gradients(),
     **dict.fromkeys(("softmax", "log_softmax"), along_an_axis(1)),
     **dict.fromkeys(("softmax_grad", "log_softmax_grad"), along_an_axis(2)),

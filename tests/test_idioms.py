@@ -25,21 +25,8 @@ PROGRAMS = sorted((Path(__file__).parent / "idioms").glob("*.py"))
 RELATIVE, ABSOLUTE = 2e-4, 2e-5
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf")
 
-# They use something that is not offered yet; with the last of them the set goes.
-NOT_YET = {
-    "adam",
-    "autoencoder",
-    "saving",
-}
-CASES = [
-    pytest.param(program, marks=pytest.mark.xfail(strict=True, reason="uses what is not offered yet"), id=program.stem)
-    if program.stem in NOT_YET
-    else pytest.param(program, id=program.stem)
-    for program in PROGRAMS
-]
 
-
-@pytest.mark.parametrize("program", CASES)
+@pytest.mark.parametrize("program", PROGRAMS, ids=[program.stem for program in PROGRAMS])
 def test_a_program_gives_the_same_numbers_as_under_pytorch(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

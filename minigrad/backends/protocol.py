@@ -4,8 +4,8 @@ A primitive takes DeviceArrays of one device, allocates its results there and re
 fit and dtypes agree (`functional` and `Tensor` have checked), and must accept arrays in either memory order: C order,
 or CHWN, in which axis 0 comes last. The order of what it returns:
 
-    elementwise, softmax, cast, dropout, sgd_update      that of the operand; of several that broadcast, CHWN if one of
-                                                         the result's height has it
+    elementwise, softmax, cast, dropout,                 that of the operand; of several that broadcast, CHWN if one of
+    sgd_update, adam_update                              the result's height has it
     their gradients                                      that of the value whose gradient it is
     cat                                                  CHWN if one of the arrays has it
     getitem, getitem_grad, reshape, broadcast_to, sum    that of the operand, where axis 0 stays as it is; else C
@@ -13,8 +13,9 @@ or CHWN, in which axis 0 comes last. The order of what it returns:
     the rest, gradients of weights among it              C
 
 In the reference everything is in C order. (`tests/parity.py` has this rule as a function.) Results do not depend on the
-number of threads. An array is never written again once a primitive has returned it, so results may share memory with
-operands; the one exception is the velocity of `sgd_update`, which its optimiser owns.
+number of threads. Infinities and NaN come through; that NumPy does not warn of them is seen to by who calls (`quiet` in
+minigrad/arrays.py). An array is never written again once a primitive has returned it, so results may share memory with
+operands; the exceptions are the velocity of `sgd_update` and the means of `adam_update`, which their optimisers own.
 
 Geometry is spelled out: `stride` and `kernel_size` are (h, w), `padding` is (top, bottom, left, right), `dims` a tuple
 of non-negative axes, `shape` the shape of the result. Images are N x C x H x W, filters K x C / groups x KH x KW.
@@ -177,6 +178,12 @@ class Backend(Protocol):
     def getitem_grad(self, dy: DeviceArray, index: Index, shape: Shape) -> DeviceArray:
         """Zeros of that shape with dy at [index]."""
 
+    def take(self, x: DeviceArray, indices: DeviceArray, axis: int) -> DeviceArray:
+        """What stands at int64 indices along an axis, whose place their axes take; they are 0 to its length - 1."""
+
+    def take_grad(self, dy: DeviceArray, indices: DeviceArray, shape: Shape, axis: int) -> DeviceArray:
+        """Zeros of that shape, with each dy added at its index: in float64, one after another in C order."""
+
     def cat(self, arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
         """Arrays joined along an axis."""
 
@@ -191,8 +198,11 @@ class Backend(Protocol):
     def max(self, x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
         """Largest values along an axis, and the int64 index of the first of them."""
 
+    def min(self, x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+        """Smallest values along an axis, and the int64 index of the first of them."""
+
     def max_grad(self, dy: DeviceArray, indices: DeviceArray, shape: Shape, dim: int) -> DeviceArray:
-        """dy at the indices, 0 elsewhere; dy and indices have the axis, of length 1."""
+        """dy at the indices that `max` or `min` gave, 0 elsewhere; dy and indices have the axis, of length 1."""
 
     def softmax(self, x: DeviceArray, dim: int) -> DeviceArray:
         """e^x over its sum along an axis, without overflow."""
@@ -315,6 +325,23 @@ class Backend(Protocol):
         self, w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float
     ) -> DeviceArray:
         """The next w; the velocity v, None or in the order of w, is changed (section 5)."""
+
+    def adam_update(
+        self,
+        w: DeviceArray,
+        g: DeviceArray,
+        m: DeviceArray,
+        v: DeviceArray,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        step: int,
+    ) -> DeviceArray:
+        """The next w by Adam, at the step of that number, from 1; m and v, in the order of w, are changed.
+
+        m and v are the running means of the gradient and of its square, 0 at first.
+        """
 
 
 PRIMITIVES = tuple(name for name in vars(Backend) if not name.startswith("_"))  # the names of all of them

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arrays import quiet
 from minigrad.backends.pages import reserve
 from minigrad.compilation import rehearsing
 
@@ -34,9 +35,6 @@ def _thread_count() -> int:
 
 
 THREADS = _thread_count()
-
-# A decorator: NumPy does not warn in the function. Infinities and NaN are results, which the caller sees, not events.
-quiet = np.errstate(all="ignore")
 
 _executor = ThreadPoolExecutor(max(THREADS - 1, 1), thread_name_prefix="minigrad")
 _scratch = threading.local()
@@ -61,23 +59,23 @@ def parallel(task: Callable[[int], Any], count: int) -> None:
     if rehearsing():
         count = min(count, 1)
     ticket = itertools.count()  # its next() is one step under the GIL
-
-    @quiet
-    def work() -> None:
-        while (part := next(ticket)) < count:
-            task(part)
-
     if count <= 1 or THREADS == 1:
-        work()
+        _work(task, ticket, count)
         return
-    helpers = [_executor.submit(work) for _ in range(min(THREADS, count) - 1)]
+    helpers = [_executor.submit(_work, task, ticket, count) for _ in range(min(THREADS, count) - 1)]
     try:
-        work()
+        _work(task, ticket, count)
     finally:  # who has not begun need not: there is nothing left to do
         errors = [None if helper.cancel() else helper.exception() for helper in helpers]
     for error in errors:
         if error is not None:
             raise error
+
+
+@quiet
+def _work(task: Callable[[int], Any], ticket: Iterator[int], count: int) -> None:
+    while (part := next(ticket)) < count:
+        task(part)
 
 
 def spans(length: int, parts: int) -> list[tuple[int, int]]:

@@ -30,9 +30,9 @@ class Add(Function):
         return x.device.backend.add(x, y)
 
     def backward(self, dz: DeviceArray) -> Gradients:
-        return tuple(
-            sum_to(dz, shape) if need else None for shape, need in zip(self.shapes, self.needs_input_grad, strict=True)
-        )
+        dx = sum_to(dz, self.shapes[0]) if self.needs_input_grad[0] else None
+        dy = sum_to(dz, self.shapes[1]) if self.needs_input_grad[1] else None
+        return dx, dy
 
 
 class Sub(Function):

@@ -46,8 +46,13 @@ class Max(Function):
 
     def forward(self, x: DeviceArray, dim: int, keepdim: bool) -> DeviceArray:
         self.shape, self.dim = x.shape, dim
-        y, self.indices = x.device.backend.max(x, dim, keepdim)
+        y, self.indices = self.found(x, dim, keepdim)
         return y
+
+    @staticmethod
+    def found(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+        """The value, and where it stands."""
+        return x.device.backend.max(x, dim, keepdim)
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
         backend = dy.device.backend
@@ -59,9 +64,10 @@ class Max(Function):
 class Min(Max):
     """y = smallest of x along an axis, with the gradient of Max."""
 
-    def forward(self, x: DeviceArray, dim: int, keepdim: bool) -> DeviceArray:
-        backend = x.device.backend
-        return backend.neg(super().forward(backend.neg(x), dim, keepdim))
+    @staticmethod
+    def found(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+        """The value, and where it stands."""
+        return x.device.backend.min(x, dim, keepdim)
 
 
 class Softmax(Function):

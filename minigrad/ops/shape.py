@@ -5,7 +5,7 @@ from __future__ import annotations
 from minigrad.arrays import Device, DeviceArray
 from minigrad.autograd import Function, Gradients
 
-__all__ = ["Cat", "GetItem", "Reshape", "To", "Transpose", "transfer"]
+__all__ = ["Cat", "GetItem", "Reshape", "Take", "To", "Transpose", "transfer"]
 
 
 class Reshape(Function):
@@ -41,6 +41,19 @@ class GetItem(Function):
 
     def backward(self, dy: DeviceArray) -> DeviceArray:
         return dy.device.backend.getitem_grad(dy, self.index, self.shape)
+
+
+class Take(Function):
+    """y = what stands along an axis of x at indices; what is taken several times gets the sum of its gradients."""
+
+    name = "indexing"
+
+    def forward(self, x: DeviceArray, indices: DeviceArray, axis: int) -> DeviceArray:
+        self.indices, self.shape, self.axis = indices, x.shape, axis
+        return x.device.backend.take(x, indices, axis)
+
+    def backward(self, dy: DeviceArray) -> DeviceArray:
+        return dy.device.backend.take_grad(dy, self.indices, self.shape, self.axis)
 
 
 class Cat(Function):

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import (
+    check_adam,
     check_avg_pool2d,
     check_broadcast_multiply,
     check_conv2d,
     check_cross_entropy,
     check_dropout,
+    check_extreme,
+    check_indexing,
     check_linear,
     check_local_response_norm,
     check_max_pool2d,
@@ -24,6 +27,7 @@ from checks import (
 from parity import CASES, check_primitive
 from strategies import ConvCase, PoolCase, apart, moderate
 
+import minigrad as mg
 import minigrad.functional as F
 from minigrad.arrays import DeviceArray
 from minigrad.backends import cpu
@@ -70,6 +74,14 @@ def first_instead_of_sum(dy: DeviceArray, shape: tuple[int, ...]) -> DeviceArray
     return cpu.reshape(cpu.getitem(dy, index), shape)
 
 
+def last_instead_of_sum(
+    primitive: Callable[..., DeviceArray], dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], axis: int
+) -> DeviceArray:
+    dx = cpu.full(shape, 0, dy.dtype, dy.device)
+    dx.data[(slice(None),) * axis + (indices.data,)] = cpu.to_host(dy)
+    return dx
+
+
 def blind_to_order(primitive: Callable[..., DeviceArray], x: DeviceArray, y: DeviceArray) -> DeviceArray:
     """Elements paired as they lie in memory, which is right as long as both arrays have one order."""
     if x.shape == y.shape and x.chwn != y.chwn:
@@ -100,6 +112,22 @@ def rate_outside_momentum(
     """PyTorch's rule: v <- momentum v + g + decay w; w <- w - lr v."""
     v.data[...] = momentum * v.data + g.data + decay * w.data
     return cpu.sub(w, cpu.scale(v, lr))
+
+
+def decay_outside_the_means(
+    primitive: Callable[..., DeviceArray],
+    w: DeviceArray,
+    g: DeviceArray,
+    m: DeviceArray,
+    v: DeviceArray,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    decay: float,
+    step: int,
+) -> DeviceArray:
+    """The rule of AdamW: w <- (1 - lr decay) w before the step."""
+    return primitive(cpu.scale(w, 1 - lr * decay), g, m, v, lr, betas, eps, 0.0, step)
 
 
 # What is broken, how, and the check that must see it.
@@ -200,6 +228,18 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         backward(reduction.Sum, sum_along_the_other_axis),
         lambda: check_sum(moderate((3, 3), 0), 1, False, "cpu:0"),
     ),
+    "min's gradient goes to the largest": (
+        replaced("min", lambda primitive, x, *rest: (primitive(x, *rest)[0], cpu.max(x, *rest)[1])),
+        lambda: check_extreme("min", apart((3, 4), 0), 1, False, "cpu:0"),
+    ),
+    "what is taken twice gets the last of its gradients": (
+        replaced("take_grad", last_instead_of_sum),
+        lambda: check_indexing(moderate((3, 2), 0), [1, 0, 1], "cpu:0"),
+    ),
+    "indices are taken along another axis": (
+        replaced("take", lambda primitive, x, indices, axis: primitive(x, indices, 1 - axis)),
+        lambda: check_indexing(moderate((3, 3), 0), [1, 0, 1], "cpu:0"),
+    ),
     "gradient of a broadcast operand is not summed": (
         lambda patch: patch.setattr(arithmetic, "sum_to", first_instead_of_sum),
         lambda: check_broadcast_multiply(moderate((3, 2), 0), moderate((2,), 1), "cpu:0"),
@@ -211,6 +251,14 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "linear's weight gradient is averaged over the batch": (
         replaced("linear_grad_weight", lambda primitive, dy, x: cpu.scale(primitive(dy, x), 1 / x.shape[0])),
         lambda: check_linear([moderate((3, 2), 0), moderate((4, 2), 1), moderate((4,), 2)], "cpu:0"),
+    ),
+    "Adam corrects for one step too few": (
+        replaced("adam_update", lambda primitive, *rest: primitive(*rest[:-1], max(rest[-1] - 1, 1))),
+        lambda: check_adam((3,), np.float64, {}, 0, "cpu:0"),
+    ),
+    "Adam's decay does not go into the means": (
+        replaced("adam_update", decay_outside_the_means),
+        lambda: check_adam((3,), np.float64, {"weight_decay": 0.1}, 0, "cpu:0"),
     ),
     "rate outside the momentum": (
         replaced("sgd_update", rate_outside_momentum),
@@ -259,3 +307,33 @@ def test_parity_notices(
     replaced(name, mutant)(monkeypatch)
     with pytest.raises(AssertionError):
         check_primitive(name, np.float64, "cpu:0")
+
+
+# Primitives that users' operations reach on every backend, and the check of such an operation.
+REACHED: dict[str, Callable[[str], None]] = {
+    "min": lambda device: check_extreme("min", apart((3, 4), 0), 1, False, device),
+    "take": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
+    "take_grad": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
+    "adam_update": lambda device: check_adam((3, 2), np.float64, {}, 0, device),
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_checks_notice_on_every_backend(name: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One element off is seen, whether the primitive is the reference's, the CPU's or CUDA's."""
+    backend = mg.device(device).backend
+    primitive = getattr(backend, name)
+
+    def off(result: DeviceArray) -> DeviceArray:
+        values = backend.to_host(result)
+        values.flat[-1] += 1
+        return backend.from_host(values, result.device)
+
+    def mutant(*arguments: Any) -> Any:
+        result = primitive(*arguments)
+        return (off(result[0]), *result[1:]) if isinstance(result, tuple) else off(result)
+
+    REACHED[name](device)
+    monkeypatch.setattr(backend, name, mutant)
+    with pytest.raises(AssertionError):
+        REACHED[name](device)

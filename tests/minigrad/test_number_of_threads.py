@@ -35,6 +35,10 @@ for n, dtype in ((64, np.float32), (17, np.float32), (1, np.float32), (17, np.fl
         digest.update(loss.numpy().tobytes())
     for parameter in net.parameters():
         digest.update(parameter.numpy().tobytes())
+    table = mg.randn(50, 640, dtype=dtype, requires_grad=True)
+    (table[mg.randint(50, (2000,))] * mg.randn(2000, 640, dtype=dtype)).sum().backward()
+    optim.Adam([table]).step()
+    digest.update(table.grad.numpy().tobytes() + table.numpy().tobytes())
     digest.update((x * x).sum().numpy().tobytes() + x.mean((0, 2)).numpy().tobytes() + x.max(3)[0].numpy().tobytes())
 print(digest.hexdigest())
 """

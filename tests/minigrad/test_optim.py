@@ -1,4 +1,4 @@
-"""SGD by the paper's rule, the rate inside the momentum, and by PyTorch's."""
+"""SGD by the paper's rule, the rate inside the momentum, and by PyTorch's; Adam."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks import check_sgd, chwn, complains
+from checks import check_adam, check_sgd, chwn, complains
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batch_shapes, moderate, seeds, shapes
@@ -20,6 +20,7 @@ from minigrad import nn, optim
 MAKERS = [
     lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
     lambda p: optim.SGD(p, 0.1, momentum=0.9, rule="pytorch"),
+    lambda p: optim.Adam(p, 0.1, weight_decay=0.01),
 ]
 
 
@@ -35,6 +36,23 @@ def test_steps_follow_the_rule(
     dtype: type, device: str, shape: tuple[int, ...], seed: int, lr: float, momentum: float, weight_decay: float
 ) -> None:
     check_sgd(shape, dtype, lr, momentum, weight_decay, seed, device)
+
+
+# None of them all defaults: numbers that are not passed on would not show.
+ADAM = [
+    {"lr": 0.1},
+    {"betas": (0.5, 0.9), "weight_decay": 0.05},
+    {"lr": 0.01, "betas": (0.0, 0.99), "eps": 0.1},
+    {"betas": [0.9, 0.0]},
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(shape=st.one_of(shapes(), batch_shapes()), seed=seeds, settings=st.sampled_from(ADAM), order=st.booleans())
+def test_steps_of_adam_follow_the_rule(
+    dtype: type, device: str, shape: tuple[int, ...], seed: int, settings: dict[str, Any], order: bool
+) -> None:
+    check_adam(shape, dtype, settings, seed, device, order)
 
 
 def test_rate_inside_the_momentum_by_hand() -> None:
@@ -132,6 +150,7 @@ def test_parameters_on_several_devices() -> None:
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_weights_large_enough_to_be_shared_out(dtype: type, momentum: float, device: str) -> None:
     check_sgd((300, 101), dtype, 0.1, momentum, 0.05, 0, device)
+    check_adam((300, 101), dtype, {"lr": 0.1, "weight_decay": 0.05}, 0, device)
 
 
 def test_state_continues() -> None:
@@ -191,6 +210,25 @@ def test_state_that_does_not_fit_changes_nothing(state: dict[str, object], word:
         optimizer.load_state_dict(state)
     assert optimizer.param_groups[0]["lr"] == 0.1
     np.testing.assert_array_equal(optimizer.velocities()["0"].numpy(), [7, 7])
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, np.nan, np.inf, "3", np.ones(1), None])
+def test_a_state_of_adam_with_another_step_changes_nothing(step: Any) -> None:
+    optimizer = optim.Adam([mg.ones(2, requires_grad=True)])
+    state = of_one(step=step, exp_avg=np.ones(2), exp_avg_sq=np.ones(2))
+    with complains("step", "parameter 0", error=ValueError):
+        optimizer.load_state_dict(state)
+    assert not optimizer.state_dict()["state"] and optimizer.param_groups[0]["lr"] == 1e-3
+    with complains("exp_avg_sq", error=ValueError):
+        optimizer.load_state_dict(of_one(step=1, exp_avg=np.ones(2)))
+
+
+def test_a_weight_that_always_had_the_gradient_nought_stays(device: str) -> None:
+    w = mg.tensor([1.0, 2.0], device=device, requires_grad=True)
+    optimizer = optim.Adam([w], 0.1)
+    (w * mg.tensor([0.0, 1.0], device=device)).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(w.numpy(), [1, 1.9], rtol=1e-6)
 
 
 def test_state_is_a_copy_with_the_rates_of_that_time() -> None:
@@ -320,12 +358,13 @@ def test_frozen_parameters_keep_their_value() -> None:
     np.testing.assert_array_equal(net.bias.numpy(), before)
 
 
-def test_velocities_follow_a_module_that_is_moved() -> None:
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_is_kept_follows_a_module_that_is_moved(make: Callable[[Any], optim.Optimizer]) -> None:
     results = []
     for place in ("cpu:0", "cpu:1"):
         mg.manual_seed(1)
         net = nn.Linear(2, 2)
-        optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
+        optimizer = make(net.parameters())
         for _ in range(2):
             optimizer.zero_grad()
             net(mg.ones(1, 2, device=str(net.weight.device))).sum().backward()
@@ -390,6 +429,47 @@ def test_the_other_rule_is_pytorchs_whatever_the_rates(momentum: float, decay: f
     beside_torch(make, RATES, dtype)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("settings", ADAM)
+def test_adam_is_pytorchs_whatever_the_rates(settings: dict[str, Any], dtype: type) -> None:
+    beside_torch(lambda library, parameters: library.Adam(parameters, **settings), RATES, dtype)
+
+
+def test_groups_of_adam_are_pytorchs() -> None:
+    def make(library: Any, parameters: list[Any]) -> Any:
+        groups = [{"params": parameters[:1], "betas": (0.5, 0.6)}, {"params": parameters[1:], "eps": 0.1}]
+        return library.Adam(groups, weight_decay=0.1)
+
+    beside_torch(make, RATES)
+
+
+def test_adam_goes_on_from_a_state_of_pytorch() -> None:
+    """Both ways: a few steps there, the rest here, is as all of them here."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    def steps(library: Any, value: np.ndarray, state: Any = None, make: Any = None) -> tuple[np.ndarray, Any]:
+        w = library.tensor(value, requires_grad=True)
+        optimizer = make([w], 0.5, betas=(0.8, 0.9))
+        if state:
+            optimizer.load_state_dict(state)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+        return w.detach().numpy(), optimizer.state_dict()
+
+    value = moderate((2, 3), 0)
+    there, state = steps(torch, value, make=torch.optim.Adam)
+    state["param_groups"] = [
+        {name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "params")}
+        for group in state["param_groups"]
+    ]
+    here, own = steps(mg, value, make=optim.Adam)
+    assert set(own["state"][0]) == set(state["state"][0]) and own["param_groups"] == state["param_groups"]
+    after = [steps(mg, there, state, optim.Adam)[0], steps(mg, here, own, optim.Adam)[0]]
+    np.testing.assert_allclose(*after, rtol=1e-12)
+
+
 def test_the_papers_rule_is_pytorchs_while_the_rate_stays() -> None:
     beside_torch(lambda library, parameters: library.SGD(parameters, 0.1, 0.9, 0, 0.05), [0.1] * 5)
 
@@ -399,8 +479,9 @@ def test_the_papers_rule_differs_where_the_rate_changes() -> None:
         beside_torch(lambda library, parameters: library.SGD(parameters, 0.1, 0.9), [0.1, 0.1, 0.01])
 
 
-def test_the_other_rule_continues_from_its_state() -> None:
-    def steps(w: mg.Tensor, optimizer: optim.SGD, rates: Sequence[float]) -> None:
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_state_continues_whatever_the_rule(make: Callable[[Any], optim.Optimizer]) -> None:
+    def steps(w: mg.Tensor, optimizer: optim.Optimizer, rates: Sequence[float]) -> None:
         for rate in rates:
             optimizer.param_groups[0]["lr"] = rate
             optimizer.zero_grad()
@@ -412,7 +493,7 @@ def test_the_other_rule_continues_from_its_state() -> None:
         value, state = moderate((2, 3), 0), None
         for rates in parts:
             w = mg.tensor(value, requires_grad=True)
-            optimizer = optim.SGD([w], momentum=0.9, rule="pytorch")
+            optimizer = make([w])
             if state:
                 optimizer.load_state_dict(state)
             steps(w, optimizer, rates)
@@ -431,6 +512,19 @@ def test_the_other_rule_continues_from_its_state() -> None:
         (lambda p: optim.SGD(p, 0.1, rule="torch"), ("SGD", "'torch'", "'pytorch'")),
         (lambda p: optim.SGD(p, 0.1).step(lambda: 1), ("SGD.step", "closure")),
         (lambda p: optim.SGD([("w", p[0])], 0.1), ("SGD", "tuple")),
+        (lambda p: optim.Adam(p, 0.1, (0.9, 0.999), 1e-8, 0, True), ("Adam", "amsgrad=True")),
+        (lambda p: optim.Adam(p, maximize=True), ("Adam", "maximize=True", "(-loss)")),
+        (lambda p: optim.Adam(p, differentiable=True), ("Adam", "differentiable=True", "first derivatives")),
+        (lambda p: optim.Adam(p, capturable=True), ("Adam", "capturable=True")),
+        (lambda p: optim.Adam(p, decoupled_weight_decay=True), ("Adam", "decoupled_weight_decay=True", "no_grad")),
+        (lambda p: optim.Adam(p).step(lambda: 1), ("Adam.step", "closure")),
+        (lambda p: optim.Adam(p, 0.1, 0.9), ("Adam", "betas", "0.9")),
+        (lambda p: optim.Adam(p, betas=(0.9, 1.0)), ("Adam", "betas", "1.0")),
+        (lambda p: optim.Adam(p, betas=(-0.1, 0.9)), ("Adam", "betas", "-0.1")),
+        (lambda p: optim.Adam(p, betas=(0.9, 0.99, 0.999)), ("Adam", "betas", "0.99,")),
+        (lambda p: optim.Adam([{"params": p, "betas": 3}]), ("Adam", "betas", "3")),
+        (lambda p: optim.Adam(p, eps=-1e-8), ("Adam", "eps", "-1e-08")),
+        (lambda p: optim.Adam([{"params": p, "momentum": 0.9}]), ("momentum", "'betas'")),
     ],
 )
 def test_what_pytorch_has_and_we_have_not_is_refused(make: Callable[[Any], object], words: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""sum, mean, max, argmax, softmax and log_softmax."""
+"""sum, mean, max, min, argmax, argmin, softmax and log_softmax."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import definitions
 import numpy as np
 import pytest
-from checks import assert_close, check_mean, check_operation, check_sum, chwn, complains
+from checks import assert_close, check_extreme, check_mean, check_operation, check_sum, chwn, complains
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import apart, arrays, arrays_and_dims, batch_shapes, moderate, shapes
@@ -46,65 +46,74 @@ def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, de
     check_mean(x, dims, keepdim, device)
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
 @given(case=arrays_and_dims(apart), keepdim=st.booleans())
-def test_max(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
+def test_max_and_min(name: str, device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case
-    check_operation(lambda t: t.max(dim, keepdim)[0], lambda a: a.max(axis=dim, keepdims=keepdim), [x], device)
-    for order in (lambda t: t, chwn):
-        indices = order(mg.tensor(x, device=device, requires_grad=True)).max(dim, keepdim)[1]
-        assert indices.dtype == np.int64 and not indices.requires_grad
-        np.testing.assert_array_equal(indices.numpy(), x.argmax(axis=dim, keepdims=keepdim))
+    check_extreme(name, x, dim, keepdim, device)
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
 @given(x=arrays(st.one_of(shapes(), batch_shapes()), apart))
-def test_max_of_everything(device: str, x: np.ndarray) -> None:
-    check_operation(lambda t: t.max(), np.max, [x], device)
+def test_max_and_min_of_everything(name: str, device: str, x: np.ndarray) -> None:
+    check_operation(lambda t: getattr(t, name)(), getattr(np, name), [x], device)
 
 
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
 @given(case=arrays_and_dims(apart), keepdim=st.booleans())
-def test_argmax(device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
+def test_argmax_and_argmin(name: str, device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case
     for dtype in (np.float32, np.float64):
         for order in (lambda t: t, chwn):
             t = order(mg.tensor(x.astype(dtype), device=device))
-            found = t.argmax(dim, keepdim)
+            found = getattr(t, name)(dim, keepdim)
             assert found.dtype == np.int64
-            np.testing.assert_array_equal(found.numpy(), x.argmax(axis=dim, keepdims=keepdim))
-            assert t.argmax().item() == x.argmax()
+            np.testing.assert_array_equal(found.numpy(), getattr(x, name)(axis=dim, keepdims=keepdim))
+            assert getattr(t, name)().item() == getattr(x, name)()
 
 
-def test_first_among_equals_wins(device: str) -> None:
-    array = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+# By which the values of a test of max become those of the same test of min.
+SIGNS = {"max": 1.0, "min": -1.0}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_first_among_equals_wins(name: str, device: str) -> None:
+    array = SIGNS[name] * np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
     for order in (lambda t: t, chwn):
         x = mg.tensor(array, device=device, requires_grad=True)
         y = order(x)
-        values, indices = y.max(1)
+        values, indices = getattr(y, name)(1)
         np.testing.assert_array_equal(indices.numpy(), [1, 0])
-        np.testing.assert_array_equal(y.argmax(1).numpy(), [1, 0])
-        assert y.argmax().item() == 1
+        np.testing.assert_array_equal(getattr(y, f"arg{name}")(1).numpy(), [1, 0])
+        assert getattr(y, f"arg{name}")().item() == 1
         values.backward(mg.tensor(np.array([5.0, 7.0]), device=device))
         np.testing.assert_array_equal(x.grad.numpy(), [[0, 5, 0], [7, 0, 0]])
 
 
-def test_max_of_everything_pays_the_first_among_equals(device: str) -> None:
+@pytest.mark.parametrize("name", SIGNS)
+def test_the_first_among_equals_of_everything_gets_the_gradient(name: str, device: str) -> None:
     """First in C order, whichever way the tensor is stored."""
     for order in (lambda t: t, chwn):
-        x = mg.tensor(np.array([[1.0, 3.0], [3.0, 3.0]]), device=device, requires_grad=True)
-        order(x).max().backward()
+        x = mg.tensor(SIGNS[name] * np.array([[1.0, 3.0], [3.0, 3.0]]), device=device, requires_grad=True)
+        getattr(order(x), name)().backward()
         np.testing.assert_array_equal(x.grad.numpy(), [[0, 1], [0, 0]])
 
 
-def test_max_of_integers(device: str) -> None:
+def test_max_and_min_of_integers(device: str) -> None:
     x = mg.tensor(np.array([[3, -5], [7, 2]]), device=device)
     assert x.max().item() == 7 and x.max().dtype == np.int64
     np.testing.assert_array_equal(x.max(0)[0].numpy(), [7, 2])
     assert x.sum().item() == 7 and x.sum().dtype == np.int64
+    least = np.iinfo(np.int64).min
+    assert x.min().item() == -5 and mg.tensor(np.array([0, least]), device=device).min().item() == least
 
 
-def test_max_with_nan_is_nan(device: str) -> None:
+def test_max_and_min_with_nan_are_nan(device: str) -> None:
     for dtype in (np.float32, np.float64):
         x = mg.tensor(np.array([[1.0, np.nan, 3.0]], dtype), device=device)
-        assert np.isnan(x.max().item()) and np.isnan(x.max(1)[0].item())
+        for name in ("max", "min"):
+            value, index = getattr(x, name)(1)
+            assert np.isnan(getattr(x, name)().item()) and np.isnan(value.item()) and index.item() == 1
 
 
 @pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
@@ -162,7 +171,7 @@ def test_large_float32_sums_are_accurate(device: str) -> None:
     np.testing.assert_allclose(x.sum(0).numpy(), np.full(1000, exact / 1000), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "max", "argmax"])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "argmax", "argmin"])
 def test_dim_that_is_not_there_complains(name: str) -> None:
     with complains("2"):
         getattr(mg.zeros(3, 4), name)(2)

@@ -1,5 +1,6 @@
 """The primitives on the CPU, in NumPy and Numba: what `minigrad.backends.protocol` asks for, one file per family."""
 
+from minigrad.backends.cpu.adam import adam_update
 from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight
 from minigrad.backends.cpu.convolution.relu_bias import relu_bias_grad
 from minigrad.backends.cpu.dropout import dropout
@@ -49,11 +50,13 @@ from minigrad.backends.cpu.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,
 )
 from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
+from minigrad.backends.cpu.selection import take, take_grad
 from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
 

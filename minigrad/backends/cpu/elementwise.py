@@ -18,10 +18,6 @@ WORTH_THREADS = 1 << 15  # elements
 BOOL = np.dtype(bool)
 
 
-def _parts(length: int, size: int) -> list[tuple[int, int]]:
-    return spans(length, PARTS if size >= WORTH_THREADS else 1)
-
-
 def _storage_view(x: DeviceArray, ndim: int, chwn: bool) -> np.ndarray:
     """x with leading axes of 1 up to `ndim`, its axes in storage order: broadcasts against storage of that order."""
     array = view(x)
@@ -29,29 +25,43 @@ def _storage_view(x: DeviceArray, ndim: int, chwn: bool) -> np.ndarray:
     return np.moveaxis(array, 0, -1) if chwn and ndim > 1 else array
 
 
-def _result(shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[DeviceArray, ...]) -> DeviceArray:
-    """Room for a result: in CHWN order if an operand that holds the whole batch is."""
-    return new(shape, dtype, operands[0].device, layout.order_as(shape, *operands))
-
-
 def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray, dtype: np.dtype[Any] | None = None) -> DeviceArray:
-    """Apply ufunc(*operands, out=...) to operands that broadcast; the result has their dtype or the one given."""
-    shape = np.broadcast_shapes(*(x.shape for x in operands))
-    z = _result(shape, operands[0].dtype if dtype is None else dtype, operands)
+    """Apply ufunc(*operands, out=...) to operands that broadcast; the result has their dtype or the one given.
+
+    It is in CHWN order if an operand that holds the whole batch is.
+    """
+    first = operands[0]
+    shape, chwn = first.shape, first.chwn
+    for x in operands:
+        if x.shape != shape or x.chwn != chwn:
+            shape = np.broadcast_shapes(*(each.shape for each in operands))
+            chwn = layout.order_as(shape, *operands)
+            inputs = [_storage_view(each, len(shape), chwn) for each in operands]
+            break
+    else:
+        inputs = [x.data for x in operands]
+    z = new(shape, first.dtype if dtype is None else dtype, first.device, chwn)
     out = z.data
-    inputs = [_storage_view(x, z.ndim, z.chwn) for x in operands]
+    if out.size < WORTH_THREADS:
+        ufunc(*inputs, out=out)
+    else:
+        _in_parts(ufunc, inputs, out)
+    return z
+
+
+def _in_parts(ufunc: Callable[..., Any], inputs: list[np.ndarray], out: np.ndarray) -> None:
+    """ufunc(*inputs, out=out) in parts, in parallel."""
     if all(array.shape == out.shape and array.flags.c_contiguous for array in inputs):
         out, inputs = out.reshape(-1), [array.reshape(-1) for array in inputs]
     else:
         inputs = [np.broadcast_to(array, out.shape) for array in inputs]
-    parts = _parts(out.shape[0], out.size)
+    parts = spans(out.shape[0], PARTS)
 
     def run(part: int) -> None:
         span = slice(*parts[part])
         ufunc(*(array[span] for array in inputs), out=out[span])
 
     parallel(run, len(parts))
-    return z
 
 
 def add(x: DeviceArray, y: DeviceArray) -> DeviceArray:
@@ -182,8 +192,12 @@ def _pairwise(loop: Callable[..., None], dy: DeviceArray, x: DeviceArray) -> Dev
     """Run loop(dy, x, dx) over flat parts; the result takes the order of x, whose gradient it is."""
     dx = new(x.shape, x.dtype, x.device, x.chwn)
     flat = stored(dy, x.chwn).reshape(-1), x.data.reshape(-1), dx.data.reshape(-1)
-    parts = _parts(dx.size, dx.size)
-    parallel(lambda part: loop(*(array[slice(*parts[part])] for array in flat)), len(parts))
+    size = flat[0].size
+    if size < WORTH_THREADS:
+        loop(*flat)
+    else:
+        parts = spans(size, PARTS)
+        parallel(lambda part: loop(*(array[slice(*parts[part])] for array in flat)), len(parts))
     return dx
 
 

@@ -7,10 +7,8 @@ import numpy as np
 from minigrad.arrays import DeviceArray
 from minigrad.backends.cpu.memory import new, stored, view, wrap
 from minigrad.backends.labels import check_labels
-from minigrad.backends.threads import quiet
 
 
-@quiet
 def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     scores, labels = stored(logits, True).reshape(logits.shape[1], -1), targets.data
     check_labels(labels, scores.shape[0])
@@ -24,7 +22,6 @@ def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArra
     return wrap(losses, logits.device), probabilities
 
 
-@quiet
 def cross_entropy_grad(dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
     dx = new(probabilities.shape, dy.dtype, dy.device, chwn=True)
     gradient = stored(dy, False)

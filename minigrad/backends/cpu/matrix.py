@@ -14,7 +14,7 @@ from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, v
 from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
-from minigrad.backends.threads import parallel, quiet, scratch, spans
+from minigrad.backends.threads import parallel, scratch, spans
 
 WORTH_THREADS = 1 << 18  # multiply-adds
 LEAST_LENGTH = 96  # of a part, for which BLAS packs the other operand anew
@@ -79,7 +79,6 @@ def _columns(x: DeviceArray) -> np.ndarray:
     return rows(x) if x.chwn else x.data.T
 
 
-@quiet
 def linear(x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None) -> DeviceArray:
     y = new((x.shape[0], weight.shape[0]), x.dtype, x.device, chwn=True)
     matrix = stored(weight, False)

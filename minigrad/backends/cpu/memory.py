@@ -15,7 +15,7 @@ from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, address, transpose_block
 from minigrad.backends.host import host_memory
 from minigrad.backends.pool import Block, Pool
-from minigrad.backends.threads import parallel, quiet, spans
+from minigrad.backends.threads import parallel, spans
 
 LOGICAL_DEVICES = 2  # the paper's network wants two; they share the same cores and memory
 
@@ -66,7 +66,8 @@ def new(shape: tuple[int, ...], dtype: npt.DTypeLike, device: Device, chwn: bool
     """An uninitialised array; `data` is a C-order ndarray in storage shape (axis 0 at the end if `chwn`)."""
     dtype = np.dtype(dtype)
     chwn = chwn and len(shape) > 1
-    return DeviceArray(allocate(layout.storage(shape, chwn), dtype, device), shape, dtype, device, chwn)
+    storage = layout.storage(shape, True) if chwn else shape
+    return DeviceArray(allocate(storage, dtype, device), shape, dtype, device, chwn)
 
 
 def wrap(array: np.ndarray, device: Device) -> DeviceArray:
@@ -172,7 +173,6 @@ def full(shape: tuple[int, ...], value: float, dtype: npt.DTypeLike, device: Dev
     return x
 
 
-@quiet
 def cast(x: DeviceArray, dtype: npt.DTypeLike) -> DeviceArray:
     y = new(x.shape, dtype, x.device, x.chwn)
     y.data[...] = x.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
 from minigrad.backends.cpu.elementwise import WORTH_THREADS
 from minigrad.backends.cpu.memory import new, stored, view, wrap
-from minigrad.backends.threads import parallel, quiet, spans
+from minigrad.backends.threads import parallel, spans
 
 
 def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
@@ -20,7 +21,6 @@ def _like(x: DeviceArray, array: np.ndarray) -> DeviceArray:
     return y
 
 
-@quiet
 def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     # In storage order, summed axes at the end make sums of contiguous rows: bias gradients are of this kind.
     axes = sorted(layout.storage_axis(axis, x) for axis in dims)
@@ -40,13 +40,24 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
     return y
 
 
-def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+def _extreme(
+    place: Callable[..., np.ndarray], x: DeviceArray, dim: int, keepdim: bool
+) -> tuple[DeviceArray, DeviceArray]:
+    """The values that place(x, axis=dim) finds, and where they stand."""
     array = stored(x, False)
-    indices = np.expand_dims(np.argmax(array, axis=dim), dim)
+    indices = np.expand_dims(place(array, axis=dim), dim)
     values = np.take_along_axis(array, indices, axis=dim)
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
     return wrap(values, x.device), wrap(indices.astype(np.int64, copy=False), x.device)
+
+
+def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _extreme(np.argmax, x, dim, keepdim)
+
+
+def min(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _extreme(np.argmin, x, dim, keepdim)
 
 
 def max_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], dim: int) -> DeviceArray:
@@ -62,25 +73,21 @@ def _shifted(x: DeviceArray, dim: int) -> np.ndarray:
     return array - array.max(axis=dim, keepdims=True, initial=-np.inf)  # the axis may be empty
 
 
-@quiet
 def softmax(x: DeviceArray, dim: int) -> DeviceArray:
     powers = np.exp(_shifted(x, dim))
     return _like(x, powers / powers.sum(axis=dim, keepdims=True))
 
 
-@quiet
 def softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient, value = view(dy), view(y)
     return _like(y, value * (gradient - (gradient * value).sum(axis=dim, keepdims=True)))
 
 
-@quiet
 def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
     shifted = _shifted(x, dim)
     return _like(x, shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
 
 
-@quiet
 def log_softmax_grad(dy: DeviceArray, y: DeviceArray, dim: int) -> DeviceArray:
     gradient: Any = view(dy)
     return _like(y, gradient - np.exp(view(y)) * gradient.sum(axis=dim, keepdims=True))

@@ -7,6 +7,7 @@ made of, in `runtime` and `emulator`, need not be known to read a kernel or to w
 """
 
 import minigrad.backends.cuda.runtime.numpy_shim
+from minigrad.backends.cuda.adam import adam_update
 from minigrad.backends.cuda.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, relu_bias_grad
 from minigrad.backends.cuda.dropout import dropout
 from minigrad.backends.cuda.elementwise import (
@@ -55,9 +56,11 @@ from minigrad.backends.cuda.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,
 )
+from minigrad.backends.cuda.selection import take, take_grad
 from minigrad.backends.cuda.sgd import sgd_update
 from minigrad.backends.cuda.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose

@@ -8,6 +8,7 @@ and joins the slices in a tree. The cuts follow from the shape alone: the same b
 from __future__ import annotations
 
 import math
+from builtins import min as lesser
 from math import prod
 
 from numba import cuda
@@ -27,7 +28,7 @@ SERIAL = 64  # most numbers that one thread adds up one after another: rounding 
 
 def strip_width(inner: int) -> int:
     """Places of a strip: a power of two that divides the block."""
-    return min(STRIP, 1 << (inner - 1).bit_length()) if inner > 1 else 1
+    return lesser(STRIP, 1 << (inner - 1).bit_length()) if inner > 1 else 1
 
 
 def lines(x: DeviceArray, dim: int) -> ArrayView:
@@ -85,7 +86,7 @@ def _sum(x, y, width, span):
         o, part = number // parts, number % parts
         total = x.dtype.type(0)
         if i < inner:
-            for row in range(part * span + own, min(length, (part + 1) * span), slices):
+            for row in range(part * span + own, lesser(length, (part + 1) * span), slices):
                 total += x[o, row, i]
         partial[thread] = total
         reduce_block(add_other, partial, width)
@@ -150,23 +151,25 @@ def sum(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> DeviceArray:
 
 
 @device_function
-def _goes_before(value, row, other, other_row):
-    """Whether a value wins over another: NaN over numbers, the larger over the smaller, the first among equals."""
+def _goes_before(value, row, other, other_row, largest):
+    """Whether a value wins over another: NaN over numbers, the larger (or smaller), the first among equals."""
     if value != value or other != other:
         return value != value and (other == other or row < other_row)
-    return value > other or (value == other and row < other_row)
+    if value == other:
+        return row < other_row
+    return (value > other) == (largest != 0)
 
 
 @device_function
-def _keep_first_largest(partial, own, other):
-    best, where = partial
-    if _goes_before(best[other], where[other], best[own], where[own]):
+def _keep_winner(partial, own, other):
+    best, where, largest = partial
+    if _goes_before(best[other], where[other], best[own], where[own], largest):
         best[own], where[own] = best[other], where[other]
 
 
-@kernel("any[:,:,::1], any[:,::1], i8[:,::1], i8")
-def _max(x, values, indices, width):
-    """values[o, i] = largest of x[o, :, i], indices[o, i] = where the first of them stands.
+@kernel("any[:,:,::1], any[:,::1], i8[:,::1], i8, i8")
+def _extreme(x, values, indices, width, largest):
+    """values[o, i] = largest of x[o, :, i], or smallest where `largest` is 0; indices[o, i] = where the first stands.
 
     for each outer place o and strip of inner places i (one block):
         each thread looks through its slice, from the first number of the line on: its slice may be empty
@@ -185,16 +188,17 @@ def _max(x, values, indices, width):
         where[thread] = 0
         if inside:
             for row in range(own, length, slices):
-                if _goes_before(x[o, row, i], row, best[thread], where[thread]):
+                if _goes_before(x[o, row, i], row, best[thread], where[thread], largest):
                     best[thread] = x[o, row, i]
                     where[thread] = row
-        reduce_block(_keep_first_largest, (best, where), width)
+        reduce_block(_keep_winner, (best, where, largest), width)
         if own == 0 and inside:
             values[o, i] = best[thread]
             indices[o, i] = where[thread]
 
 
-def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+def _winners(x: DeviceArray, dim: int, keepdim: bool, largest: bool) -> tuple[DeviceArray, DeviceArray]:
+    """The largest or smallest values along an axis, and where the first of them stand."""
     x = reorder(x, False)
     table = lines(x, dim)
     outer, _, inner = table.shape
@@ -202,8 +206,16 @@ def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArr
     values, indices = new(shape, x.dtype, x.device), new(shape, "i8", x.device)
     width = strip_width(inner)
     results = values.data.reshape(outer, inner), indices.data.reshape(outer, inner)
-    launch(_max, blocks_for(outer * -(-inner // width)), THREADS, x.device, table, *results, width)
+    launch(_extreme, blocks_for(outer * -(-inner // width)), THREADS, x.device, table, *results, width, int(largest))
     return values, indices
+
+
+def max(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _winners(x, dim, keepdim, largest=True)
+
+
+def min(x: DeviceArray, dim: int, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
+    return _winners(x, dim, keepdim, largest=False)
 
 
 @kernel("float[:,::1], i8[:,::1], float[:,:,::1]")

@@ -4,6 +4,7 @@ One file per family, as in the fast backends. Nothing here is fast, and everythi
 "reference:0" gives the numbers that it gives elsewhere, and a debugger steps through it.
 """
 
+from minigrad.backends.reference.adam import adam_update
 from minigrad.backends.reference.convolution import conv2d, conv2d_grad_input, conv2d_grad_weight
 from minigrad.backends.reference.dropout import dropout
 from minigrad.backends.reference.elementwise import (
@@ -53,9 +54,11 @@ from minigrad.backends.reference.reduction import (
     log_softmax_grad,
     max,
     max_grad,
+    min,
     softmax,
     softmax_grad,
     sum,
 )
+from minigrad.backends.reference.selection import take, take_grad
 from minigrad.backends.reference.sgd import sgd_update
 from minigrad.backends.reference.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose

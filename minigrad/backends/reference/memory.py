@@ -38,8 +38,7 @@ def full(shape: tuple[int, ...], value: float, dtype: np.dtype[Any], device: Dev
 
 def cast(x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
     """x in another dtype."""
-    with np.errstate(all="ignore"):
-        return wrap(x.data.astype(dtype))
+    return wrap(x.data.astype(dtype))
 
 
 def reorder(x: DeviceArray, chwn: bool) -> DeviceArray:

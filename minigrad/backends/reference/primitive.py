@@ -29,8 +29,6 @@ def primitive(definition: Callable[Parameters, Result]) -> Callable[Parameters, 
 
     The definition gets every float array in float64, and what it returns is rounded to the dtype of its first argument:
     so its sums are exact enough to judge float32 by, however they are written. Integers stay what they are.
-
-    NumPy does not warn: what overflows is infinite, what is undefined is NaN, as on every device.
     """
 
     def unwrapped(argument: Any) -> Any:
@@ -42,10 +40,9 @@ def primitive(definition: Callable[Parameters, Result]) -> Callable[Parameters, 
     def on_device_arrays(*arguments: Parameters.args, **named: Parameters.kwargs) -> Any:
         first: Any = arguments[0] if arguments else next(iter(named.values()))
         call: Any = definition
-        with np.errstate(all="ignore"):
-            result = call(*map(unwrapped, arguments), **{name: unwrapped(each) for name, each in named.items()})
-            results = result if isinstance(result, tuple) else (result,)
-            made = tuple(wrap(each.astype(first.dtype) if each.dtype.kind == "f" else each) for each in results)
+        result = call(*map(unwrapped, arguments), **{name: unwrapped(each) for name, each in named.items()})
+        results = result if isinstance(result, tuple) else (result,)
+        made = tuple(wrap(each.astype(first.dtype) if each.dtype.kind == "f" else each) for each in results)
         return made if isinstance(result, tuple) else made[0]
 
     return on_device_arrays

@@ -20,8 +20,14 @@ def max(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
 
 
 @primitive
+def min(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """y = the smallest of x along the axis, and where it stands: among equals the first. NaN is smaller than all"""
+    return x.min(axis=dim, keepdims=keepdim), np.argmin(x, axis=dim, keepdims=keepdim)
+
+
+@primitive
 def max_grad(dy: Array, indices: Array, shape: tuple[int, ...], dim: int) -> Array:
-    """dx = dy at the index of the largest along the axis, 0 elsewhere"""
+    """dx = dy at the index of the largest, or the smallest, along the axis, 0 elsewhere"""
     dx = np.zeros(shape)
     np.put_along_axis(dx, indices, dy, axis=dim)
     return dx

@@ -115,8 +115,9 @@ def test_integers(name: str, dtype: type, fast_device: str) -> None:
 @pytest.mark.parametrize("dtype", [np.int64, np.int16])
 def test_integers_alone(dtype: type, fast_device: str) -> None:
     x = np.array([[5, -1, 2], [-3, 0, 7]], dtype)
-    for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("cast", (np.float32,)),
-                       ("transpose", (0, 1)), ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
+    for name, rest in (("neg", ()), ("abs", ()), ("sum", ((0,), False)), ("max", (1, False)), ("min", (1, False)),
+                       ("cast", (np.float32,)), ("transpose", (0, 1)),
+                       ("getitem", ((slice(None), 1),)), ("reshape", ((3, 2),))):  # fmt: skip
         check_arguments(name, (x, *rest), None, fast_device)
 
 
@@ -179,6 +180,17 @@ def test_masks_of_dropout_are_the_same(order: Callable[[np.ndarray], Any], fast_
         np.testing.assert_array_equal(*masks)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gradients_of_what_was_taken_have_the_bits_of_the_reference(dtype: type, fast_device: str) -> None:
+    """All add up in float64, one after another."""
+    dy, indices = signed(3, 20_000, 4) * 10.0 ** signed(1, 20_000, 1, seed=1), np.arange(20_000) ** 2 % 37
+    results = []
+    for place in (mg.device(fast_device), REFERENCE):
+        dx = place.backend.take_grad(on(dy, place, dtype), on(indices, place), (3, 40, 4), 1)
+        results.append(place.backend.to_host(dx))
+    np.testing.assert_array_equal(*results)
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("order", [np.array, Chwn])
@@ -190,6 +202,24 @@ def test_sgd_update(order: Callable[[np.ndarray], Any], dtype: type, momentum: f
         updated = place.backend.sgd_update(w, g, v if momentum else None, 0.1, momentum, 0.05)
         assert updated.chwn == w.chwn
         results.append([updated, v])
+    for one, other in zip(*results, strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("order", [np.array, Chwn])
+@pytest.mark.parametrize("shape", [(), (7, 5), (17, 3, 2), (0, 3), (300, 101)])
+def test_adam_update(shape: tuple[int, ...], order: Callable[[np.ndarray], Any], dtype: type, fast_device: str) -> None:
+    """The first steps, whose corrections are large, and a late one."""
+    results = []
+    for place in (mg.device(fast_device), REFERENCE):
+        w, m, v = (on(order(each), place, dtype) for each in (signed(*shape), np.zeros(shape), np.zeros(shape)))
+        for step in (1, 2, 1000):
+            g = on(Chwn(signed(*shape, seed=step)), place, dtype)
+            updated = place.backend.adam_update(w, g, m, v, 0.1, (0.9, 0.999), 1e-8, 0.05, step)
+            assert updated.chwn == w.chwn
+            w = updated
+        results.append([w, m, v])
     for one, other in zip(*results, strict=True):
         assert_same(one, other)
 

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from checks import check_adam
 from emulation import BARRIER, break_barrier, rewritten
 from parity import check_primitive
 
 from minigrad.arrays import Device
-from minigrad.backends.cuda import convolution, driver, memory, reduction
+from minigrad.backends.cuda import adam, convolution, driver, memory, reduction
 from minigrad.backends.cuda.runtime.signature import REGISTRY
 
 allocate = driver.allocate
@@ -59,6 +60,12 @@ MUTANTS = {
     "short sum misses the last row": Mutant(
         "short_sum", "range(length)", "range(length - 1)", "sum"
     ),
+    "the search for an extreme misses the last of a line": Mutant(
+        "extreme", "range(own, length, slices)", "range(own, length - 1, slices)", "min"
+    ),
+    "the gradient of what was taken misses the last of its terms": Mutant(
+        "take_grad", "range(starts[g], starts[g + 1])", "range(starts[g], starts[g + 1] - 1)", "take_grad"
+    ),
     # forgotten tails
     "product forgets the last columns": Mutant(
         "product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
@@ -76,6 +83,12 @@ MUTANTS = {
         "weighted_sum", "(inner + width - 1) // width", "max(1, inner // width)", "linear_grad_input"
     ),
     # other places
+    "the smallest is looked for as the largest is": Mutant(
+        "extreme", "where[thread], largest)", "where[thread], 1)", "min"
+    ),
+    "each index takes from the first outer place": Mutant(
+        "take", "number // inner // count", "0", "take"
+    ),
     "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
         "dropout", "random_word(i * row_stride + j * column_stride", "random_word(number", "dropout"
@@ -89,7 +102,7 @@ MUTANTS = {
 # For each kernel and function with barriers, primitives that run it.
 WITH_BARRIERS = {
     "transpose": ["reorder"],
-    "reduce_block": ["sum", "max", "softmax", "linear_grad_input"],
+    "reduce_block": ["sum", "max", "min", "softmax", "linear_grad_input"],
     "line_statistics": ["softmax"],
     "product": ["matmul"],
 }
@@ -120,6 +133,23 @@ def test_defect_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[kernel.py_func.__module__], kernel.py_func.__name__, broken)
     with pytest.raises(AssertionError):
         check_primitive(mutant.table, np.float64, "cuda:0")
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ("mean = beta1 * m[i]", "mean = beta2 * m[i]"),
+        ("rest2 * (gradient * gradient)", "rest2 * (g[i] * g[i])"),
+        ("m[i] = mean", "m[i] = gradient"),
+        ("math.sqrt(square) / root + eps)\n", "math.sqrt(square + eps) / root)\n"),
+    ],
+)
+def test_defect_of_adam_is_noticed(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"weight_decay": 0.1, "eps": 1e-3}
+    check_adam((5,), np.float64, settings, 0, "cuda:0")
+    monkeypatch.setattr(adam, "_adam", rewritten(adam._adam, right, wrong))
+    with pytest.raises(AssertionError):
+        check_adam((5,), np.float64, settings, 0, "cuda:0")
 
 
 @pytest.fixture
