@@ -597,7 +597,7 @@ _NN = {
 
 _OPTIM = {
     "AdamW": "decay before every step of optim.Adam: `with mg.no_grad(): w *= 1 - 0.001 * 0.01`",
-    "RMSprop": "use optim.Adam, which with betas=(0, 0.99) is the same but for the first steps",
+    "RMSprop": "use optim.Adam: with betas=(0, 0.99) it is RMSprop, but for the large first steps of that",
     "Adagrad": _RULE,
     "Adadelta": _RULE,
     "Adamax": _RULE,
@@ -724,18 +724,20 @@ def _refuse(place: str, name: str) -> None:
 def in_module(module: str, place: str) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module, which Python calls for names that are not there."""
 
-    def missing(name: str) -> NoReturn:
+    def __getattr__(name: str) -> NoReturn:  # noqa: N807 - what it is
+        """Say what to write instead of a name that is not offered."""
         _refuse(place, name)
         raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
 
-    return missing
+    return __getattr__
 
 
 def in_class(place: str) -> Callable[[object, str], Any]:
     """The `__getattr__` of a class, which Python calls for attributes that are not there."""
 
-    def missing(self: object, name: str) -> Any:
+    def __getattr__(self: object, name: str) -> Any:  # noqa: N807 - what it is
+        """Say what to write instead of a name that is not offered."""
         _refuse(place, name)
         return object.__getattribute__(self, name)  # says it in Python's words
 
-    return missing
+    return __getattr__

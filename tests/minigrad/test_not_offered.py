@@ -396,6 +396,24 @@ def test_an_index_is_drawn_as_often_as_its_probability_says() -> None:
     np.testing.assert_allclose(np.bincount(drawn.numpy(), minlength=4) / 5000, [0.0, 0.1, 0.3, 0.6], atol=0.03)
 
 
+@torch_too
+def test_weights_that_decay_before_every_step_of_adam_are_adamws() -> None:
+    (decay,) = code("optim", "AdamW")
+    found = []
+    for library, kind in (("minigrad", "Adam"), ("torch", "AdamW")):
+        T = import_module(library)
+        w = T.tensor([1.0, -2.0], requires_grad=True)
+        optimizer = getattr(T.optim, kind)([w], lr=0.001)
+        for _ in range(20):
+            optimizer.zero_grad()
+            (w**2).sum().backward()
+            if kind == "Adam":
+                exec(decay, {"mg": T, "w": w})
+            optimizer.step()
+        found.append(w.detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def held(library: str, place: str) -> Any:
     """The module or class in which names are looked for."""
     module, _, kind = PLACES[place].partition(":")
