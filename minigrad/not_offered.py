@@ -14,7 +14,7 @@ __all__ = ["NOT_OFFERED", "in_class", "in_module"]
 
 _NUMPY = "take NumPy's, which has no gradient: "
 _OPERATION = "make it an operation of your own, a class of mg.Function; page 10 of the walk shows how"
-_DTYPES = "tensors hold float32, float64, integers or bool; convert to `x.to(mg.float32)`"
+_DTYPES = "tensors hold float32, float64, integers or bool, to which `x.to(mg.float32)` converts"
 _WHOLE = "it needs more than this library has, and there is no short way to write it"
 _DENSE = "tensors are dense, of real numbers, in an order of the engine's own choice; leave it out"
 _MODE = "a program computes as it is written, on the device and in the dtype of its tensors; leave it out"
