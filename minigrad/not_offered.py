@@ -186,10 +186,10 @@ _OF_TENSORS = {
     "amax": "write `x.max(1).values`",
     "amin": "write `x.min(1).values`",
     "aminmax": "write `x.min(), x.max()`",
-    "norm": "write `(x * x).sum().sqrt()`",
+    "norm": "write `(x * x).sum().sqrt()`, where x is not 0",
     "dist": "write `((x - y) ** 2).sum().sqrt()`",
     "prod": "of numbers above 0 `p.log().sum().exp()`; else multiply a few, or take NumPy's without a gradient",
-    "logcumsumexp": "for dim=1, `(x.exp() @ (mg.arange(4)[:, None] <= mg.arange(4)).float()).log()`",
+    "logcumsumexp": "for dim=1 and small x, `(x.exp() @ (mg.arange(4)[:, None] <= mg.arange(4)).float()).log()`",
     "cumsum": "a sum of what is before is a product; for dim=1, `x @ (mg.arange(4)[:, None] <= mg.arange(4)).float()`",
     "cumprod": _NUMPY + "`mg.tensor(np.cumprod(x.numpy(), 1))`",
     "cummax": _NUMPY + "`mg.tensor(np.maximum.accumulate(x.numpy(), 1))`",
@@ -465,7 +465,7 @@ _LAYERS = {
     "celu CELU": "write `mg.where(x > 0, x, x.clamp(max=0).exp() - 1)`",
     "selu SELU": "write `1.0507010 * mg.where(x > 0, x, 1.6732632 * (x.clamp(max=0).exp() - 1))`",
     "silu SiLU": "write `x * mg.sigmoid(x)`",
-    "mish Mish": "write `x * mg.tanh((1 + x.exp()).log())`",
+    "mish Mish": "write `x * mg.tanh(mg.relu(x) + (1 + (-x.abs()).exp()).log())`",
     "softplus Softplus": "write `mg.relu(x) + (1 + (-x.abs()).exp()).log()`",
     "logsigmoid LogSigmoid": "write `-mg.relu(-x) - (1 + (-x.abs()).exp()).log()`",
     "softsign Softsign": "write `x / (1 + x.abs())`",
@@ -480,16 +480,17 @@ _LAYERS = {
     "hardswish Hardswish": "write `x * (x / 6 + 0.5).clamp(0, 1)`",
     "glu GLU": "write `x[:, :2] * mg.sigmoid(x[:, 2:])`",
     # losses
-    "binary_cross_entropy BCELoss": "write `-(p * x.log() + (1 - p) * (1 - x).log()).mean()`, of probabilities x",
+    "binary_cross_entropy BCELoss":
+        "of `q = x.clamp(1e-7, 1 - 1e-7)`, `-(p * q.log() + (1 - p) * (1 - q).log()).mean()`",
     "binary_cross_entropy_with_logits BCEWithLogitsLoss":
         "write `(mg.relu(x) - x * p + (1 + (-x.abs()).exp()).log()).mean()`",
     "l1_loss L1Loss": "write `(x - y).abs().mean()`",
     "smooth_l1_loss SmoothL1Loss": "of `d = (x - y).abs()`, `mg.where(d < 1, 0.5 * d * d, d - 0.5).mean()`",
     "huber_loss HuberLoss": "of `d = (x - y).abs()`, `mg.where(d < 1, 0.5 * d * d, d - 0.5).mean()`",
-    "kl_div KLDivLoss": "write `(p * (p.log() - x)).mean()`, x being logarithms of probabilities",
+    "kl_div KLDivLoss": "write `mg.where(p > 0, p * (p.log() - x), 0.0).mean()`",
     "hinge_embedding_loss HingeEmbeddingLoss": "write `mg.where(mask, x, mg.relu(1 - x)).mean()`, mask: target == 1",
     "margin_ranking_loss MarginRankingLoss": "write `mg.relu(-(x - y)).mean()`, for a target of 1",
-    "soft_margin_loss SoftMarginLoss": "write `(1 + (-x * y).exp()).log().mean()`",
+    "soft_margin_loss SoftMarginLoss": "write `(mg.relu(-x * y) + (1 + (-(x * y).abs()).exp()).log()).mean()`",
     "triplet_margin_loss TripletMarginLoss": "from two distances, `mg.relu(a - b + 1).mean()`",
     "cosine_embedding_loss CosineEmbeddingLoss": "compute the cosine, (x * y).sum(1) over the norms, and its loss",
     "poisson_nll_loss PoissonNLLLoss": "write `(x.exp() - y * x).mean()`",
@@ -503,7 +504,7 @@ _LAYERS = {
     "conv1d Conv1d": _ONE_LINE,
     "conv3d Conv3d": "sum F.conv2d over the slices of depth",
     "conv_transpose1d ConvTranspose1d": "put zeros between elements, and convolve with the filter turned round",
-    "conv_transpose2d ConvTranspose2d": "in its place, repeat rows and columns of the picture, and use F.conv2d",
+    "conv_transpose2d ConvTranspose2d": "repeat rows and columns of the picture instead, and use F.conv2d",
     "conv_transpose3d ConvTranspose3d": _WHOLE,
     "max_pool1d MaxPool1d": _MAX_LINE,
     "avg_pool1d AvgPool1d": _MEAN_LINE,
@@ -534,7 +535,7 @@ _LAYERS = {
 _F = {names.split()[0]: sentence for names, sentence in _LAYERS.items()} | {
     "batch_norm": _BATCH_NORM,
     "instance_norm": _PICTURES,
-    "normalize": "write `x / (x * x).sum(1, keepdim=True).sqrt()`",
+    "normalize": "write `x / (x * x).sum(1, keepdim=True).sqrt()`, where no row is 0",
     "interpolate": _NEAREST,
     "grid_sample": _WHOLE,
     "affine_grid": _WHOLE,
@@ -547,7 +548,9 @@ _F = {names.split()[0]: sentence for names, sentence in _LAYERS.items()} | {
 }
 
 _NN = {
-    names.split()[1]: f"a Module of your own takes its place; in forward, {sentence}"
+    names.split()[1]: sentence
+    if sentence is _WHOLE
+    else f"a Module of your own takes its place; in forward, {sentence}"
     for names, sentence in _LAYERS.items()
 } | {
     "BatchNorm1d": _BATCH_NORM,
