@@ -9,6 +9,8 @@
 Names, argument order and defaults are PyTorch's wherever PyTorch has the thing.
 """
 
+from typing import TYPE_CHECKING
+
 from minigrad import checkpoint, cuda, functional, nn, optim
 from minigrad.arrays import Device, DeviceArray, DeviceInfo, DeviceMismatchError, device, devices
 from minigrad.autograd import Function, no_grad
@@ -73,12 +75,16 @@ from minigrad.functions import (
     where,
 )
 from minigrad.gradient_check import GradcheckError, gradcheck
+from minigrad.not_offered import in_module
 from minigrad.profiling import profile
 from minigrad.random import manual_seed
 from minigrad.saving import load, save
 from minigrad.tensors import Tensor
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "mg")
 
 __all__ = [
     "Device",

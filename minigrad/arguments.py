@@ -16,6 +16,7 @@ __all__ = [
     "check_sides",
     "no_dilation",
     "no_divisor",
+    "no_gaps",
     "no_indices",
     "no_weights",
     "only",
@@ -77,10 +78,13 @@ def only(name: str, what: str, value: Any, offered: Any, instead: str) -> None:
 
 
 def no_dilation(name: str, dilation: Any) -> None:
-    """Refuse windows with gaps."""
-    only(
-        name, "dilation", dilation, 1, "a window with gaps is written as a larger filter with zeros between its weights"
-    )
+    """Refuse filters with gaps."""
+    only(name, "dilation", dilation, 1, "a filter with gaps is a larger one, with zeros between its weights")
+
+
+def no_gaps(name: str, dilation: Any) -> None:
+    """Refuse windows of pooling with gaps."""
+    only(name, "dilation", dilation, 1, "a window with gaps is mg.maximum of slices, as of x[..., :-2] and x[..., 2:]")
 
 
 def no_indices(name: str, return_indices: Any) -> None:
@@ -97,10 +101,22 @@ def no_weights(
     name: str, weight: Any, size_average: Any, ignore_index: Any, reduce: Any, label_smoothing: Any = 0.0
 ) -> None:
     """Refuse what PyTorch's losses of classes have between the targets and the reduction, and after it."""
-    only(name, "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * weights).mean()")
+    only(
+        name,
+        "weight",
+        weight,
+        None,
+        "weigh the losses that reduction='none' gives: (losses * w[target]).sum() / w[target].sum()",
+    )
     check_old_reduction(name, size_average, reduce)
     only(name, "ignore_index", ignore_index, -100, "leave those examples out of input and target")
-    only(name, "label_smoothing", label_smoothing, 0.0, "add -label_smoothing * log_softmax(input, 1).mean() yourself")
+    only(
+        name,
+        "label_smoothing",
+        label_smoothing,
+        0.0,
+        "write, for 0.1, 0.9 * loss - 0.1 * F.log_softmax(input, 1).mean()",
+    )
 
 
 def check_old_reduction(name: str, size_average: Any, reduce: Any) -> None:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 import numpy as np
 
 from minigrad.arrays import Device, DeviceArray, check_same_device, quiet
+from minigrad.not_offered import in_module
 from minigrad.profiling import noted, profiled
 
 if TYPE_CHECKING:  # an operation gives a tensor, which the tensor that it is applied to makes
@@ -44,6 +45,9 @@ __all__ = [
     "walk",
     "walked_before",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "mg.autograd")
 
 C = TypeVar("C", bound=Callable[..., Any])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from minigrad.arguments import (
     check_sides,
     no_dilation,
     no_divisor,
+    no_gaps,
     no_indices,
     no_weights,
     only,
@@ -29,6 +30,7 @@ from minigrad.creation import arange, cat, full
 from minigrad.creation import tensor as new_tensor
 from minigrad.dtypes import dtype_beside
 from minigrad.functions import sigmoid, tanh
+from minigrad.not_offered import in_module
 from minigrad.operands import checked_tensor, same_dtype
 from minigrad.ops import convolution, loss, matrix, normalisation, pooling
 from minigrad.ops import dropout as dropout_ops
@@ -55,6 +57,9 @@ __all__ = [
     "tanh",
     "within_map_response_norm",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "F")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -164,7 +169,7 @@ def max_pool2d(
     Returns:
         shape (N, C, OH, OW).
     """
-    no_dilation("max_pool2d", dilation)
+    no_gaps("max_pool2d", dilation)
     no_indices("max_pool2d", return_indices)
     options = _pooling("max_pool2d", input, kernel_size, stride, padding)
     return pooling.MaxPool2d.apply(input, **options, ceil_mode=bool(ceil_mode))
@@ -396,7 +401,9 @@ def mse_loss(
         reduction: "mean", "sum" or "none" (one loss per element).
     """
     check_old_reduction("mse_loss", size_average, reduce)
-    only("mse_loss", "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * weights).mean()")
+    only(
+        "mse_loss", "weight", weight, None, "weigh the losses that reduction='none' gives: (losses * w).sum() / w.sum()"
+    )
     check_reduction("mse_loss", reduction)
     checked_tensor("mse_loss", input), checked_tensor("mse_loss", target)
     if input.shape != target.shape:

@@ -24,6 +24,8 @@ def _function(name: str) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def function(input: Tensor, *arguments: Any, **options: Any) -> Any:
+        if "out" in options:
+            raise TypeError(f"{name}: out= is not offered, results are new tensors; write y = mg.{name}(...)")
         return method(checked_tensor(name, input), *arguments, **options)
 
     signature = inspect.signature(method)

@@ -145,7 +145,10 @@ def _part(item: Any) -> Any:
             raise IndexError(f"the lists of an index are of different lengths: {item!r}") from None
     kind = item.dtype.kind if hasattr(item, "dtype") else "b" if isinstance(item, bool) else ""
     if kind == "b":
-        raise TypeError("a tensor is not indexed by a mask of bools; multiply by it, or choose with mg.where")
+        raise TypeError(
+            "a tensor is not indexed by a mask of bools; choose with mg.where(mask, x, 0), or take the elements by "
+            "x.flatten()[np.flatnonzero(mask.numpy())]"
+        )
     if kind in ("i", "u") and len(item.shape) > 0:
         return item
     try:

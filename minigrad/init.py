@@ -12,12 +12,13 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable
 from math import prod, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.arguments import only
 from minigrad.arrays import DeviceArray
+from minigrad.not_offered import in_module
 from minigrad.random import default_generator, stream
 from minigrad.tensors import Tensor
 
@@ -33,6 +34,9 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "nn.init")
 
 CHUNK = 1 << 16  # numbers drawn at a time: while they are scaled they stay in the cache
 

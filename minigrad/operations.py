@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,15 @@ _OF_BOOLS: dict[type[Function], type[Function]] = {
 }
 
 
+def _no_operator(symbol: str, instead: str) -> Callable[[Any, Any], NoReturn]:
+    """The method for an operator that PyTorch has and that is not offered."""
+
+    def operator(self: Any, other: Any) -> NoReturn:
+        raise TypeError(f"{symbol} is not offered: {instead}")
+
+    return operator
+
+
 def _comparison(name: str) -> Callable[[Any, Any], Any]:
     """The operator that does what the method of that name does, for tensors and numbers."""
 
@@ -128,6 +137,8 @@ class Operations(Elements):
     __rtruediv__ = _operator(arithmetic.Div, swapped=True)
     __pow__ = _operator(arithmetic.Pow)
     __rpow__ = _operator(arithmetic.Pow, swapped=True)
+    __floordiv__ = __rfloordiv__ = _no_operator("//", "no gradient passes it; take NumPy's, mg.tensor(x.numpy() // 2)")
+    __mod__ = __rmod__ = _no_operator("%", "take NumPy's, mg.tensor(x.numpy() % 2)")
 
     def pow(self, exponent: Tensor | float) -> Tensor:
         """x to the power of a tensor or a number."""
@@ -252,6 +263,7 @@ class Operations(Elements):
         return comparison.LogicalOr.apply(*logical("|", self, other))
 
     __rand__, __ror__ = __and__, __or__
+    __xor__ = __rxor__ = _no_operator("^", "of two bool tensors write x != y")
 
     def __invert__(self) -> Tensor:
         return comparison.LogicalNot.apply(logical("~", self, self)[0])
@@ -456,6 +468,12 @@ class Operations(Elements):
         x = shape.GetItem.apply(self, index=selection.basic)
         x = x if x.shape == selection.shape else x.reshape(selection.shape)
         return x._take(selection.arrays) if selection.arrays else x
+
+    def __setitem__(self, index: Index, value: Any) -> NoReturn:
+        raise TypeError(
+            "the elements of a tensor are not assigned; choose them, as by "
+            "x = mg.where(mg.arange(len(x)) == 0, value, x) for x[0], or join parts with mg.cat"
+        )
 
     def _take(self, arrays: dict[int, Any]) -> Tensor:
         """What stands at the indices given for some axes; of axes apart from each other the result's come first."""

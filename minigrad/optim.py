@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import only
 from minigrad.arrays import DeviceArray, quiet
+from minigrad.not_offered import in_class, in_module
 from minigrad.tensors import Tensor
 
 __all__ = ["SGD", "Adam", "Optimizer"]
+
+if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+    __getattr__ = in_module(__name__, "optim")
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
 
@@ -102,6 +106,9 @@ class Optimizer:
             kept = Tensor(kept).to(w.device).to(w.dtype).array  # the module was moved by .to
         state[name] = backend.reorder(kept, w.chwn)
         return state[name]
+
+    if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+        __getattr__ = in_class("Optimizer")
 
     # state
 

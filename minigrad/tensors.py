@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arguments import only
 from minigrad.arrays import Device, DeviceArray, check_same_device, device
 from minigrad.autograd import Function, backpropagate, is_recording
 from minigrad.dtypes import checked_dtype, is_dtype_name
+from minigrad.not_offered import in_class
 from minigrad.operations import Operations, arithmetic_on
 from minigrad.ops import arithmetic, shape
 
@@ -67,6 +69,9 @@ class Tensor(Operations):
             raise RuntimeError("a tensor that was computed is not copied or pickled with its graph; take x.detach()")
         return _restored, (type(self), self.array, self.requires_grad, self.grad)
 
+    if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+        __getattr__ = in_class("Tensor")
+
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have added up: a tensor like this one, or None."""
@@ -117,6 +122,10 @@ class Tensor(Operations):
         source = self if dtype.kind == "f" else self.detach()  # integers have no gradient
         return self if dtype == self.dtype else arithmetic.Cast.apply(source, dtype=dtype)
 
+    def type(self, dtype: npt.DTypeLike) -> Tensor:
+        """In another dtype, `to(dtype)`: PyTorch's older word for it."""
+        return self.to(checked_dtype(dtype))
+
     def cpu(self) -> Tensor:
         """On the first CPU device."""
         return self.to("cpu")
@@ -165,7 +174,13 @@ class Tensor(Operations):
 
     # differentiation
 
-    def backward(self, gradient: Tensor | None = None) -> None:
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: None = None,
+    ) -> None:
         """Add the gradient of this tensor with respect to every leaf it was computed from to the leaf's `grad`.
 
         What the recorded operations saved is given up on the way, so a graph can be walked once.
@@ -173,7 +188,11 @@ class Tensor(Operations):
         Args:
             gradient: the gradient of something with respect to this tensor, same shape, dtype and device; may be left
                 out for a tensor of one element, where it is 1.
+            retain_graph, create_graph, inputs: not offered; PyTorch has them.
         """
+        only("backward", "retain_graph", retain_graph or False, False, "add up the losses, or compute the value again")
+        only("backward", "create_graph", create_graph, False, "there are first derivatives only; write the second out")
+        only("backward", "inputs", inputs, None, "x.requires_grad_(False) keeps the gradient from x")
         if not self.requires_grad:
             raise RuntimeError("backward: this tensor was not computed from any that requires a gradient")
         if gradient is None:

@@ -18,6 +18,7 @@ from minigrad.arguments import (
     check_sides,
     no_dilation,
     no_divisor,
+    no_gaps,
     no_indices,
     only,
 )
@@ -140,7 +141,7 @@ class MaxPool2d(Module):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        no_dilation("MaxPool2d", dilation)
+        no_gaps("MaxPool2d", dilation)
         no_indices("MaxPool2d", return_indices)
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.ceil_mode = padding, ceil_mode

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from minigrad import display
 from minigrad.arguments import only
 from minigrad.autograd import next_serial, no_grad
+from minigrad.not_offered import in_class
 from minigrad.tensors import Tensor
 
 __all__ = ["HookHandle", "Module", "Parameter"]
@@ -80,6 +81,9 @@ class Module:
             else:
                 held.pop(name, None)
         object.__setattr__(self, name, value)
+
+    if not TYPE_CHECKING:  # to a type checker, what is not offered is not there
+        __getattr__ = in_class("Module")
 
     def __delattr__(self, name: str) -> None:
         self._parameters.pop(name, None)

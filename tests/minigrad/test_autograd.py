@@ -354,3 +354,14 @@ def test_no_grad_holds_for_its_own_thread_in_a_shared_function() -> None:
         leave[1].set()
         assert first.result() == (False, True)
         assert second.result() == (False, False)
+
+
+def test_what_backward_does_not_offer() -> None:
+    """PyTorch's arguments stand at their places, and take the values that change nothing."""
+    x = mg.tensor(3.0, requires_grad=True)
+    for arguments in ({"retain_graph": True}, {"create_graph": True}, {"inputs": [x]}):
+        with complains("backward", next(iter(arguments)), "not offered", error=ValueError):
+            (x * x).backward(**arguments)
+    assert x.grad is None
+    (x * x).backward(None, False, False, inputs=None)
+    assert x.grad.item() == 6

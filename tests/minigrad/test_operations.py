@@ -233,3 +233,24 @@ def test_pytorchs_form_of_an_operation_is_met_with_ours() -> None:
             @staticmethod
             def forward(ctx: Any, x: Any) -> Any:
                 return x
+
+
+def test_results_are_new_tensors() -> None:
+    x = mg.tensor([1.0, 4.0])
+    for function in (mg.sqrt, mg.sum, mg.matmul):
+        with complains("out=", f"y = mg.{function.__name__}(", error=TypeError):
+            function(x, out=x)
+    assert x.tolist() == [1, 4]
+
+
+def test_operators_that_are_not_offered() -> None:
+    x = mg.tensor([5, 7])
+    for compute, words in (
+        (lambda: x // 2, "mg.tensor(x.numpy() // 2)"),
+        (lambda: 2 // x, "//"),
+        (lambda: x % 2, "mg.tensor(x.numpy() % 2)"),
+        (lambda: np.ones(2) % x, "%"),
+        (lambda: (x > 5) ^ (x > 6), "x != y"),
+    ):
+        with complains("not offered", words, error=TypeError):
+            compute()

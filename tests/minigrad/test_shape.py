@@ -247,3 +247,25 @@ def test_slices_that_are_none_complain(index: slice, error: type[Exception], dev
 def test_cat_says_what_stands_among_the_tensors() -> None:
     with complains("ndarray", error=TypeError):
         mg.cat([mg.zeros(2), np.zeros(2)])  # type: ignore[list-item]
+
+
+def test_elements_are_not_assigned() -> None:
+    """An in-place operator on a part would change a copy: it ends in the same sentence, and changes nothing."""
+    x = mg.tensor([1.0, 2.0, 3.0])
+    with complains("not assigned", "mg.where", error=TypeError):
+        x[0] = 9.0
+    with complains("not assigned", error=TypeError):
+        x[1:3] += 1
+    assert x.tolist() == [1, 2, 3]
+    x = mg.where(mg.arange(len(x)) == 0, 9.0, x)  # what the sentence says
+    assert x.tolist() == [9, 2, 3]
+
+
+def test_masks_are_no_indices() -> None:
+    x = mg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    mask = x > 1
+    for index in (mask, [True, False], (slice(None), np.array([True, False]))):
+        with complains("mask", "mg.where(mask, x, 0)", "np.flatnonzero", error=TypeError):
+            x[index]
+    assert x.flatten()[np.flatnonzero(mask.numpy())].tolist() == [2, 3, 4]
+    assert mg.where(mask, x, 0).tolist() == [[0, 2], [3, 4]]

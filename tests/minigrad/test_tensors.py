@@ -289,3 +289,12 @@ def test_a_deep_copy_has_memory_of_its_own(device: str) -> None:
     assert not np.array_equal(before[0]["1.bias"], again.state_dict()["1.bias"])
     np.testing.assert_array_equal(before[0]["1.bias"], twin.state_dict()["1.bias"])
     np.testing.assert_array_equal(before[1]["state"][0]["velocity"], optimizer.velocities()["0"])
+
+
+def test_type_is_pytorchs_older_word_for_another_dtype() -> None:
+    x = mg.tensor([1.7, -1.7], requires_grad=True)
+    assert x.type(mg.int64).tolist() == [1, -1] and x.type(mg.float32) is x
+    x.type("double").sum().backward()
+    assert x.grad is not None and x.grad.dtype == mg.float32
+    with complains("dtype", "cpu", error=TypeError):
+        x.type("cpu")
