@@ -212,9 +212,9 @@ class Tensor(Operations):
 
     def accumulate(self, dx: DeviceArray) -> None:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
-        backend = dx.device.backend
-        total = dx if self._grad is None else backend.add(self._grad.array, dx)
-        self.grad = Tensor(backend.reorder(total, self.array.chwn))
+        backend, before, chwn = dx.device.backend, self._grad, self.array.chwn
+        total = dx if before is None else backend.add(before.array, dx)
+        self.grad = Tensor(total if total.chwn == chwn else backend.reorder(total, chwn))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient; or make it 0, if it is to stay a tensor."""
