@@ -95,7 +95,7 @@ def signatures(call: Any, name: str) -> list[list[Argument]]:
     """PyTorch's signatures of a call; none where it does not tell."""
     if (
         name == "set_num_threads"
-    ):  # what its documentation calls its argument is a type, and not the same in all versions
+    ):  # its documentation has a type where the name stands, and not always the same
         return []
     if name == "max_pool2d":  # of Python, but chosen at run time
         return documented(call, name)
