@@ -31,7 +31,8 @@ def _processors_features() -> dict[str, bool]:
         if wanted not in LACKING or not features.get(wanted):
             raise ValueError(f"MINIGRAD_ISA is avx2, on a processor that has it, or not set; got {wanted!r}")
         features.update({name: False for name in features if name.startswith(LACKING[wanted])})
-        config.CPU_FEATURES = ",".join(f"{'+' if there else '-'}{name}" for name, there in features.items())  # type: ignore[attr-defined]
+        listed = ",".join(f"{'+' if there else '-'}{name}" for name, there in features.items())
+        config.CPU_FEATURES = listed  # type: ignore[attr-defined]
     return features
 
 
