@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 __all__ = [
     "Padding",
@@ -19,11 +21,28 @@ __all__ = [
     "no_gaps",
     "no_indices",
     "no_weights",
+    "numpy_words",
     "only",
 ]
 
+C = TypeVar("C", bound=Callable[..., Any])
+
 Size = int | tuple[int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
+
+
+def numpy_words(call: C) -> C:
+    """The call, which takes NumPy's words for two arguments too, as PyTorch does: axis for dim, keepdims for keepdim."""
+
+    @functools.wraps(call)
+    def renamed(*arguments: Any, **options: Any) -> Any:
+        if "axis" in options and "dim" not in options:
+            options["dim"] = options.pop("axis")
+        if "keepdims" in options and "keepdim" not in options:
+            options["keepdim"] = options.pop("keepdims")
+        return call(*arguments, **options)
+
+    return cast("C", renamed)
 
 
 def check_count(name: str, what: str, value: Any, least: int) -> int:
