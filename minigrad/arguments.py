@@ -32,7 +32,7 @@ Padding = int | tuple[int, int] | tuple[int, int, int, int]
 
 
 def numpy_words(call: C) -> C:
-    """The call, which takes NumPy's words for two arguments too, as PyTorch does: axis for dim, keepdims for keepdim."""
+    """The call, which takes NumPy's words for two arguments too, as PyTorch does: axis (dim) and keepdims (keepdim)."""
 
     @functools.wraps(call)
     def renamed(*arguments: Any, **options: Any) -> Any:
@@ -69,6 +69,11 @@ def check_flag(name: str, what: str, value: Any) -> bool:
 
 def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
     """(top, bottom, left, right)."""
+    if isinstance(padding, str):
+        raise ValueError(
+            f"{name}: padding={padding!r} is not offered; 'valid' is padding=0, and 'same' is padding=1 for filters of "
+            "3 x 3, padding=2 for 5 x 5"
+        )
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
         top, bottom, left, right = (check_count(name, "padding", side, 0) for side in padding)
         return top, bottom, left, right

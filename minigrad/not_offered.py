@@ -208,6 +208,8 @@ _OF_TENSORS = {
     "quantile": _NUMPY + "`mg.tensor(np.quantile(x.numpy(), 0.5))`",
     "unique": _NUMPY + "`mg.tensor(np.unique(index.numpy()))`",
     "bincount": _NUMPY + "`mg.tensor(np.bincount(index.numpy()))`",
+    "histogram": _NUMPY + "`mg.tensor(np.histogram(x.numpy(), 10)[0]).float()`",
+    "heaviside": "write `(x > 0).float()`, for a y of 0",
     "histc": _NUMPY + "`mg.tensor(np.histogram(x.numpy(), 10)[0]).float()`",
     "cov": "for rows that are variables, `(x - x.mean(1, True)) @ (x - x.mean(1, True)).T / (x.shape[1] - 1)`",
     "corrcoef": _NUMPY + "`mg.tensor(np.corrcoef(x.numpy()))`",

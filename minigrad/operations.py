@@ -388,6 +388,8 @@ class Operations(Elements):
         return self._index_of_extreme(reduction.Min, dim, keepdim)
 
     def _extreme(self, kind: type[reduction.Max], dim: int | None, keepdim: bool) -> Tensor | ValuesAndIndices:
+        if isinstance(dim, Elements):
+            raise TypeError(f"{kind.name} takes one tensor; of two, write mg.{kind.name}imum(x, y)")
         if dim is None:
             value = self.reshape(-1)._along(kind, 0, False).values
             return value.reshape((1,) * self.ndim) if keepdim else value

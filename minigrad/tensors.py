@@ -227,8 +227,10 @@ class Tensor(Operations):
     def accumulate(self, dx: DeviceArray) -> None:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
         backend = dx.device.backend
-        total = dx if self._grad is None else backend.add(self._grad.array, dx)
-        self.grad = Tensor(backend.reorder(total, self.array.chwn))
+        if self._grad is None:
+            self.grad = Tensor(backend.reorder(dx, self.array.chwn))
+        else:  # all who hold it see the sum
+            self._grad.array = backend.reorder(backend.add(self._grad.array, dx), self.array.chwn)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient; or make it 0, if it is to stay a tensor."""

@@ -46,6 +46,12 @@ def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, de
     check_mean(x, dims, keepdim, device)
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_two_tensors_are_sent_to_maximum_and_minimum(name: str) -> None:
+    with complains(f"mg.{name}imum(x, y)", error=TypeError):
+        getattr(mg, name)(mg.ones(2), mg.zeros(2))
+
+
 def test_numpys_words_for_axes_mean_the_same() -> None:
     x = mg.tensor([[1.0, 5.0], [4.0, 2.0]])
     for name in ("sum", "mean", "var", "std", "argmax", "argmin", "any", "all"):
