@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 __all__ = [
     "Padding",
@@ -19,11 +21,28 @@ __all__ = [
     "no_gaps",
     "no_indices",
     "no_weights",
+    "numpy_words",
     "only",
 ]
 
+C = TypeVar("C", bound=Callable[..., Any])
+
 Size = int | tuple[int, int]
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
+
+
+def numpy_words(call: C) -> C:
+    """The call, which takes NumPy's words for two arguments too, as PyTorch does: axis (dim) and keepdims (keepdim)."""
+
+    @functools.wraps(call)
+    def renamed(*arguments: Any, **options: Any) -> Any:
+        if "axis" in options and "dim" not in options:
+            options["dim"] = options.pop("axis")
+        if "keepdims" in options and "keepdim" not in options:
+            options["keepdim"] = options.pop("keepdims")
+        return call(*arguments, **options)
+
+    return cast("C", renamed)
 
 
 def check_count(name: str, what: str, value: Any, least: int) -> int:
@@ -50,6 +69,11 @@ def check_flag(name: str, what: str, value: Any) -> bool:
 
 def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
     """(top, bottom, left, right)."""
+    if isinstance(padding, str):
+        raise ValueError(
+            f"{name}: padding={padding!r} is not offered; 'valid' is padding=0, and 'same' is padding=1 for filters of "
+            "3 x 3, padding=2 for 5 x 5"
+        )
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
         top, bottom, left, right = (check_count(name, "padding", side, 0) for side in padding)
         return top, bottom, left, right

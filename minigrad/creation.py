@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arguments import numpy_words
 from minigrad.arrays import Device
 from minigrad.arrays import device as as_device
 from minigrad.dtypes import checked_dtype
@@ -217,6 +218,7 @@ def randint(
 # from other tensors
 
 
+@numpy_words
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis; their other axes, dtypes and devices agree."""
     tensors = _list("cat", tensors)
@@ -232,6 +234,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return shape_ops.Cat.apply(*tensors, dim=axis)
 
 
+@numpy_words
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape, dtype and device joined along a new axis, which is then axis `dim`."""
     tensors = _list("stack", tensors)

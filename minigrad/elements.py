@@ -94,8 +94,8 @@ class Elements:
         return f"tensor({values}, shape={self.shape}, dtype={self.dtype}, device='{self.device}'{gradient})"
 
     def __format__(self, spec: str) -> str:
-        """A tensor of one element as its number, `f"{loss:.3f}"`; without a format, any as `str` shows it."""
-        if not spec:
+        """A tensor of one element as its number, `f"{loss:.3f}"`; without a format, one that has axes as `str` does."""
+        if not spec and self.shape:
             return str(self)
         if self.numel() != 1:
             raise TypeError(f"the format {spec!r} is for a tensor of one element; this one has shape {self.shape}")

@@ -298,7 +298,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         mode: "constant"; others are not offered.
         value: of the border, 0 if None.
     """
-    value = 0 if value is None else value
+    value = False if value is None else value  # 0 in any dtype
     only("pad", "mode", mode, "constant", "join what shall be the border to the tensor with mg.cat")
     if not isinstance(pad, (tuple, list)) or len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(f"pad: the lengths are two an axis, (left, right, top, bottom), of {input.ndim}; got {pad!r}")

@@ -125,12 +125,13 @@ def checked_index(index: Index, shape: Shape) -> Selection:
                 raise IndexError(f"index {item} is out of range for axis {len(basic)} of length {length}")
             basic.append(item % length)
             continue
+        part = slice(None)
         if isinstance(item, slice):
-            _check_slice(item)
+            part = _checked_slice(item)
         else:
             arrays[len(lengths)] = item
-        basic.append(item if isinstance(item, slice) else slice(None))
-        lengths.append(len(range(*basic[-1].indices(length))))  # type: ignore[union-attr]
+        basic.append(part)
+        lengths.append(len(range(*part.indices(length))))
     return Selection(tuple(basic), tuple(lengths), arrays)
 
 
@@ -213,8 +214,12 @@ def checked_sizes(given: tuple[Any, ...]) -> Shape:
     return tuple(int(n) for n in sizes)
 
 
-def _check_slice(item: slice) -> None:
-    if any(not isinstance(n, (numbers.Integral, type(None))) for n in (item.start, item.stop, item.step)):
-        raise TypeError(f"a slice is made of integers, got {item}")
-    if item.step == 0:
+def _checked_slice(item: slice) -> slice:
+    """A slice of Python's integers; whatever is an index may stand in it, x[t : t + 8] of an integer tensor t."""
+    try:
+        start, stop, step = (None if n is None else operator.index(n) for n in (item.start, item.stop, item.step))
+    except TypeError:
+        raise TypeError(f"a slice is made of integers, got {item}") from None
+    if step == 0:
         raise ValueError(f"the step of a slice is not 0, got {item}")
+    return slice(start, stop, step)

@@ -208,6 +208,8 @@ _OF_TENSORS = {
     "quantile": _NUMPY + "`mg.tensor(np.quantile(x.numpy(), 0.5))`",
     "unique": _NUMPY + "`mg.tensor(np.unique(index.numpy()))`",
     "bincount": _NUMPY + "`mg.tensor(np.bincount(index.numpy()))`",
+    "histogram": _NUMPY + "`mg.tensor(np.histogram(x.numpy(), 10)[0]).float()`",
+    "heaviside": "write `(x > 0).float()`, for a y of 0",
     "histc": _NUMPY + "`mg.tensor(np.histogram(x.numpy(), 10)[0]).float()`",
     "cov": "for rows that are variables, `(x - x.mean(1, True)) @ (x - x.mean(1, True)).T / (x.shape[1] - 1)`",
     "corrcoef": _NUMPY + "`mg.tensor(np.corrcoef(x.numpy()))`",
@@ -724,8 +726,30 @@ def _refuse(place: str, name: str) -> None:
         raise AttributeError(f"{place}.{name} is not offered: {sentence}", name=name, obj=None)
 
 
+_PLACES: dict[str, str] = {}  # of a module's name
+
+
+class _Finder:
+    """Whom Python asks last for a module: `from minigrad.optim import AdamW` looks for one of that name."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """Say what to write instead of a name that is not offered; of others, that there is none."""
+        module, _, last = name.rpartition(".")
+        try:
+            if module in _PLACES:
+                _refuse(_PLACES[module], last)
+        except AttributeError as error:
+            raise ModuleNotFoundError(str(error)) from None
+
+
+sys.meta_path.append(_Finder)
+
+
 def in_module(module: str, place: str) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module, which Python calls for names that are not there."""
+    _PLACES[module] = place
+    vars(sys.modules[module]).setdefault("__path__", [])  # without one, Python does not ask the finder
 
     def __getattr__(name: str) -> NoReturn:  # noqa: N807 - what it is
         """Say what to write instead of a name that is not offered."""

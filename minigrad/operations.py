@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast, overload
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.arguments import numpy_words
 from minigrad.arrays import Device, DeviceArray
 from minigrad.autograd import Function
 from minigrad.dtypes import dtype_beside
@@ -122,7 +123,7 @@ class Operations(Elements):
         def number(self, value: float, dtype: np.dtype[Any]) -> Tensor:
             """A tensor without axes."""
 
-        def to(self, target: str | Device | npt.DTypeLike) -> Tensor:
+        def to(self, device: str | Device | npt.DTypeLike | None = None, dtype: npt.DTypeLike | None = None) -> Tensor:
             """This tensor elsewhere, or in another dtype."""
 
     # arithmetic
@@ -212,11 +213,13 @@ class Operations(Elements):
         """1 / (1 + e^-x), elementwise."""
         return activation.Sigmoid.apply(as_float(self))
 
+    @numpy_words
     def softmax(self, dim: int) -> Tensor:
         """e^x over its sum along the axis `dim`."""
         same_dtype("softmax", self)
         return reduction.Softmax.apply(self, dim=checked_dim(dim, self.shape))
 
+    @numpy_words
     def log_softmax(self, dim: int) -> Tensor:
         """Logarithm of softmax along the axis `dim`, without underflow."""
         same_dtype("log_softmax", self)
@@ -268,10 +271,12 @@ class Operations(Elements):
     def __invert__(self) -> Tensor:
         return comparison.LogicalNot.apply(logical("~", self, self)[0])
 
+    @numpy_words
     def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Whether any element is true (not 0), of all or along axes; a bool tensor."""
         return self.ne(0).sum(dim, keepdim).gt(0)
 
+    @numpy_words
     def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Whether all elements are true (not 0), of all or along axes; a bool tensor."""
         return self.eq(0).sum(dim, keepdim).eq(0)
@@ -305,12 +310,14 @@ class Operations(Elements):
 
     # reductions
 
+    @numpy_words
     def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Sum over the axes `dim` (all of them if None, none if it is empty); integers and bools become int64."""
         dims = checked_dims(dim, self.shape)
         x = self if self.dtype.kind == "f" else self.to(np.int64)
         return reduction.Sum.apply(x, dims=dims, keepdim=keepdim) if dims else checked_tensor("sum", x)
 
+    @numpy_words
     def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Mean over the axes `dim` (all of them if None, none if it is empty), of a floating-point tensor."""
         if self.dtype.kind != "f":
@@ -318,6 +325,7 @@ class Operations(Elements):
         dims = checked_dims(dim, self.shape)
         return reduction.Mean.apply(self, dims=dims, keepdim=keepdim) if dims else checked_tensor("mean", self)
 
+    @numpy_words
     def var(
         self, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
     ) -> Tensor:
@@ -337,6 +345,7 @@ class Operations(Elements):
         correction = correction if unbiased is None else int(unbiased)
         return (distances * distances).sum(dims, keepdim) / max(count - correction, 0)
 
+    @numpy_words
     def std(
         self, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
     ) -> Tensor:
@@ -349,6 +358,7 @@ class Operations(Elements):
     @overload
     def max(self, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 
+    @numpy_words
     def max(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesAndIndices:
         """Largest value of all (a tensor), or along `dim` a named pair (values, indices), the first among equals.
 
@@ -362,19 +372,24 @@ class Operations(Elements):
     @overload
     def min(self, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 
+    @numpy_words
     def min(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesAndIndices:
         """Smallest value of all, or along `dim` (values, indices), as for `max`."""
         return self._extreme(reduction.Min, dim, keepdim)
 
+    @numpy_words
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Index of the largest value along the axis `dim`, or in C order of all; int64, the first among equals."""
         return self._index_of_extreme(reduction.Max, dim, keepdim)
 
+    @numpy_words
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Index of the smallest value, as for `argmax`."""
         return self._index_of_extreme(reduction.Min, dim, keepdim)
 
     def _extreme(self, kind: type[reduction.Max], dim: int | None, keepdim: bool) -> Tensor | ValuesAndIndices:
+        if isinstance(dim, Elements):
+            raise TypeError(f"{kind.name} takes one tensor; of two, write mg.{kind.name}imum(x, y)")
         if dim is None:
             value = self.reshape(-1)._along(kind, 0, False).values
             return value.reshape((1,) * self.ndim) if keepdim else value
@@ -422,11 +437,13 @@ class Operations(Elements):
         middle = prod(self.shape[start : end + 1])
         return self.reshape(*self.shape[:start], middle, *self.shape[end + 1 :])
 
+    @numpy_words
     def squeeze(self, dim: Dims = None) -> Tensor:
         """Without its axes of length 1: all, or those of `dim`, of which longer ones stay."""
         dims = checked_dims(dim, self.shape)
         return self.reshape(tuple(n for axis, n in enumerate(self.shape) if n != 1 or axis not in dims))
 
+    @numpy_words
     def unsqueeze(self, dim: int) -> Tensor:
         """With a new axis of length 1, which is then axis `dim`."""
         at = checked_dim(dim, (*self.shape, 1))

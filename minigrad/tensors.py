@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import only
-from minigrad.arrays import Device, DeviceArray, check_same_device, device
+from minigrad.arrays import Device, DeviceArray, check_same_device
+from minigrad.arrays import device as as_device
 from minigrad.autograd import Function, backpropagate, is_recording
 from minigrad.dtypes import checked_dtype, is_dtype_name
 from minigrad.not_offered import in_class
@@ -108,19 +109,32 @@ class Tensor(Operations):
         self.requires_grad = requires_grad
         return self
 
-    def to(self, target: str | Device | npt.DTypeLike) -> Tensor:
-        """This tensor on another device ("cuda:1") or in another dtype (np.float64); itself if it is so already.
+    def to(
+        self,
+        device: str | Device | npt.DTypeLike | None = None,
+        dtype: npt.DTypeLike | None = None,
+        non_blocking: bool = False,
+    ) -> Tensor:
+        """This tensor on another device, in another dtype, or both; itself if it is so already.
 
         Differentiable: the gradient travels back to this tensor's device and dtype.
+
+        Args:
+            device: where to, "cuda:1"; or, alone, a dtype: `x.to(mg.float64)`.
+            dtype: the dtype, if not the same.
+            non_blocking: changes nothing; PyTorch has it.
         """
-        if isinstance(target, Device) or (isinstance(target, str) and not is_dtype_name(target)):
-            where = device(target)
+        if dtype is not None:
+            moved = self if device is None else self.to(as_device(device))  # type: ignore[arg-type] # or it complains
+            return moved.to(checked_dtype(dtype))
+        if isinstance(device, Device) or (isinstance(device, str) and not is_dtype_name(device)):
+            where = as_device(device)
             return self if where == self.device else shape.To.apply(self, target=where)
-        if target is None:
+        if device is None:
             raise TypeError("to() takes a device such as 'cpu:1' or a dtype such as np.float64")
-        dtype = checked_dtype(target)
-        source = self if dtype.kind == "f" else self.detach()  # integers have no gradient
-        return self if dtype == self.dtype else arithmetic.Cast.apply(source, dtype=dtype)
+        wanted = checked_dtype(device)
+        source = self if wanted.kind == "f" else self.detach()  # integers have no gradient
+        return self if wanted == self.dtype else arithmetic.Cast.apply(source, dtype=wanted)
 
     def type(self, dtype: npt.DTypeLike) -> Tensor:
         """In another dtype, `to(dtype)`: PyTorch's older word for it."""
@@ -214,7 +228,11 @@ class Tensor(Operations):
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
         backend, before, chwn = dx.device.backend, self._grad, self.array.chwn
         total = dx if before is None else backend.add(before.array, dx)
-        self.grad = Tensor(total if total.chwn == chwn else backend.reorder(total, chwn))
+        total = total if total.chwn == chwn else backend.reorder(total, chwn)
+        if before is None:
+            self.grad = Tensor(total)
+        else:
+            before.array = total  # all who hold it see the sum
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient; or make it 0, if it is to stay a tensor."""

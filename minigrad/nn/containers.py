@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any
+from typing import Any, TypeVar
 
 from minigrad.nn.module import Module
 from minigrad.tensors import Tensor
@@ -30,7 +30,25 @@ class _Container(Module):
         return len(self._modules)
 
 
-class Sequential(_Container):
+class _Numbered(_Container):
+    """What Sequential and ModuleList share: a place in order."""
+
+    def append(self: N, module: Module) -> N:
+        """Put a module at the end; returns the container."""
+        self._hold(str(len(self)), module)
+        return self
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._hold(list(self._modules)[index], module)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+
+N = TypeVar("N", bound=_Numbered)
+
+
+class Sequential(_Numbered):
     """Modules one after the other: Sequential(a, b) or Sequential(OrderedDict(first=a, second=b))."""
 
     def __init__(self, *args: Module | Mapping[str, Module]) -> None:
@@ -53,20 +71,12 @@ class Sequential(_Container):
             return Sequential(OrderedDict(list(self._modules.items())[index]))
         return list(self._modules.values())[index]
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
 
-
-class ModuleList(_Container):
+class ModuleList(_Numbered):
     """A list of modules, whose parameters are found as those of attributes are: "0.weight", "1.weight", ..."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         self.extend(() if modules is None else modules)
-
-    def append(self, module: Module) -> ModuleList:
-        """Put a module at the end; returns the list."""
-        self._hold(str(len(self)), module)
-        return self
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Put several modules at the end; returns the list."""
@@ -79,12 +89,6 @@ class ModuleList(_Container):
     def __getitem__(self, index: int | slice) -> Any:  # Module or ModuleList
         modules = list(self._modules.values())
         return ModuleList(modules[index]) if isinstance(index, slice) else modules[index]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        self._hold(list(self._modules)[index], module)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
 
 
 class ModuleDict(_Container):

@@ -152,6 +152,17 @@ def test_data_that_does_not_fit_complains() -> None:
         x.data = mg.ones(2, device="cpu:1")
 
 
+def test_who_holds_a_gradient_sees_what_is_added_to_it(device: str) -> None:
+    x = mg.ones(3, device=device, requires_grad=True)
+    (2 * x).sum().backward()
+    gradient = x.grad
+    (3 * x).sum().backward()
+    assert x.grad is gradient and gradient.tolist() == [5, 5, 5]
+    x.zero_grad()
+    x.sum().backward()
+    assert gradient.tolist() == [5, 5, 5] and x.grad.tolist() == [1, 1, 1]
+
+
 def test_gradients_can_stay_as_noughts() -> None:
     net = nn.Linear(2, 2)
     net(mg.ones(1, 2)).sum().backward()

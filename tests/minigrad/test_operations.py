@@ -112,6 +112,14 @@ def test_integer_arrays_take_elements(index: Any, device: str) -> None:
 def test_an_integer_tensor_of_one_element_is_an_index() -> None:
     assert "abc"[mg.tensor(2)] == "c" and list(range(mg.tensor([3]))) == [0, 1, 2]  # type: ignore[call-overload]
     assert mg.arange(5)[mg.tensor(3)].item() == 3
+    start = mg.tensor(1)
+    assert mg.arange(5)[start : start + 3].tolist() == [1, 2, 3] and mg.arange(5)[:: mg.tensor([2])].tolist() == [
+        0,
+        2,
+        4,
+    ]
+    with complains("slice", error=TypeError):
+        mg.arange(5)[start.float() :]
     with complains("index", error=TypeError):
         "abc"[mg.tensor(2.0)]  # type: ignore[index]
 
@@ -191,7 +199,8 @@ def test_bools_are_shown_as_such() -> None:
 
 def test_tensors_are_written_by_format() -> None:
     assert f"{mg.tensor(0.12345):.3f}" == "0.123" and f"{mg.tensor([3]):d}" == "3"
-    assert f"{mg.ones(2)}" == str(mg.ones(2))
+    assert f"{mg.tensor(0.5)}" == "0.5" and f"{mg.tensor(7)}" == "7"
+    assert f"{mg.ones(2)}" == str(mg.ones(2)) and f"{mg.ones(1)}" == str(mg.ones(1))
     with complains("one element", error=TypeError):
         f"{mg.ones(2):.3f}"
 

@@ -35,6 +35,8 @@ def test_pad_is_pytorchs() -> None:
 
 
 def test_integers_stay_integers() -> None:
+    mask = F.pad(mg.tensor([True]), (1, 0))
+    assert mask.dtype == mg.bool and mask.tolist() == [False, True]
     y = F.pad(mg.tensor([1, 2]), (1, 0), value=7)
     assert y.dtype == np.int64 and y.numpy().tolist() == [7, 1, 2]
     with complains("float32", "int64", error=TypeError):

@@ -47,6 +47,28 @@ def test_sum_and_mean_over_several_dims(dims: tuple[int, ...], keepdim: bool, de
 
 
 @pytest.mark.parametrize("name", ["max", "min"])
+def test_two_tensors_are_sent_to_maximum_and_minimum(name: str) -> None:
+    with complains(f"mg.{name}imum(x, y)", error=TypeError):
+        getattr(mg, name)(mg.ones(2), mg.zeros(2))
+
+
+def test_numpys_words_for_axes_mean_the_same() -> None:
+    x = mg.tensor([[1.0, 5.0], [4.0, 2.0]])
+    for name in ("sum", "mean", "var", "std", "argmax", "argmin", "any", "all"):
+        found = getattr(x, name)(axis=0, keepdims=True)
+        assert found.shape == (1, 2) and (found == getattr(mg, name)(x, dim=0, keepdim=True)).all()
+    for name in ("max", "min"):
+        assert getattr(x, name)(axis=1).indices.tolist() == getattr(x, name)(dim=1).indices.tolist()
+    for name in ("softmax", "log_softmax", "unsqueeze"):
+        assert (getattr(x, name)(axis=0) == getattr(x, name)(0)).all()
+    assert x[None].squeeze(axis=0).shape == mg.cat([x[0], x[1]], axis=0).reshape(2, 2).shape
+    assert mg.stack([x, x], axis=1).shape == (2, 2, 2)
+    for wrong in ({"dim": 0, "axis": 0}, {"keepdim": True, "keepdims": True}):
+        with pytest.raises(TypeError, match="argument"):
+            x.sum(**wrong)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
 @given(case=arrays_and_dims(apart), keepdim=st.booleans())
 def test_max_and_min(name: str, device: str, case: tuple[np.ndarray, int], keepdim: bool) -> None:
     x, dim = case

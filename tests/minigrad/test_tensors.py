@@ -176,6 +176,21 @@ def test_integers_made_from_a_tensor_that_requires_grad_do_not() -> None:
     assert y.dtype == np.int64 and not y.requires_grad
 
 
+def test_to_takes_a_device_and_a_dtype(device: str) -> None:
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    for y in (x.to(device, mg.float64), x.to(device=device, dtype="double"), x.to(device, dtype=np.float64)):
+        assert (y.device, y.dtype) == (mg.device(device), mg.float64)
+    assert x.to(dtype=mg.float64).dtype == mg.float64 and x.to(device=device).device == mg.device(device)
+    assert x.to("cpu", non_blocking=True) is x
+    (x.to(device, mg.float64) * 3).sum().backward()
+    assert x.grad.dtype == mg.float32 and x.grad.tolist() == [3, 3]
+    for wrong in ((mg.float64, mg.float32), ("float64", mg.float32), ("cpu", "cpu"), ("cpu", True)):
+        with complains():
+            x.to(*wrong)
+    layer = mg.nn.Linear(2, 1).to(device=device, dtype=mg.float64)
+    assert layer.weight.dtype == mg.float64 and layer.weight.device == mg.device(device)
+
+
 @pytest.mark.parametrize("target", [None, 3, "float16", np.complex128])
 def test_to_what_is_neither_device_nor_dtype_complains(target: object) -> None:
     with complains():

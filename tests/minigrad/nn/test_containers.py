@@ -121,3 +121,15 @@ def test_a_layer_that_is_replaced_keeps_its_place() -> None:
     net = nn.Sequential(OrderedDict(first=nn.Flatten(), second=nn.ReLU()))
     net.first = nn.Tanh()
     assert [type(layer).__name__ for layer in net] == ["Tanh", "ReLU"]
+
+
+def test_modules_of_a_sequence_are_put_in_place_of_others_and_at_the_end() -> None:
+    net = nn.Sequential(OrderedDict(first=nn.Linear(3, 4), last=nn.Linear(4, 5)))
+    net[1] = nn.Linear(4, 2)
+    assert net.append(nn.ReLU()) is net
+    assert list(dict(net.named_children())) == ["first", "last", "2"] and net.last.out_features == 2
+    assert net(mg.ones(1, 3)).shape == (1, 2) and len(list(net.parameters())) == 4
+    with complains("Sequential takes modules", error=TypeError):
+        net[0] = "layer"
+    with pytest.raises(IndexError):
+        net[3] = nn.ReLU()

@@ -113,7 +113,7 @@ def test_flatten_takes_the_axes_of_pytorch() -> None:
         (lambda: nn.Linear(3, 2.5), "out_features"),
         (lambda: nn.Conv2d(2, 2, 3, groups="two"), "groups"),
         (lambda: nn.Conv2d(2, 2, 3, groups=1.0), "groups"),
-        (lambda: nn.Conv2d(2, 2, 3, padding="same"), "padding"),
+        (lambda: nn.Conv2d(2, 2, 3, padding="same"), "padding=1"),
         (lambda: nn.Conv2d(2, 2, 3, padding=-1), "padding"),
         (lambda: nn.LocalResponseNorm(5, alpha="small")(mg.ones(1, 2, 3, 3)), "alpha"),
         (lambda: nn.ReLU().register_forward_hook(3), "int"),
