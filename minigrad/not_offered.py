@@ -726,30 +726,8 @@ def _refuse(place: str, name: str) -> None:
         raise AttributeError(f"{place}.{name} is not offered: {sentence}", name=name, obj=None)
 
 
-_PLACES: dict[str, str] = {}  # of a module's name
-
-
-class _Finder:
-    """Whom Python asks last for a module: `from minigrad.optim import AdamW` looks for one of that name."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """Say what to write instead of a name that is not offered; of others, that there is none."""
-        module, _, last = name.rpartition(".")
-        try:
-            if module in _PLACES:
-                _refuse(_PLACES[module], last)
-        except AttributeError as error:
-            raise ModuleNotFoundError(str(error)) from None
-
-
-sys.meta_path.append(_Finder)
-
-
 def in_module(module: str, place: str) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module, which Python calls for names that are not there."""
-    _PLACES[module] = place
-    vars(sys.modules[module]).setdefault("__path__", [])  # without one, Python does not ask the finder
 
     def __getattr__(name: str) -> NoReturn:  # noqa: N807 - what it is
         """Say what to write instead of a name that is not offered."""
