@@ -227,6 +227,8 @@ class Tensor(Operations):
     def accumulate(self, dx: DeviceArray) -> None:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
         backend, before, chwn = dx.device.backend, self._grad, self.array.chwn
+        if dx.dtype != self.array.dtype:
+            raise TypeError(f"backward: a gradient that arrived is {dx.dtype}, the tensor {self.dtype}")
         total = dx if before is None else backend.add(before.array, dx)
         total = total if total.chwn == chwn else backend.reorder(total, chwn)
         if before is None:

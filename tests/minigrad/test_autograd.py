@@ -365,3 +365,19 @@ def test_what_backward_does_not_offer() -> None:
     assert x.grad is None
     (x * x).backward(None, False, False, inputs=None)
     assert x.grad.item() == 6
+
+
+@pytest.mark.parametrize("uses", [1, 2])
+def test_a_gradient_of_another_dtype_is_refused(uses: int) -> None:
+    class Widened(mg.Function):
+        def forward(self, x: DeviceArray) -> DeviceArray:
+            return x
+
+        def backward(self, dy: DeviceArray) -> DeviceArray:
+            return dy.device.backend.cast(dy, np.float64)
+
+    x = mg.ones(3, requires_grad=True)
+    if uses == 2:
+        x.grad = mg.zeros(3)
+    with pytest.raises(TypeError, match="a gradient that arrived is float64, the tensor float32"):
+        Widened.apply(x).sum().backward()
