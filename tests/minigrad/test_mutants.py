@@ -309,8 +309,37 @@ def test_parity_notices(
         check_primitive(name, np.float64, "cpu:0")
 
 
+X, Y = moderate((3, 4), 0), np.where(np.arange(4) < 2, moderate((3, 4), 0), moderate((3, 4), 1))  # in part alike
+
+
+def check_as_numpy(compute: Callable[..., mg.Tensor], in_numpy: Callable[..., np.ndarray], device: str) -> None:
+    """An operation on X and Y is NumPy's."""
+    x, y = (mg.tensor(each, device=device) for each in (X, Y))
+    np.testing.assert_array_equal(compute(x, y).numpy(), in_numpy(X, Y))
+
+
+def both_above_0(x: Any, y: Any) -> Any:
+    return (x > 0) & (y > 0)
+
+
+def one_above_0(x: Any, y: Any) -> Any:
+    return (x > 0) | (y > 0)
+
+
 # Primitives that users' operations reach on every backend, and the check of such an operation.
 REACHED: dict[str, Callable[[str], None]] = {
+    "equal": lambda device: check_as_numpy(mg.eq, np.equal, device),
+    "less": lambda device: check_as_numpy(mg.gt, np.greater, device),
+    "less_equal": lambda device: check_as_numpy(mg.le, np.less_equal, device),
+    "logical_and": lambda device: check_as_numpy(both_above_0, both_above_0, device),
+    "logical_or": lambda device: check_as_numpy(one_above_0, one_above_0, device),
+    "logical_not": lambda device: check_as_numpy(mg.ne, np.not_equal, device),
+    "where": lambda device: check_as_numpy(
+        lambda x, y: mg.where(x > 0, x, y), lambda x, y: np.where(x > 0, x, y), device
+    ),
+    "maximum": lambda device: check_as_numpy(mg.maximum, np.maximum, device),
+    "minimum": lambda device: check_as_numpy(mg.minimum, np.minimum, device),
+    "sqrt": lambda device: check_as_numpy(lambda x, y: (x * x).sqrt(), lambda x, y: np.sqrt(x * x), device),
     "min": lambda device: check_extreme("min", apart((3, 4), 0), 1, False, device),
     "take": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
     "take_grad": lambda device: check_indexing(moderate((3, 2), 0), [1, 0, 1], device),
@@ -326,7 +355,8 @@ def test_checks_notice_on_every_backend(name: str, device: str, monkeypatch: pyt
 
     def off(result: DeviceArray) -> DeviceArray:
         values = backend.to_host(result)
-        values.flat[-1] += 1
+        last = values.flat[-1]
+        values.flat[-1] = not last if values.dtype == bool else last + 1
         return backend.from_host(values, result.device)
 
     def mutant(*arguments: Any) -> Any:
