@@ -339,6 +339,7 @@ _FUNCTIONS = {
     "set_rng_state": "seed again where draws shall be repeated: `mg.manual_seed(0)`",
     "use_deterministic_algorithms": "everything is deterministic always; leave it out",
     "set_default_dtype": _DEFAULTS,
+    "dtype": "dtypes are NumPy's: `isinstance(mg.float32, np.dtype)`",
     "get_default_dtype": "the dtype is `mg.float32` if nothing is said",
     "set_default_tensor_type": _DEFAULTS,
     "set_default_device": _DEFAULTS,
@@ -697,6 +698,8 @@ _MODULE = {
 }
 
 _OPTIMIZER = {
+    "state": "what is kept for the parameters is in `sgd.state_dict()['state']`",
+    "defaults": "every group has its settings: `sgd.param_groups[0]['lr']`",
     "add_param_group": "give all groups when it is made; a layer is frozen by requires_grad until it shall learn",
     "register_step_pre_hook": "write it before step()",
     "register_step_post_hook": "write it after step()",
