@@ -221,14 +221,15 @@ class Function:
         needs: list[bool] = []
         try:
             for x in inputs:
-                arrays.append(None if x is None else x.array)
-                if recording and x is not None and x.requires_grad:
+                source: Function | Leaf | None = None
+                if x is not None and recording:
                     # a computed input is known by what made it: its array need not live on for this
-                    sources.append(x.grad_fn or x)
-                    needs.append(True)
-                else:
-                    sources.append(None)
-                    needs.append(False)
+                    source = x.grad_fn
+                    if source is None and x.requires_grad:
+                        source = x
+                arrays.append(None if x is None else x.array)
+                sources.append(source)
+                needs.append(source is not None)
             present = [array for array in arrays if array is not None]
             if not present:
                 raise AttributeError

@@ -58,9 +58,10 @@ def _number(name: str, value: Any, other: Any) -> Tensor:
 def one_dtype(name: str, left: Any, right: Any) -> tuple[Tensor, Tensor]:
     """The same two in the dtype of their result."""
     x, y = pair(name, left, right)
-    if x.dtype == y.dtype:
+    a, b = x.array, y.array
+    if a.dtype == b.dtype:
         return x, y
-    dtype = common_dtype(x.dtype, x.ndim, y.dtype, y.ndim)
+    dtype = common_dtype(a.dtype, a.ndim, b.dtype, b.ndim)
     return x.to(dtype), y.to(dtype)
 
 

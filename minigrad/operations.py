@@ -59,7 +59,7 @@ def arithmetic_on(function_class: type[Function], left: Any, right: Any) -> Tens
         x, y = pair(name, left, right)
         left, right = as_float(x, y), as_float(y, x)
     x, y = one_dtype(name, left, right)
-    if x.dtype.kind == "b":
+    if x.array.dtype.kind == "b":
         if function_class not in _OF_BOOLS:
             raise TypeError(f"{name} is not defined for two bool tensors; convert one with .long()")
         function_class = _OF_BOOLS[function_class]

@@ -226,11 +226,13 @@ class Tensor(Operations):
 
     def accumulate(self, dx: DeviceArray) -> None:
         """Add to `grad`, in the memory order of this tensor: where a backward pass ends, at a leaf."""
-        backend = dx.device.backend
-        if self._grad is None:
-            self.grad = Tensor(backend.reorder(dx, self.array.chwn))
+        backend, before, chwn = dx.device.backend, self._grad, self.array.chwn
+        total = dx if before is None else backend.add(before.array, dx)
+        total = total if total.chwn == chwn else backend.reorder(total, chwn)
+        if before is None:
+            self.grad = Tensor(total)
         else:  # all who hold it see the sum
-            self._grad.array = backend.reorder(backend.add(self._grad.array, dx), self.array.chwn)
+            before.array = total
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient; or make it 0, if it is to stay a tensor."""

@@ -17,5 +17,7 @@ def groups_of(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     flat = indices.reshape(-1)
     places = np.argsort(flat, kind="stable")
     in_order = flat[places]
-    first = np.flatnonzero(np.diff(in_order, prepend=-1))
-    return places, in_order[first], np.append(first, flat.size)
+    edges = np.ones(flat.size + 1, bool)
+    edges[1:-1] = in_order[1:] != in_order[:-1]
+    starts = np.flatnonzero(edges)
+    return places, in_order[starts[:-1]], starts

@@ -38,14 +38,14 @@ def _broadcast(ufunc: Callable[..., Any], *operands: DeviceArray, dtype: np.dtyp
     """
     first = operands[0]
     shape, chwn = first.shape, first.chwn
+    inputs = []
     for x in operands:
         if x.shape != shape or x.chwn != chwn:
             shape = _shape(*(each.shape for each in operands))
             chwn = layout.order_as(shape, *operands)
             inputs = [_storage_view(each, len(shape), chwn) for each in operands]
             break
-    else:
-        inputs = [x.data for x in operands]
+        inputs.append(x.data)
     z = new(shape, first.dtype if dtype is None else dtype, first.device, chwn)
     out = z.data
     if out.size < WORTH_THREADS:

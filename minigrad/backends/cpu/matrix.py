@@ -29,11 +29,14 @@ BLOCK_ROWS, BLOCK_COLUMNS = 8 * ROWS, 512  # of a gradient made at a time: it st
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a b, for matrices of any strides that BLAS takes (transposed views among them)."""
+    products = a.shape[0] * a.shape[1] * b.shape[1]
+    if products < WORTH_THREADS:
+        np.matmul(a, b, out=out)
+        return
     wide = out.shape[1] > out.shape[0]
     length = out.shape[1] if wide else out.shape[0]
-    worth = a.shape[0] * a.shape[1] * b.shape[1] >= WORTH_THREADS
     count = 1  # powers of two: a core gets as many as others
-    while worth and count < PARTS and length >= 2 * count * LEAST_LENGTH:
+    while count < PARTS and length >= 2 * count * LEAST_LENGTH:
         count *= 2
     parts = spans(length, count)
 
@@ -44,7 +47,7 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         else:
             np.matmul(a[span], b, out=out[span])
 
-    parallel(run, len(parts), a.shape[0] * a.shape[1] * b.shape[1] / MULTIPLY_ADDS)
+    parallel(run, len(parts), products / MULTIPLY_ADDS)
 
 
 def matmul(x: DeviceArray, y: DeviceArray, transpose_x: bool, transpose_y: bool) -> DeviceArray:

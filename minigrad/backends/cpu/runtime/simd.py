@@ -9,17 +9,34 @@ All of it is float32. LANES numbers make a vector; addresses are int64, and step
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 
 import llvmlite.binding
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 __all__ = ["FUSED", "LANES", "VECTOR_BYTES", "address", "bits_of", "call", "float_of", "transpose_block"]
 
-_features = dict(llvmlite.binding.get_host_cpu_features())
+LACKING = {"avx2": ("avx512", "avx10", "amx", "evex")}  # by MINIGRAD_ISA: how the names of what is not used begin
+
+
+def _processors_features() -> dict[str, bool]:
+    """What this processor can do, or less: MINIGRAD_ISA=avx2 has loops compiled as for one without AVX-512."""
+    features = dict(llvmlite.binding.get_host_cpu_features())
+    wanted = os.environ.get("MINIGRAD_ISA", "")
+    if wanted:
+        if wanted not in LACKING or not features.get(wanted):
+            raise ValueError(f"MINIGRAD_ISA is avx2, on a processor that has it, or not set; got {wanted!r}")
+        features.update({name: False for name in features if name.startswith(LACKING[wanted])})
+        listed = ",".join(f"{'+' if there else '-'}{name}" for name, there in features.items())
+        config.CPU_FEATURES = listed  # type: ignore[attr-defined]
+    return features
+
+
+_features = _processors_features()
 _avx2 = bool(_features.get("avx2") and _features.get("fma"))
 LANES = 16 if _features.get("avx512f") else 8 if _avx2 else 4
 FUSED = bool(_features.get("fma")) or platform.machine() in ("aarch64", "arm64")  # x y + z as one instruction
