@@ -58,7 +58,7 @@ _OF_TENSORS = {
     "chunk": "slice: `[x[:, :2], x[:, 2:]]`",
     "split": "slice: `[x[i : i + 2] for i in range(0, len(x), 2)]`",
     "tensor_split": "slice: `[x[:2], x[2:]]`",
-    "unbind": "write `list(x)`",
+    "unbind": "write `list(x)`, along axis 1 `[x[:, i] for i in range(4)]`",
     "select": "write an integer as the index: `x[:, 0]`",
     "narrow": "slice: `x[:, 1:3]`",
     "index_select": "write the indices as an index: `x[:, index]`",
@@ -597,7 +597,10 @@ _NN = {
     "parameter": "write `nn.Parameter(x)`",
     "modules": "layers stand in nn: `nn.Linear(4, 2)`",
     "quantized": _WHOLE,
-    "utils": "clip gradients yourself: `for p in net.parameters(): p.grad = p.grad.clamp(-1, 1)`, or scale them",
+    "utils": (
+        "clip gradients yourself: by the norm, `n = sum((p.grad**2).sum() for p in net.parameters()) ** 0.5`, "
+        "`for p in net.parameters(): p.grad /= max(1, n)`"
+    ),
     "grad": "gradients come by `loss.backward()`",
 }
 
