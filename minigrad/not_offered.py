@@ -58,7 +58,7 @@ _OF_TENSORS = {
     "chunk": "slice: `[x[:, :2], x[:, 2:]]`",
     "split": "slice: `[x[i : i + 2] for i in range(0, len(x), 2)]`",
     "tensor_split": "slice: `[x[:2], x[2:]]`",
-    "unbind": "write `list(x)`",
+    "unbind": "write `list(x)`, along axis 1 `[x[:, i] for i in range(4)]`",
     "select": "write an integer as the index: `x[:, 0]`",
     "narrow": "slice: `x[:, 1:3]`",
     "index_select": "write the indices as an index: `x[:, index]`",
@@ -339,6 +339,7 @@ _FUNCTIONS = {
     "set_rng_state": "seed again where draws shall be repeated: `mg.manual_seed(0)`",
     "use_deterministic_algorithms": "everything is deterministic always; leave it out",
     "set_default_dtype": _DEFAULTS,
+    "dtype": "dtypes are NumPy's: `isinstance(mg.float32, np.dtype)`",
     "get_default_dtype": "the dtype is `mg.float32` if nothing is said",
     "set_default_tensor_type": _DEFAULTS,
     "set_default_device": _DEFAULTS,
@@ -596,7 +597,10 @@ _NN = {
     "parameter": "write `nn.Parameter(x)`",
     "modules": "layers stand in nn: `nn.Linear(4, 2)`",
     "quantized": _WHOLE,
-    "utils": "clip gradients yourself: `for p in net.parameters(): p.grad = p.grad.clamp(-1, 1)`, or scale them",
+    "utils": (
+        "clip gradients yourself: by the norm, `n = sum((p.grad**2).sum() for p in net.parameters()) ** 0.5`, "
+        "`for p in net.parameters(): p.grad /= max(1, n)`"
+    ),
     "grad": "gradients come by `loss.backward()`",
 }
 
@@ -697,6 +701,8 @@ _MODULE = {
 }
 
 _OPTIMIZER = {
+    "state": "what is kept for the parameters is in `sgd.state_dict()['state']`",
+    "defaults": "every group has its settings: `sgd.param_groups[0]['lr']`",
     "add_param_group": "give all groups when it is made; a layer is frozen by requires_grad until it shall learn",
     "register_step_pre_hook": "write it before step()",
     "register_step_post_hook": "write it after step()",

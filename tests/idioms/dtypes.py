@@ -24,6 +24,10 @@ more = (
 converted = f.long(), f.to(T.int32), i.float(), f.double(), b.long(), f.bool()
 moved = (
     f.to(T.float64),
+    f.to("cpu", T.float64),
+    f.to(device="cpu", dtype=T.float64),
+    i.to(dtype=T.float32),
+    f.to("cpu", non_blocking=True),
     i.to(T.float),
     b.to(T.int64),
     d.to("cpu"),

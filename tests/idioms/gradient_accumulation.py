@@ -28,7 +28,10 @@ gone = model.weight.grad is None
 
 loss_fn(model(x), y).backward()
 once = model.weight.grad.tolist()
+held = model.weight.grad
 loss_fn(model(x), y).backward()
+same = held is model.weight.grad
+held = held * 1
 twice = model.weight.grad.tolist()
 optimizer.zero_grad(set_to_none=False)
 zeros = model.weight.grad.tolist(), (model.bias.grad == 0).all().item()

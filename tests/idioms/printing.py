@@ -9,6 +9,8 @@ lines = [
     f"{loss:10.2e}|{loss:<10.3f}|",
     f"{100 * loss:.1f}%",
     f"{T.tensor(7):d} {T.tensor(7):03d} {T.tensor(7) + 1:>4}",
+    f"{T.tensor(0.5)}, {T.tensor(7)}, {T.tensor(True)}",
+    f"when input is {T.tensor([1, 2]).tolist()} the target is {T.tensor([3, 4])[1]}",
     "%.3f" % loss,  # noqa: UP031
     "%d" % T.tensor(12),  # noqa: UP031
     "{:.2f} and {:.1f}".format(loss, T.tensor(2)),  # noqa: UP032

@@ -18,6 +18,11 @@ span = (x.max() - x.min()).item()
 loss = x.std() + x.var(0).sum() + values.sum() + smallest.values.mean() + x.max() * x.min()
 loss.backward()
 
+numpys_words = (
+    x.sum(axis=0), x.sum(axis=1, keepdims=True), T.mean(x, axis=(0, 1)), x.std(axis=1), x.max(axis=0).values,
+    x.argmax(axis=-1), (x > 0).any(axis=1), T.softmax(x, axis=0), x.sum(1, keepdims=True), T.cat([x, x], axis=1),
+)  # fmt: skip
+
 counts = T.tensor([[1, 2], [3, 4]])
 whole = (
     counts.sum(),

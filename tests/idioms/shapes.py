@@ -16,6 +16,8 @@ stacked = T.stack([T.tensor(1.0), T.tensor(2.0)]), T.stack(pieces, 1).shape, T.s
 
 parts = y[0], y[1, 2], y[1, 2, 3], y[:, 1], y[..., 0], y[:, :, 1:3], y[:, ::2], y[-1, -1], y[0, :, None, 1].shape
 gathered = x[[0, 5, 5]], x[T.tensor([[1, 2], [3, 4]])], y[0][T.tensor([2, 0])], y[:, [0, 2]].shape, y[0][[0, 1], [3, 2]]
+starts = T.tensor([1, 4])
+windows = T.stack([x[i : i + 3] for i in starts]), x[starts[0] : starts[1]], y[:, : starts[0]], x[:: starts[1]]
 outer = T.arange(3)[:, None] * T.arange(4)[None, :]
 made = T.eye(3), T.full((2,), 3.5), T.zeros_like(y[0]), T.ones_like(outer), T.arange(2, 10, 3), T.arange(0, 1, 0.25)
 spaced = T.linspace(0, 1, 5), T.linspace(-1, 1, steps=3), T.arange(5, 0, -2), T.zeros(2, 3).shape, T.ones((2,))

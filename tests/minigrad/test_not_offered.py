@@ -42,7 +42,7 @@ torch_too = pytest.mark.skipif(not find_spec("torch"), reason="PyTorch is not in
 
 # What PyTorch computes by a name, as the arguments of the method: x.floor(), x.chunk(2, 1)
 ARGUMENTS = {
-    "chunk": "2, 1", "split": "2", "tensor_split": "2", "unbind": "", "select": "1, 0",
+    "chunk": "2, 1", "split": "2", "tensor_split": "2", "select": "1, 0",
     "narrow": "1, 1, 2", "index_select": "1, index", "take": "index", "index_add": "0, index, y",
     "index_put": "(mask,), y[mask]", "masked_fill": "mask, 0.5", "masked_select": "mask",
     "masked_scatter": "mask, y[mask]", "nonzero": "", "argwhere": "", "repeat_interleave": "2, 0", "tile": "2",
@@ -69,6 +69,7 @@ ARGUMENTS = {
 # and where the tensor x is not the first word of it; for what changes x, a statement
 EXPRESSIONS: dict[str, str | list[str | None]] = {
     "clone": ["x.detach().clone()", "x.clone()"],
+    "unbind": ["list(x.unbind())", "list(x.unbind(1))"],
     "gather": "x.gather(1, index)",
     "take_along_dim": "x.take_along_dim(index, 1)",
     "scatter": "torch.zeros(3, 4, dtype=torch.int64).scatter(1, index[:, None], 1)",
