@@ -106,11 +106,16 @@ def next_serial() -> int:
 class no_grad:  # noqa: N801 - PyTorch's name
     """Within the block (or the function so decorated) nothing is recorded for a backward pass, which saves memory.
 
-    It holds for the thread that entered it.
+    It holds for the thread that entered it. As a decorator it may stand without parentheses.
     """
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """The block; or the function, unrecorded."""
+        block = super().__new__(cls)
+        block._before = []
+        return block if function is None else block(function)
+
+    _before: list[bool]
 
     def __enter__(self) -> None:
         self._before.append(is_recording())

@@ -240,6 +240,15 @@ def test_no_grad_decorates_a_function() -> None:
     assert not square(leaf(2.0)).requires_grad and not square(leaf(3.0)).requires_grad
 
 
+def test_no_grad_decorates_without_parentheses() -> None:
+    @mg.no_grad
+    def doubled(x: mg.Tensor) -> mg.Tensor:
+        return x * 2
+
+    x = mg.ones(3, requires_grad=True)
+    assert doubled.__name__ == "doubled" and not doubled(x).requires_grad and (x * 2).requires_grad
+
+
 def test_detach_stops_the_gradient(device: str) -> None:
     x = leaf(2.0, device=device)
     (x * x.detach()).sum().backward()
