@@ -1,4 +1,4 @@
-"""What small things cost, beside PyTorch: python benchmarks/small.py [--turns 15] [--only NAME ...]
+"""What small things cost, beside PyTorch: python benchmarks/small.py --against torch
 
 The same program, with `T` for either library, on data too small for the processor to matter: what is measured is the
 way from a line of Python to a loop. The two take turns within one process, each on one thread: waking another costs
@@ -190,22 +190,27 @@ def turn(step: Step) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="What small things cost, beside PyTorch.")
+    parser = argparse.ArgumentParser(description="What small things cost, alone or beside PyTorch.")
     parser.add_argument("--turns", type=int, default=15, help="of each library, one after the other (default: 15)")
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=list(PROGRAMS), help="these programs")
+    parser.add_argument("--against", choices=("torch",), help="measure PyTorch too")
     args = parser.parse_args()
-    libraries = [importlib.import_module(name) for name in ("minigrad", "torch")]
+    libraries = [importlib.import_module(name) for name in ("minigrad", args.against) if name]
     for library in libraries:
         library.set_num_threads(1)
-    print("| program | minigrad, us | PyTorch, us | ratio of medians (of turns) |\n|---|---|---|---|")
+    beside = " PyTorch, us | ratio of medians (of turns) |" if args.against else ""
+    print(f"| program | minigrad, us |{beside}\n|---|---|{'---|' * beside.count('|')}")
     for name in args.only:
         steps = [PROGRAMS[name](library) for library in libraries]
         for step, _ in steps:
             step()
         seconds = [[turn(step) / parts for step, parts in steps] for _ in range(args.turns)]
-        ours, theirs = (statistics.median(each) * 1e6 for each in zip(*seconds, strict=True))
-        ratios = [mine / other for mine, other in seconds]
-        print(f"| {name} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
+        medians = [statistics.median(each) * 1e6 for each in zip(*seconds, strict=True)]
+        row = [name, *(f"{each:.1f}" for each in medians)]
+        if args.against:
+            ratios = [mine / other for mine, other in seconds]
+            row.append(f"{medians[0] / medians[1]:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":
