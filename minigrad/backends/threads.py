@@ -35,20 +35,20 @@ def _thread_count() -> int:
     return os.cpu_count() or 1
 
 
-_threads = _thread_count()
-_executor = ThreadPoolExecutor(max(_threads - 1, 1), thread_name_prefix="minigrad")
+_threads: int | None = None  # how many, once somebody asked
+_executor: ThreadPoolExecutor | None = None  # the others, once there was work for them
 _scratch = threading.local()
 WORTH_WAKING = 150_000  # nanoseconds
 MOST_SHAPES = 256  # that are kept for a name
 
 
 def _start_again() -> None:
-    """Have as many threads as there shall be now; those that worked before end by themselves.
+    """Let go of the other threads, which end by themselves: new ones come when there is work.
 
     A forked process has none of its parent's, though the executor believes that it has.
     """
     global _executor
-    _executor = ThreadPoolExecutor(max(_threads - 1, 1), thread_name_prefix="minigrad")
+    _executor = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -56,7 +56,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_num_threads() -> int:
-    """How many threads a primitive may use on the CPU."""
+    """How many threads a primitive may use on the CPU.
+
+    Raises:
+        ValueError: MINIGRAD_THREADS is no number of threads.
+    """
+    global _threads
+    if _threads is None:
+        _threads = _thread_count()
     return _threads
 
 
@@ -68,6 +75,14 @@ def set_num_threads(num_threads: int) -> None:
     global _threads
     _threads = check_count("set_num_threads", "num_threads", num_threads, 1)
     _start_again()
+
+
+def _others() -> ThreadPoolExecutor:
+    global _executor
+    executor = _executor
+    if executor is None:
+        executor = _executor = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="minigrad")
+    return executor
 
 
 def parallel(task: Callable[[int], Any], count: int, duration: float = inf) -> None:
@@ -84,10 +99,11 @@ def parallel(task: Callable[[int], Any], count: int, duration: float = inf) -> N
     if rehearsing():
         count = min(count, 1)
     ticket = itertools.count()  # its next() is one step under the GIL
-    if count <= 1 or _threads == 1 or duration < WORTH_WAKING:
+    if count <= 1 or duration < WORTH_WAKING or get_num_threads() == 1:
         _work(task, ticket, count)
         return
-    helpers = [_executor.submit(_work, task, ticket, count) for _ in range(min(_threads, count) - 1)]
+    others = _others()
+    helpers = [others.submit(_work, task, ticket, count) for _ in range(min(get_num_threads(), count) - 1)]
     try:
         _work(task, ticket, count)
     finally:  # who has not begun need not: there is nothing left to do

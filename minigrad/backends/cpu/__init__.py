@@ -59,5 +59,7 @@ from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
 from minigrad.backends.cpu.selection import take, take_grad
 from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
+from minigrad.backends.threads import get_num_threads
 
+get_num_threads()  # a wrong MINIGRAD_THREADS is told of before anything is computed
 hold_to_one_thread()  # BLAS, for the whole process: runtime/blas.py says why, and how a program gets it back
