@@ -111,6 +111,8 @@ class no_grad:  # noqa: N801 - PyTorch's name
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """The block; or the function, unrecorded."""
+        if function is not None and not callable(function):
+            raise TypeError(f"no_grad is for a block, `with mg.no_grad():`, or decorates a function; got {function!r}")
         block = super().__new__(cls)
         block._before = []
         return block if function is None else block(function)
@@ -284,7 +286,6 @@ def _on_numpy(step: Callable[..., Any]) -> Callable[..., Any]:
 # The backward walk
 
 
-@quiet
 def backpropagate(root: Function, gradient: DeviceArray) -> None:
     """Walk the graph to its end, from the Function that computed the result and the gradient of the result."""
     deque(walk({root: gradient}), maxlen=0)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import only
-from minigrad.arrays import Device, DeviceArray, check_same_device
+from minigrad.arrays import Device, DeviceArray, check_same_device, quiet
 from minigrad.arrays import device as as_device
 from minigrad.autograd import Function, backpropagate, is_recording
 from minigrad.dtypes import checked_dtype, is_dtype_name
@@ -188,6 +188,7 @@ class Tensor(Operations):
 
     # differentiation
 
+    @quiet
     def backward(
         self,
         gradient: Tensor | None = None,

@@ -240,6 +240,19 @@ def test_no_grad_decorates_a_function() -> None:
     assert not square(leaf(2.0)).requires_grad and not square(leaf(3.0)).requires_grad
 
 
+def test_no_grad_takes_no_flag() -> None:
+    with complains("no_grad", "with mg.no_grad()", "False", error=TypeError):
+        mg.no_grad(False)
+
+
+@pytest.mark.filterwarnings("error")
+def test_gradients_that_are_no_numbers_are_no_warning(device: str) -> None:
+    x = mg.ones(2, device=device, requires_grad=True)
+    x.grad = mg.tensor(np.array([np.inf, 1], np.float32), device=device)
+    x.backward(mg.tensor(np.array([-np.inf, 1], np.float32), device=device))
+    np.testing.assert_array_equal(x.grad.numpy(), [np.nan, 2])
+
+
 def test_no_grad_decorates_without_parentheses() -> None:
     @mg.no_grad
     def doubled(x: mg.Tensor) -> mg.Tensor:
