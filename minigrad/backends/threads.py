@@ -126,6 +126,21 @@ def spans(length: int, parts: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
+def turns(length: int) -> list[tuple[int, int]]:
+    """Cut range(length) into ranges (start, stop) that get shorter: each is a part of what is left, the last ones 1.
+
+    Handed out in this order, no thread waits long for the others at the end, however much slower one is, and the first
+    ranges are long enough that handing out costs nothing. They depend on the number of threads: so this is for work
+    whose results are the same however it is cut.
+    """
+    ranges, start = [], 0
+    while start < length:
+        stop = start + max(1, (length - start) // (2 * get_num_threads()))
+        ranges.append((start, stop))
+        start = stop
+    return ranges
+
+
 def scratch(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     """Working memory of the calling thread, uninitialised: the same bytes for the same name every time.
 

@@ -46,7 +46,7 @@ from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, panel_vectors, produ
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, transpose_block
 from minigrad.backends.cpu.window import add_to
-from minigrad.backends.threads import parallel, scratch, spans
+from minigrad.backends.threads import parallel, scratch, spans, turns
 from minigrad.backends.window import Pair
 
 Shape = tuple[int, ...]
@@ -111,11 +111,10 @@ def _tiles_along(length: int, taps: int) -> Iterator[tuple[int, TileSize]]:
 # The same at speed: what is done at a time.
 
 COLUMNS = 64  # columns (images of tiles) worked on at a time
-FILTERS = 8 * ROWS  # filters whose products are made and transformed back at a time
+FILTERS = 4 * ROWS  # filters whose products are made and transformed back at a time
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty
-PARTS = 8
-MOST_TURNS = 16  # into which the jobs of a group are shared out: a turn costs Python's time
+PARTS = 8  # a power of two, as most numbers of cores are
 LEAST_FILTERS = 1 << 12  # planes of filters whose transformation is worth a thread
 PARTIAL_BYTES = 40 << 20  # memory for the sums of the gradient of the filters, of which each part has its own
 
@@ -414,7 +413,7 @@ def convolve(
 
     parallel(transform_filters, groups * len(blocks))
     jobs = _jobs(*out.shape[1:3], *taps, out.shape[3])
-    turns = spans(len(jobs), MOST_TURNS)  # neighbours see the same pixels
+    ranges = turns(len(jobs))  # neighbours see the same pixels
     floor = np.float32(0 if relu else -np.inf)
 
     def run(task: int) -> None:
@@ -423,10 +422,10 @@ def convolve(
         m = _matrix_stack("products", points[0] * points[1], FILTERS * COLUMNS)
         lines = _lines(points)[1]
         own, made = slice(group * channels, (group + 1) * channels), slice(group * count, (group + 1) * count)
-        for job in jobs[slice(*turns[turn])]:
+        for job in jobs[slice(*ranges[turn])]:
             _convolve(function, image[own], u[group], bias[made], floor, out[made], job, top, left, v, m, lines)
 
-    parallel(run, len(turns) * groups)
+    parallel(run, len(ranges) * groups)
 
 
 def grad_weight(
@@ -470,7 +469,12 @@ def grad_weight(
 
 
 def _sums_shape(filters: int, room: int, points: Pair, jobs: int, groups: int) -> Shape:
-    """Groups, parts, points, filters * channels and some more; as many parts as there are jobs and memory for."""
+    """Groups, parts, points, filters * channels and some more.
+
+    There are PARTS, or half of them, or a quarter ...: at most as many as there are jobs and memory for.
+    """
     size = -(-filters // ROWS) * ROWS * room + LANES
-    parts = max(1, min(jobs, PARTS, PARTIAL_BYTES // (4 * points[0] * points[1] * size * groups)))
+    most, parts = min(jobs, PARTIAL_BYTES // (4 * points[0] * points[1] * size * groups)), PARTS
+    while parts > max(most, 1):
+        parts //= 2
     return groups, parts, points[0] * points[1], size
