@@ -18,7 +18,7 @@ stride 1 first, see space_to_depth.py. The largest error is some 2e-5 to 9e-5 of
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -114,6 +114,7 @@ COLUMNS = 64  # columns (images of tiles) worked on at a time
 FILTERS = 4 * ROWS  # filters whose products are made and transformed back at a time
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty
+LEAST_JOBS = 4  # of a part of the gradient of the filters
 PARTS = 8  # a power of two, as most numbers of cores are
 LEAST_FILTERS = 1 << 12  # planes of filters whose transformation is worth a thread
 PARTIAL_BYTES = 40 << 20  # memory for the sums of the gradient of the filters, of which each part has its own
@@ -164,18 +165,32 @@ def _tile(size_h: TileSize, size_w: TileSize) -> Tile:
 
 @cache
 def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int) -> tuple[Job, ...]:
-    """Cut an output into jobs, the dearest first."""
+    """Cut an output into jobs, the dearest first; then neighbours follow one another, which see the same pixels."""
     jobs = []
     along_h, along_w = _starts_by_size(out_h, taps_h), _starts_by_size(out_w, taps_w)
     every = len(POINTS[taps_w])
     for (size_h, starts_h), (size_w, starts_w) in itertools.product(along_h.items(), along_w.items()):
         points = np.array([i * every + j for i in size_h.points for j in size_w.points])
-        runs = np.array([(i, j, n) for i in starts_h for j in starts_w for n in range(0, batch, LANES)])
+        tiles = list(itertools.product(starts_h, starts_w))
+        some_images = spans(-(-batch // LANES), -(-batch // COLUMNS))
+        runs = np.array([(*tile, LANES * n) for some in some_images for tile in tiles for n in range(*some)])
         jobs += [
             Job(_tile(size_h, size_w), points, runs[at : at + COLUMNS // LANES])
             for at in range(0, len(runs), COLUMNS // LANES)
         ]
-    return tuple(sorted(jobs, key=lambda job: -job.points.size * len(job.runs)))
+    return tuple(sorted(jobs, key=_cost, reverse=True))
+
+
+def _cost(job: Job) -> int:
+    """What a job costs, in products of vectors."""
+    return job.points.size * len(job.runs)
+
+
+def _shares(jobs: Sequence[Job], parts: int) -> list[Sequence[Job]]:
+    """Jobs cut into parts that cost about the same; some may be empty."""
+    costs = np.cumsum([_cost(job) for job in jobs])
+    edges = [int(np.argmin(np.abs(costs - costs[-1] * part / parts))) + 1 for part in range(1, parts)]
+    return [jobs[start:stop] for start, stop in itertools.pairwise([0, *edges, len(jobs)])]
 
 
 def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
@@ -296,8 +311,10 @@ def _transform_filters(function, weight, turned, u, start, stop, numbers, points
 
 
 @jitted
-def _add_gradients(function, image, gradient, sums, job, top, left, vectors, v, v_transposed, m, lines):
+def _add_gradients(function, image, gradient, sums, begun, job, top, left, vectors, v, v_transposed, m, lines):
     """Add one job's share to the gradient of the transformed filters, points x (filters * channels).
+
+    `begun` says which points have a sum already: the first product of a point is written, not added.
 
     transform the data, V = B^T d B, and transpose them
     for each block of filters: transform their gradients, M = A dy A^T; sums += M V^T, for each point
@@ -326,7 +343,8 @@ def _add_gradients(function, image, gradient, sums, job, top, left, vectors, v, 
         for p in range(points.size):
             a = address(m) + p * m_step, 4 * columns
             c = address(sums) + points[p] * sums_step + 4 * start * room, 4 * room
-            product(a, address(v_transposed) + p * v_step, c, (rows, room, columns), vectors, 1)
+            product(a, address(v_transposed) + p * v_step, c, (rows, room, columns), vectors, begun[points[p]])
+    begun[points] = 1
 
 
 @jitted
@@ -413,7 +431,7 @@ def convolve(
 
     parallel(transform_filters, groups * len(blocks))
     jobs = _jobs(*out.shape[1:3], *taps, out.shape[3])
-    ranges = turns(len(jobs))  # neighbours see the same pixels
+    ranges = turns(len(jobs))
     floor = np.float32(0 if relu else -np.inf)
 
     def run(task: int) -> None:
@@ -443,18 +461,19 @@ def grad_weight(
     jobs = _jobs(*gradient.shape[1:3], *taps, image.shape[3])
     sums = allocate(_sums_shape(share, room, points, len(jobs), groups), dw.dtype, device)
     parts = sums.shape[1]
+    shares = _shares(jobs, parts)
 
     def run(task: int) -> None:
         group, part = divmod(task, parts)
         own, made = slice(group * channels, (group + 1) * channels), slice(group * share, (group + 1) * share)
         v, transposed = (_matrix_stack(name, sums.shape[2], room * COLUMNS) for name in ("data", "transposed"))
         m, lines = _matrix_stack("products", sums.shape[2], FILTERS * COLUMNS), _lines(points)[1]
-        total = sums[group, part]
-        total[...] = 0
-        for job in jobs[part::parts]:
+        total, begun = sums[group, part], np.zeros(sums.shape[2], np.int64)
+        for job in shares[part]:
             _add_gradients(
-                function, image[own], gradient[made], total, job, top, left, vectors, v, transposed, m, lines
+                function, image[own], gradient[made], total, begun, job, top, left, vectors, v, transposed, m, lines
             )
+        total[begun == 0] = 0
 
     parallel(run, groups * parts)
     numbers = tuple(transform_number("filter gradient", each) for each in taps)
@@ -474,7 +493,7 @@ def _sums_shape(filters: int, room: int, points: Pair, jobs: int, groups: int) -
     There are PARTS, or half of them, or a quarter ...: at most as many as there are jobs and memory for.
     """
     size = -(-filters // ROWS) * ROWS * room + LANES
-    most, parts = min(jobs, PARTIAL_BYTES // (4 * points[0] * points[1] * size * groups)), PARTS
+    most, parts = min(jobs // LEAST_JOBS, PARTIAL_BYTES // (4 * points[0] * points[1] * size * groups)), PARTS
     while parts > max(most, 1):
         parts //= 2
     return groups, parts, points[0] * points[1], size
