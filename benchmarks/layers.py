@@ -38,7 +38,8 @@ PASSES = {
     "conv2d_grad_weight": "gradient of the weight",
     "sgd_update": "gradient of the weight",
 }
-OTHERS = {"local_response_norm": "normalisation", "max_pool2d": "pooling", "dropout": "dropout"}
+AFTER = "ReLU, normalisation, pooling"  # which are made together
+OTHERS = {"local_response_norm": AFTER, "max_pool2d": AFTER, "relu_bias": AFTER, "dropout": "dropout"}
 COLOURS = {  # of Okabe and Ito, for every eye
     "forward": "#0072B2",
     "gradient of the input": "#E69F00",
@@ -97,7 +98,7 @@ def measure(net: str, batch: int, steps: int) -> Times:
 
 def draw(times: Times, title: str, path: Path) -> None:
     """A bar a layer, its passes one after the other."""
-    layers = [*dict.fromkeys(LAYERS.values()), *OTHERS.values(), "the rest", "Python"]
+    layers = [*dict.fromkeys(LAYERS.values()), *dict.fromkeys(OTHERS.values()), "the rest", "Python"]
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     ends = dict.fromkeys(layers, 0.0)
     for what, colour in COLOURS.items():

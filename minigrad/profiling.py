@@ -53,6 +53,8 @@ profiled = _Profiled()
 def profile() -> Iterator[list[Event]]:
     """Within the block, the operations of this thread are noted in a list, in the order in which they are done.
 
+    Each of them is carried out by itself. Outside such a block the CPU makes some of them together, in less time.
+
     Example:
         >>> import minigrad as mg
         >>> x = mg.ones(4, requires_grad=True)
@@ -78,8 +80,10 @@ def noted(events: list[Event], function: Function, compute: Callable[..., Any], 
     """compute(*arrays, **options), a step of `function`, which becomes one of the events."""
     start = time.perf_counter()
     results = compute(*arrays, **options)
-    stop = time.perf_counter()
     made = [array for array in (results if isinstance(results, tuple) else (results,)) if array is not None]
+    for array in made:
+        array.data  # noqa: B018 - what was put off is the work of this operation
+    stop = time.perf_counter()
     given: DeviceArray = next(array for array in arrays if array is not None)
     place = made[0].device if made else given.device
     backward = compute == function.backward

@@ -2,7 +2,6 @@
 
 from minigrad.backends.cpu.adam import adam_update
 from minigrad.backends.cpu.convolution.choose import conv2d, conv2d_grad_input, conv2d_grad_weight
-from minigrad.backends.cpu.convolution.relu_bias import relu_bias_grad
 from minigrad.backends.cpu.dropout import dropout
 from minigrad.backends.cpu.elementwise import (
     abs,
@@ -38,13 +37,8 @@ from minigrad.backends.cpu.elementwise import (
 from minigrad.backends.cpu.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cpu.matrix import linear, linear_grad_input, linear_grad_weight, matmul
 from minigrad.backends.cpu.memory import cast, copy_to, devices, from_host, full, reorder, to_host
-from minigrad.backends.cpu.normalisation import (
-    local_response_norm,
-    local_response_norm_grad,
-    within_map_response_norm,
-    within_map_response_norm_grad,
-)
-from minigrad.backends.cpu.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minigrad.backends.cpu.normalisation import within_map_response_norm, within_map_response_norm_grad
+from minigrad.backends.cpu.pooling import avg_pool2d, avg_pool2d_grad
 from minigrad.backends.cpu.reduction import (
     log_softmax,
     log_softmax_grad,
@@ -59,6 +53,13 @@ from minigrad.backends.cpu.runtime.blas import hold_to_one_thread
 from minigrad.backends.cpu.selection import take, take_grad
 from minigrad.backends.cpu.sgd import sgd_update
 from minigrad.backends.cpu.shape import broadcast_to, cat, getitem, getitem_grad, reshape, transpose
+from minigrad.backends.cpu.stage import (
+    local_response_norm,
+    local_response_norm_grad,
+    max_pool2d,
+    max_pool2d_grad,
+    relu_bias_grad,
+)
 from minigrad.backends.threads import get_num_threads
 
 get_num_threads()  # a wrong MINIGRAD_THREADS is told of before anything is computed

@@ -172,7 +172,7 @@ def _local_response_norm_grad(dy, x, dx, before, after, alpha, beta, k, quick, s
 
 
 @inner
-def _squares_into(ring, x, c, at, count, alpha):
+def squares_into(ring, x, c, at, count, alpha):
     """The row of map c in the ring: alpha * x^2."""
     row = ring[c % 5]
     row[:] = 0
@@ -194,34 +194,39 @@ def _five_multiply(ring, x, y, k):
 
 
 @inner
-def _five_terms(ring, dy, x, direct, shared, k):
+def five_terms(ring, dy, x, direct, shared, k):
     """The two terms of the gradient, see `_terms`."""
     for m in range(dy.size):
         direct[m], shared[m] = _quick_pair(dy[m], x[m], k + _of_ring(ring, m))
 
 
 @inner
-def _five_subtract(ring, x, twice, total):
+def five_subtract(ring, x, twice, total):
     """total -= twice * x * the sum of the ring"""
     for m in range(total.size):
         total[m] -= twice * x[m] * _of_ring(ring, m)
 
 
+@inner
+def five_maps(ring, x, at, y, to, count, alpha, k):
+    """`count` pixels of y, from `to` on, are those of x from `at` on, normalised; x and y are C x pixels.
+
+    for each channel: the squares of channel c + 2 into the ring; y = x * scale^-3/4
+    """
+    ring[:] = 0
+    for c in range(2):
+        squares_into(ring, x, c, at, count, alpha)
+    for c in range(x.shape[0]):
+        squares_into(ring, x, c + 2, at, count, alpha)
+        _five_multiply(ring, x[c, at : at + count], y[c, to : to + count], k)
+
+
 @jitted
 def _five_maps_norm(x, y, alpha, k, start, stop):
-    """What `_local_response_norm` does.
-
-    for STRIP pixels at a time, for each channel: the squares of channel c + 2 into the ring; y = x * scale^-3/4
-    """
+    """What `_local_response_norm` does, for STRIP pixels at a time."""
     ring = np.empty((5, STRIP), np.float32)
     for at in range(start, stop, STRIP):
-        count = min(STRIP, stop - at)
-        ring[:] = 0
-        for c in range(2):
-            _squares_into(ring, x, c, at, count, alpha)
-        for c in range(x.shape[0]):
-            _squares_into(ring, x, c + 2, at, count, alpha)
-            _five_multiply(ring, x[c, at : at + count], y[c, at : at + count], k)
+        five_maps(ring, x, at, y, at, min(STRIP, stop - at), alpha, k)
 
 
 @jitted
@@ -237,16 +242,16 @@ def _five_maps_norm_grad(dy, x, dx, alpha, k, start, stop):
         ring[:] = 0
         shared[:] = 0
         for c in range(2):
-            _squares_into(ring, x, c, at, count, alpha)
+            squares_into(ring, x, c, at, count, alpha)
         for c in range(x.shape[0] + 2):
-            _squares_into(ring, x, c + 2, at, count, alpha)
+            squares_into(ring, x, c + 2, at, count, alpha)
             if c < x.shape[0]:
                 own = slice(at, at + count)
-                _five_terms(ring, dy[c, own], x[c, own], dx[c, own], shared[c % 5], k)
+                five_terms(ring, dy[c, own], x[c, own], dx[c, own], shared[c % 5], k)
             else:
                 shared[c % 5] = 0
             if c >= 2:
-                _five_subtract(shared, x[c - 2, at : at + count], twice, dx[c - 2, at : at + count])
+                five_subtract(shared, x[c - 2, at : at + count], twice, dx[c - 2, at : at + count])
 
 
 @inner
@@ -345,7 +350,7 @@ class Numbers(NamedTuple):
     quick: bool
 
 
-def _numbers(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> Numbers:
+def numbers_of(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> Numbers:
     number = x.dtype.type
     quick = x.dtype == np.float32 and beta == 0.75 and k > LEAST_QUICK and alpha >= 0
     return Numbers(size // 2, (size - 1) // 2, number(alpha), number(beta), number(k), quick)
@@ -358,7 +363,7 @@ def _parts(pixels: int) -> list[tuple[int, int]]:
 def local_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, chwn=True)
     image, out = (array.reshape(x.shape[1], -1) for array in (stored(x, True), y.data))
-    numbers = _numbers(x, size, alpha / size, beta, k)
+    numbers = numbers_of(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
     if size == 5 and numbers.quick:
         parallel(lambda part: _five_maps_norm(image, out, numbers.alpha, numbers.k, *parts[part]), len(parts))
@@ -372,7 +377,7 @@ def local_response_norm_grad(
 ) -> DeviceArray:
     dx = new(x.shape, x.dtype, x.device, chwn=True)
     gradient, image, out = (a.reshape(x.shape[1], -1) for a in (stored(dy, True), stored(x, True), dx.data))
-    numbers = _numbers(x, size, alpha / size, beta, k)
+    numbers = numbers_of(x, size, alpha / size, beta, k)
     parts = _parts(image.shape[1])
     arrays = gradient, image, out
     if size == 5 and numbers.quick:
@@ -385,7 +390,7 @@ def local_response_norm_grad(
 def within_map_response_norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(x, True)), flat_rows(y.data)
-    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    numbers = numbers_of(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)
     parallel(lambda part: _within_map_response_norm(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
     return y
@@ -396,7 +401,7 @@ def within_map_response_norm_grad(
 ) -> DeviceArray:
     dx = new(x.shape, x.dtype, x.device, chwn=True)
     arrays = flat_rows(stored(dy, True)), flat_rows(stored(x, True)), flat_rows(dx.data)
-    numbers = _numbers(x, size, alpha / size**2, beta, k)
+    numbers = numbers_of(x, size, alpha / size**2, beta, k)
     parts = spans(x.shape[1], CHANNEL_PARTS)
     parallel(lambda part: _within_map_response_norm_grad(*arrays, x.shape[0], *numbers, *parts[part]), len(parts))
     return dx

@@ -24,32 +24,42 @@ def _take_larger(values, place, best, argmax):
         argmax[m] = before + (place - before) * better  # a choice between bytes would not vectorise
 
 
+@inner
+def max_row(image, height, width, i, best, argmax, gathered, batch, window):
+    """Row i of a channel's result, and its places in the windows.
+
+    `image` holds rows of an image of height x width pixels, row r in image[r % its length]: those that are needed.
+
+    start from less than any number, at the first place of each window that is in the image
+    for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
+    """
+    top = i * window.stride_h - window.top
+    best[:] = -np.inf
+    first_place = max(0, -top) * window.kernel_w
+    argmax[:] = first_place
+    for j in range(min(window.out_w, -(-window.left // window.stride_w))):  # those that begin left of the image
+        argmax[j * batch : (j + 1) * batch] = first_place + window.left - j * window.stride_w
+    for u in range(window.kernel_h):
+        for v in range(window.kernel_w):
+            j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
+            if j_start < j_stop:
+                row = slice(j_start * batch, j_stop * batch)
+                gather_row(image[(top + u) % image.shape[0]], gathered[row], j_start, j_stop, v, batch, window)
+                place = argmax.dtype.type(u * window.kernel_w + v)
+                _take_larger(gathered[row], place, best[row], argmax[row])
+
+
 @jitted
 def _max_pool2d(x, y, argmax, batch, window, start, stop):
     """x, y and argmax are C x H x (W N).
 
-    for each channel and output row:
-        start from less than any number, at the first place of each window that is in the image
-        for each place (u, v), in row order: gather what is there for the whole row, and take it where it is larger
+    for each channel and output row: max_row
     """
     height, width = x.shape[1], x.shape[2] // batch
     gathered = np.empty(y.shape[2], x.dtype)
     for c in range(start, stop):
         for i in range(window.out_h):
-            top = i * window.stride_h - window.top
-            y[c, i] = -np.inf
-            first_place = max(0, -top) * window.kernel_w
-            argmax[c, i] = first_place
-            for j in range(min(window.out_w, -(-window.left // window.stride_w))):  # those that begin left of the image
-                argmax[c, i, j * batch : (j + 1) * batch] = first_place + window.left - j * window.stride_w
-            for u in range(window.kernel_h):
-                for v in range(window.kernel_w):
-                    j_start, j_stop = inside(window, i, u, v, 0, window.out_w, height, width)
-                    if j_start < j_stop:
-                        row = slice(j_start * batch, j_stop * batch)
-                        gather_row(x[c, top + u], gathered[row], j_start, j_stop, v, batch, window)
-                        place = argmax.dtype.type(u * window.kernel_w + v)
-                        _take_larger(gathered[row], place, y[c, i, row], argmax[c, i, row])
+            max_row(x[c], height, width, i, y[c, i], argmax[c, i], gathered, batch, window)
 
 
 @inner

@@ -131,7 +131,7 @@ def test_a_rehearsal_finds_all_that_a_training_step_calls(monkeypatch: pytest.Mo
         compilation.needed_by(training_step)
     monkeypatch.setattr(Jitted, "__call__", called_with)
     training_step()
-    assert called == noted - {TRANSFORM} and len(called) > 10
+    assert called == noted - {TRANSFORM} and len(called) >= 10
 
 
 def test_a_rehearsal_ends_with_its_program(folder: Path) -> None:
