@@ -189,16 +189,18 @@ class AlexNet(nn.Module):
                 f"got {x.shape}"
             )
         columns = self._columns
-        maps = [x.to(column.device) for column in columns]
+        devices = [column.device for column in columns]
+        maps = [x.to(device) for device in devices]
         for name in CONVOLUTIONS:
             if name == CROSSING and self.cross_columns and name in columns[0]._modules:
-                maps = [_gather(maps, column.device) for column in columns]
+                maps = _gather(maps, devices)
             maps = [column.layer(name, own) for column, own in zip(columns, maps, strict=True)]
         features = [own.flatten(1) for own in maps]
         for name in FULLY_CONNECTED:
             if name in columns[0]._modules:
-                features = [column.layer(name, _gather(features, column.device)) for column in columns]
-        return self.fc8(_gather(features, columns[0].device))
+                inputs = _gather(features, devices)
+                features = [column.layer(name, own) for column, own in zip(columns, inputs, strict=True)]
+        return self.fc8(*_gather(features, devices[:1]))
 
 
 def initial_std(weight_std: WeightStd, layer: str) -> float | None:
@@ -206,9 +208,12 @@ def initial_std(weight_std: WeightStd, layer: str) -> float | None:
     return weight_std.get(layer, WEIGHT_STD) if isinstance(weight_std, Mapping) else weight_std
 
 
-def _gather(parts: Sequence[mg.Tensor], device: mg.Device) -> mg.Tensor:
-    """The maps (or units) of all columns on one device, the first column's first."""
-    return mg.cat([part.to(device) for part in parts], dim=1) if len(parts) > 1 else parts[0]
+def _gather(parts: Sequence[mg.Tensor], devices: Sequence[mg.Device]) -> list[mg.Tensor]:
+    """For each device the maps (or units) of all columns, the first column's first; the same where devices are."""
+    if len(parts) == 1:
+        return list(parts)
+    gathered = {device: mg.cat([part.to(device) for part in parts], dim=1) for device in dict.fromkeys(devices)}
+    return [gathered[device] for device in devices]
 
 
 def _check_numbers(
