@@ -44,7 +44,7 @@ from minigrad.backends.cpu.convolution.transforms import (
 from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, panel_vectors, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, transpose_block
+from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, prefetch, transpose_block
 from minigrad.backends.cpu.window import add_to
 from minigrad.backends.threads import parallel, scratch, spans, turns
 from minigrad.backends.window import Pair
@@ -205,6 +205,18 @@ def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
 
 
 @inner
+def _prefetch(place, rows, columns):
+    """Have pixels fetched, LANES images of each; rows and columns are how many and how many bytes apart.
+
+    The pixels of a tile lie in as many places of memory, which a processor does not foresee: so the loops below ask for
+    those of the next channel while they work on one.
+    """
+    for i in range(rows[0]):
+        for j in range(columns[0]):
+            prefetch(place + i * rows[1] + j * columns[1])
+
+
+@inner
 def _transform_in(
     function, image, runs, top, left, extent, numbers, points, room, per_panel, lines, target, point_step
 ):
@@ -225,6 +237,8 @@ def _transform_in(
             start_h, stop_h = max(0, -y), min(extent[0], height - y)
             start_w, stop_w = max(0, -x), min(extent[1], width - x)
             pixels = address(image) + 4 * (((c * height + y) * width + x + start_w) * batch + n)
+            following = pixels + height * pixel_below
+            _prefetch(following, (stop_h - start_h, pixel_below), (stop_w - start_w, pixel_right))
             between = address(lines) + run * points[0] * line
             source = Lines(pixels, pixel_right, pixel_below)
             to = Lines(between + start_w * VECTOR_BYTES, VECTOR_BYTES, line)
@@ -242,7 +256,7 @@ def _transform_out(function, products, point_step, columns, out, runs, tile, bia
     for each filter, for each LANES images of a tile: transform columns of points, then rows; add bias, apply the floor
     """
     filters, height, width, batch = out.shape
-    line = VECTOR_BYTES * tile.points_w
+    pixel_below, pixel_right, line = 4 * width * batch, 4 * batch, VECTOR_BYTES * tile.points_w
     between = address(lines)
     for k in range(filters):
         for run in range(runs.shape[0]):
@@ -252,7 +266,9 @@ def _transform_out(function, products, point_step, columns, out, runs, tile, bia
             to = Lines(between, VECTOR_BYTES, line)
             transform(function, tile.output_h, tile.points_w, source, to, (0, tile.points_h), ALL_LANES, PLAIN)
             pixels = address(out) + 4 * (((k * height + y) * width + x) * batch + n)
-            source, to = Lines(between, line, VECTOR_BYTES), Lines(pixels, 4 * width * batch, 4 * batch)
+            following = pixels + height * pixel_below
+            _prefetch(following, (tile.outputs_h, pixel_below), (tile.outputs_w, pixel_right))
+            source, to = Lines(between, line, VECTOR_BYTES), Lines(pixels, pixel_below, pixel_right)
             finish, lanes = (bias[k], floor), (LANES, batch - n)
             transform(function, tile.output_w, tile.outputs_h, source, to, (0, tile.points_w), lanes, finish)
 

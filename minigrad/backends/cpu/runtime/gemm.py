@@ -35,7 +35,7 @@ from numba.extending import intrinsic
 
 from minigrad.backends.cpu.runtime import simd
 from minigrad.backends.cpu.runtime.jit import inner
-from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES
+from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, prefetch
 
 __all__ = [
     "DOTS",
@@ -54,6 +54,7 @@ ROWS = 6 if LANES == 8 else 8  # of a block
 VECTORS = 2  # in a row of a block
 WIDE_VECTORS = 3  # where the registers suffice, and fewer columns are wasted
 PANEL = VECTORS * LANES  # columns of a panel
+CACHE_LINE = 64  # bytes
 DOTS = 4  # rows that are multiplied by one vector at a time
 
 
@@ -142,13 +143,18 @@ def product(a, b, c, shape, vectors, accumulate):
     a and c are (address, step from row to row): a rows x depth, rows a multiple of ROWS, c rows x columns. b is the
     address of panels of vectors * LANES columns, and columns a multiple of that.
 
-    for each panel, for each ROWS rows: one block
+    for each panel, for each ROWS rows: one block; of c += a b, the next block of c is fetched meanwhile
     """
     (a, a_step), (c, c_step), (rows, columns, depth) = a, c, shape
     width = VECTOR_BYTES * vectors
     for panel in range(columns // (LANES * vectors)):
         for row in range(0, rows, ROWS):
             place = c + row * c_step + panel * width
+            if accumulate:
+                following = place + ROWS * c_step if row + ROWS < rows else c + (panel + 1) * width
+                for i in range(ROWS):
+                    for line in range(0, width, CACHE_LINE):
+                        prefetch(following + i * c_step + line)
             if vectors == WIDE_VECTORS:
                 _block_of_wide_panel(a + row * a_step, a_step, 4, b, width, place, c_step, depth, accumulate)
             else:

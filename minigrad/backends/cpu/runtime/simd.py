@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-__all__ = ["FUSED", "LANES", "VECTOR_BYTES", "address", "bits_of", "call", "float_of", "transpose_block"]
+__all__ = ["FUSED", "LANES", "VECTOR_BYTES", "address", "bits_of", "call", "float_of", "prefetch", "transpose_block"]
 
 LACKING = {"avx2": ("avx512", "avx10", "amx", "evex")}  # by MINIGRAD_ISA: how the names of what is not used begin
 
@@ -84,6 +84,20 @@ def call(typingctx, function, arguments):
         return context.get_dummy_value()
 
     return types.void(types.int64, arguments), generate
+
+
+@intrinsic
+def prefetch(typingctx, where):
+    """Have the cache line at an address fetched, to be read or written soon, without waiting. Any address will do."""
+
+    def generate(context, builder, signature, args):
+        byte = ir.IntType(8)
+        function = _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), [byte.as_pointer(), INT32, INT32, INT32])
+        write, every_level, data = (ir.Constant(INT32, value) for value in (1, 3, 1))
+        builder.call(function, [pointer(builder, args[0], byte), write, every_level, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
 
 
 @intrinsic
