@@ -110,7 +110,9 @@ def _tiles_along(length: int, taps: int) -> Iterator[tuple[int, TileSize]]:
 
 # The same at speed: what is done at a time.
 
-COLUMNS = 64  # columns (images of tiles) worked on at a time
+COLUMNS = 64  # columns (images of tiles) worked on at a time for the gradient of the filters, and for results
+MOST_COLUMNS, LEAST_COLUMNS = 128, 32  # as many as make
+DATA_BYTES = 5 << 18  # of transformed data at most, about what a second-level cache holds
 FILTERS = 4 * ROWS  # filters whose products are made and transformed back at a time
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty
@@ -164,19 +166,19 @@ def _tile(size_h: TileSize, size_w: TileSize) -> Tile:
 
 
 @cache
-def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int) -> tuple[Job, ...]:
-    """Cut an output into jobs, the dearest first; then neighbours follow one another, which see the same pixels."""
+def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int, columns: int) -> tuple[Job, ...]:
+    """Cut an output into jobs of at most `columns`, the dearest first; neighbours, which see the same pixels, in order."""
     jobs = []
     along_h, along_w = _starts_by_size(out_h, taps_h), _starts_by_size(out_w, taps_w)
     every = len(POINTS[taps_w])
     for (size_h, starts_h), (size_w, starts_w) in itertools.product(along_h.items(), along_w.items()):
         points = np.array([i * every + j for i in size_h.points for j in size_w.points])
         tiles = list(itertools.product(starts_h, starts_w))
-        some_images = spans(-(-batch // LANES), -(-batch // COLUMNS))
+        some_images = spans(-(-batch // LANES), -(-batch // columns))
         runs = np.array([(*tile, LANES * n) for some in some_images for tile in tiles for n in range(*some)])
         jobs += [
-            Job(_tile(size_h, size_w), points, runs[at : at + COLUMNS // LANES])
-            for at in range(0, len(runs), COLUMNS // LANES)
+            Job(_tile(size_h, size_w), points, runs[at : at + columns // LANES])
+            for at in range(0, len(runs), columns // LANES)
         ]
     return tuple(sorted(jobs, key=_cost, reverse=True))
 
@@ -404,10 +406,22 @@ def _points(taps: Pair) -> Pair:
     return len(POINTS[taps[0]]), len(POINTS[taps[1]])
 
 
-def _lines(points: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Working memory: for the numbers of a tile before the transforms, and of a job's tiles between the two."""
-    size = max(points) ** 2 * LANES
-    return scratch("patch", (size,), np.float32), scratch("lines", (size * (COLUMNS // LANES),), np.float32)
+def _patch(points: Pair) -> np.ndarray:
+    """Working memory for the numbers of a tile."""
+    return scratch("patch", (max(points) ** 2 * LANES,), np.float32)
+
+
+def _lines(points: Pair, columns: int = LANES) -> np.ndarray:
+    """Working memory for those of some tiles between the two transforms."""
+    return scratch("lines", (max(points) ** 2 * columns,), np.float32)
+
+
+def _columns(points: Pair, channels: int) -> int:
+    """How many columns of a result to work on at a time."""
+    columns = MOST_COLUMNS
+    while columns > LEAST_COLUMNS and 4 * points[0] * points[1] * channels * columns > DATA_BYTES:
+        columns //= 2
+    return columns
 
 
 def convolve(
@@ -443,18 +457,21 @@ def convolve(
     def transform_filters(task: int) -> None:
         group, block = divmod(task, len(blocks))
         mine = weight[group * share : (group + 1) * share]
-        _transform_filters(function, mine, turned, u[group], *blocks[block], numbers, points, *_lines(points))
+        _transform_filters(
+            function, mine, turned, u[group], *blocks[block], numbers, points, _patch(points), _lines(points)
+        )
 
     parallel(transform_filters, groups * len(blocks))
-    jobs = _jobs(*out.shape[1:3], *taps, out.shape[3])
+    columns = _columns(points, channels)
+    jobs = _jobs(*out.shape[1:3], *taps, out.shape[3], columns)
     ranges = turns(len(jobs))
     floor = np.float32(0 if relu else -np.inf)
 
     def run(task: int) -> None:
         turn, group = divmod(task, groups)
-        v = _matrix_stack("data", points[0] * points[1], channels * COLUMNS)
-        m = _matrix_stack("products", points[0] * points[1], FILTERS * COLUMNS)
-        lines = _lines(points)[1]
+        v = _matrix_stack("data", points[0] * points[1], channels * columns)
+        m = _matrix_stack("products", points[0] * points[1], FILTERS * columns)
+        lines = _lines(points, columns)
         own, made = slice(group * channels, (group + 1) * channels), slice(group * count, (group + 1) * count)
         for job in jobs[slice(*ranges[turn])]:
             _convolve(function, image[own], u[group], bias[made], floor, out[made], job, top, left, v, m, lines)
@@ -474,7 +491,7 @@ def grad_weight(
     channels, share = image.shape[0] // groups, dw.shape[0] // groups
     vectors = panel_vectors(channels)
     room = -(-channels // (vectors * LANES)) * vectors * LANES
-    jobs = _jobs(*gradient.shape[1:3], *taps, image.shape[3])
+    jobs = _jobs(*gradient.shape[1:3], *taps, image.shape[3], COLUMNS)
     sums = allocate(_sums_shape(share, room, points, len(jobs), groups), dw.dtype, device)
     parts = sums.shape[1]
     shares = _shares(jobs, parts)
@@ -483,7 +500,7 @@ def grad_weight(
         group, part = divmod(task, parts)
         own, made = slice(group * channels, (group + 1) * channels), slice(group * share, (group + 1) * share)
         v, transposed = (_matrix_stack(name, sums.shape[2], room * COLUMNS) for name in ("data", "transposed"))
-        m, lines = _matrix_stack("products", sums.shape[2], FILTERS * COLUMNS), _lines(points)[1]
+        m, lines = _matrix_stack("products", sums.shape[2], FILTERS * COLUMNS), _lines(points, COLUMNS)
         total, begun = sums[group, part], np.zeros(sums.shape[2], np.int64)
         for job in shares[part]:
             _add_gradients(
@@ -498,7 +515,9 @@ def grad_weight(
     def finish(task: int) -> None:
         group, block = divmod(task, len(blocks))
         made = dw[group * share : (group + 1) * share]
-        _transform_gradients(function, sums[group], room, made, *blocks[block], numbers, points, *_lines(points))
+        _transform_gradients(
+            function, sums[group], room, made, *blocks[block], numbers, points, _patch(points), _lines(points)
+        )
 
     parallel(finish, groups * len(blocks))
 
