@@ -24,7 +24,6 @@ from minigrad.backends.cpu.elementwise import (
     pow_grad_base,
     pow_grad_exponent,
     relu,
-    relu_grad,
     scale,
     sigmoid,
     sigmoid_grad,
@@ -59,6 +58,7 @@ from minigrad.backends.cpu.stage import (
     max_pool2d,
     max_pool2d_grad,
     relu_bias_grad,
+    relu_grad,
 )
 from minigrad.backends.threads import get_num_threads
 

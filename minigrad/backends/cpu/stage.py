@@ -20,20 +20,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.arrays import DeviceArray
-from minigrad.backends.cpu import normalisation, pooling
+from minigrad.backends.cpu import elementwise, normalisation, pooling
 from minigrad.backends.cpu.convolution import relu_bias
 from minigrad.backends.cpu.convolution.relu_bias import SUMS
-from minigrad.backends.cpu.memory import allocate, new, stored
+from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.normalisation import STRIP, five_maps, five_subtract, five_terms, squares_into
 from minigrad.backends.cpu.pooling import max_row
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.window import copy, flat_rows
+from minigrad.backends.cpu.window import add_to, copy, flat_rows
 from minigrad.backends.threads import parallel, scratch, spans, turns
 from minigrad.backends.window import Pair, Sides, Window, pooling_size, pooling_window
 
 LEAST_BATCH = 16  # images, for which loops along the images of a pixel are long enough
 BANDS = 3  # rows of a pooled map that are made together, at least: their normalised rows overlap those of the next
-PARTS = 64
+PARTS = 64  # of the pixels
+CHANNEL_PARTS = 16  # where all pixels of a channel may be made together
+LEAST_PART = 1 << 12  # numbers of a map
 RUN = 64  # numbers that are added up in float32, before their sum goes on in float64
 NOTHING, NO_PLACES = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
 
@@ -54,10 +56,10 @@ class Norm(NamedTuple):
 
 
 class Pooling(NamedTuple):
-    """A max pooling: which place of each window was the largest."""
+    """A max pooling: which place of each window was the largest, and what the primitive was given besides."""
 
     argmax: DeviceArray
-    window: Window
+    geometry: tuple[Pair, Pair, Sides]
 
 
 def _norm(x: DeviceArray, size: int, alpha: float, beta: float, k: float) -> Norm | None:
@@ -192,20 +194,30 @@ def _mask_few(dx, y, sums):
         sums[m] += value
 
 
+@inner
+def _total(sums):
+    """The sum of SUMS numbers, by halves, which are lost."""
+    width = SUMS
+    while width > 1:
+        width //= 2
+        add_to(sums[width : 2 * width], sums[:width])
+    return sums[0]
+
+
 @jitted
 def _stage_grad(dy, argmax, x, y, dx, db, steps, alpha, k, batch, width, window, edges, parts, channels):
     """Some channels of dx for some parts of the pixels, all channels if normed; and the sums of each part for db.
 
     Part p is pixels edges[p] to edges[p + 1] - 1; `parts` and `channels` are the first and the one behind the last. dx,
-    and x and y if they are needed, are C x pixels of all images; dy and argmax too, or of the windows if pooled.
-    `steps` says which of the three there are to do.
+    y, and x if it is needed, are C x pixels of all images; dy and argmax too, or of the windows if pooled. `steps` says
+    which of the two gradients there are to make before that of ReLU.
 
     for some pixels of a part at a time, for each channel:
         pooled: gather what the windows hand back; else: take dy
         normed: make both terms of the gradient; that of the channel two before is then complete
-        masked: mask it and add it up
+        mask it and add it up
     """
-    pooled, normed, masked = steps
+    pooled, normed = steps
     several, reach, twice = max(1, STRIP // batch), 2 if normed else 0, np.float32(1.5) * alpha
     ring, shared = np.empty((5, several * batch), dx.dtype), np.empty((5, several * batch), dx.dtype)
     gathered, sums = np.empty(several * batch, dx.dtype), np.zeros((dx.shape[0], SUMS), dx.dtype)
@@ -236,13 +248,12 @@ def _stage_grad(dy, argmax, x, y, dx, db, steps, alpha, k, batch, width, window,
                     shared[c % 5] = 0
                 if normed and done >= 0:
                     five_subtract(shared, x[done, own], twice, dx[done, own])
-                if masked and done >= channels[0]:
+                if done >= channels[0]:
                     _mask_and_add(dx[done, own], y[done, own], sums[done])
             added += -(-count // SUMS)
-            if masked and (added >= RUN or at + count >= edges[part + 1] * batch):
+            if added >= RUN or at + count >= edges[part + 1] * batch:
                 for c in range(*channels):
-                    for m in range(SUMS):
-                        db[part, c] += sums[c, m]
+                    db[part, c] += _total(sums[c])
                     sums[c] = 0
                 added = 0
 
@@ -254,26 +265,30 @@ class StageGradient:
         self.dy, self.shape, self.pooling, self.norm = dy, shape, pooling, norm
 
     def __call__(self) -> np.ndarray:
-        """The array."""
-        return self.make(None)[0]
+        """The array, step by step."""
+        dx = self.dy
+        if self.pooling is not None:
+            dx = pooling.max_pool2d_grad(dx, self.pooling.argmax, self.shape, *self.pooling.geometry)
+        if self.norm is not None:
+            dx = normalisation.local_response_norm_grad(dx, self.norm.x, *self.norm.arguments)
+        return stored(dx, True)
 
-    def make(self, y: DeviceArray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The array, with 0 where y is 0 if there is a y; and then also the sums of its maps, in float64."""
+    def masked(self, y: DeviceArray) -> tuple[DeviceArray, np.ndarray]:
+        """It where y is not 0, and 0 elsewhere, in one pass; and the sums of its maps, in float64."""
         batch, channels = self.shape[:2]
-        dx = allocate((*self.shape[1:], batch), self.dy.dtype, self.dy.device)
-        dy, out = (array.reshape(channels, -1) for array in (stored(self.dy, True), dx))
+        dx = new(self.shape, self.dy.dtype, self.dy.device, chwn=True)
+        dy, mask, out = (array.reshape(channels, -1) for array in (stored(self.dy, True), stored(y, True), dx.data))
         argmax, window, width = NO_PLACES, Window(*[1] * 8), 1
         x, alpha, k = NOTHING, np.float32(0), np.float32(0)
         if self.pooling is not None:
             argmax = stored(self.pooling.argmax, True).reshape(channels, -1)
-            window, width = self.pooling.window, self.shape[3]
+            width, window = self.shape[3], pooling_window(*self.pooling.geometry, (self.dy.shape[2], self.dy.shape[3]))
         if self.norm is not None:
             x, alpha, k = stored(self.norm.x, True).reshape(channels, -1), self.norm.alpha, self.norm.k
-        mask = NOTHING if y is None else stored(y, True).reshape(channels, -1)
-        steps = self.pooling is not None, self.norm is not None, y is not None
-        parts = spans(out.shape[1] // batch, PARTS)
+        steps = self.pooling is not None, self.norm is not None
+        parts = spans(out.shape[1] // batch, min(PARTS, -(-out.shape[1] // LEAST_PART)))
         edges, db = np.array([0, *(stop for _, stop in parts)]), np.zeros((len(parts), channels))
-        tasks = [((0, len(parts)), span) for span in spans(channels, PARTS)]  # each channel is one piece of memory
+        tasks = [((0, len(parts)), span) for span in spans(channels, CHANNEL_PARTS)]  # in one piece
         if self.norm is not None:
             tasks = [((part, part + 1), (0, channels)) for part in range(len(parts))]
 
@@ -290,8 +305,8 @@ def max_pool2d_grad(
 ) -> DeviceArray:
     if dy.dtype != np.float32 or argmax.dtype != np.uint8 or shape[0] < LEAST_BATCH:
         return pooling.max_pool2d_grad(dy, argmax, shape, kernel_size, stride, padding)
-    window = pooling_window(kernel_size, stride, padding, (dy.shape[2], dy.shape[3]))
-    return DeviceArray(StageGradient(dy, shape, Pooling(argmax, window), None), shape, dy.dtype, dy.device, chwn=True)
+    pooled = Pooling(argmax, (kernel_size, stride, padding))
+    return DeviceArray(StageGradient(dy, shape, pooled, None), shape, dy.dtype, dy.device, chwn=True)
 
 
 def local_response_norm_grad(
@@ -306,12 +321,16 @@ def local_response_norm_grad(
     return DeviceArray(StageGradient(dy, x.shape, pooled, norm), x.shape, dy.dtype, dy.device, chwn=True)
 
 
+def relu_grad(dy: DeviceArray, y: DeviceArray) -> DeviceArray:
+    return dy.pending.masked(y)[0] if isinstance(dy.pending, StageGradient) else elementwise.relu_grad(dy, y)
+
+
 def relu_bias_grad(dy: DeviceArray, y: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
     if dy.dtype != np.float32 or dy.shape[0] < LEAST_BATCH:
         return relu_bias.relu_bias_grad(dy, y)
     # also where somebody has looked at dy: the order of the sums must not depend on that
     pending = dy.pending if isinstance(dy.pending, StageGradient) else StageGradient(dy, dy.shape, None, None)
-    data, sums = pending.make(y)
+    dx, sums = pending.masked(y)
     db = new((dy.shape[1],), dy.dtype, dy.device)
     db.data[...] = sums
-    return DeviceArray(data, dy.shape, dy.dtype, dy.device, chwn=True), db
+    return dx, db

@@ -167,7 +167,7 @@ def _tile(size_h: TileSize, size_w: TileSize) -> Tile:
 
 @cache
 def _jobs(out_h: int, out_w: int, taps_h: int, taps_w: int, batch: int, columns: int) -> tuple[Job, ...]:
-    """Cut an output into jobs of at most `columns`, the dearest first; then by place, for neighbours see the same pixels."""
+    """Cut an output into jobs of at most `columns`, the dearest first; of equal ones, neighbours share pixels."""
     jobs = []
     along_h, along_w = _starts_by_size(out_h, taps_h), _starts_by_size(out_w, taps_w)
     every = len(POINTS[taps_w])
