@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
-from minigrad.backends.cpu.memory import new, stored, view, wrap
+from minigrad.backends.cpu.memory import copy, new, stored, view, wrap
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
@@ -41,7 +41,12 @@ def getitem_grad(dy: DeviceArray, index: tuple[int | slice, ...], shape: tuple[i
 def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
     shape, chwn = layout.cat_layout(arrays, dim)
     z = new(shape, arrays[0].dtype, arrays[0].device, chwn)
-    np.concatenate([stored(x, z.chwn) for x in arrays], axis=layout.storage_axis(dim, z), out=z.data)
+    before, start = (slice(None),) * layout.storage_axis(dim, z), 0
+    for x in arrays:
+        stop = start + x.shape[dim]
+        place = (*before, slice(start, stop))
+        copy(stored(x, z.chwn), z.data[place])
+        start = stop
     return z
 
 

@@ -126,13 +126,15 @@ class _Cache(NullCache):
         """A digest of all that the code depends on: source, types, processor and versions."""
         function = self._function
         words = function.__module__, function.__qualname__, str(types), codegen.magic_tuple()
-        source = _backend_source() + Path(inspect.getfile(function)).read_bytes()
-        return hashlib.sha256(source + repr((words, numba.__version__, sys.version)).encode()).hexdigest()[:40]
+        digest = _backend_digest().copy()
+        digest.update(Path(inspect.getfile(function)).read_bytes())
+        digest.update(repr((words, numba.__version__, sys.version)).encode())
+        return digest.hexdigest()[:40]
 
 
 @cache
-def _backend_source() -> bytes:
-    """All that may be compiled into a loop, besides what stands in its own file."""
+def _backend_digest() -> Any:
+    """That of all that may be compiled into a loop, besides what stands in its own file: of hashlib, to go on with."""
     package = Path(__file__).parents[3]
     files = sorted(file for pattern in SOURCES for file in package.glob(pattern))
-    return b"".join(file.read_bytes() for file in files)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files))
