@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -89,7 +90,10 @@ class Trainer:
         """Begin to compile what the run needs, in a thread of its own; `run` waits for it, and begins if nobody did."""
         if self._compiling is None:
             drawn = default_generator.state()
-            self._compiling = Compiling(needed_by(self._rehearse))
+            on_cpu = all(mg.device(each).type == "cpu" for each in self.devices)
+            self._compiling = Compiling(
+                needed_by(self._rehearse), help=on_cpu and sys.platform == "linux" and cores() > 1
+            )
             default_generator.set_state(drawn)
 
     def _rehearse(self) -> None:

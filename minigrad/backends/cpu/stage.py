@@ -34,7 +34,7 @@ from minigrad.backends.window import Pair, Sides, Window, pooling_size, pooling_
 LEAST_BATCH = 16  # images, for which loops along the images of a pixel are long enough
 BANDS = 3  # rows of a pooled map that are made together, at least: their normalised rows overlap those of the next
 PARTS = 64  # of the pixels
-CHANNEL_PARTS = 16  # where all pixels of a channel may be made together
+CHANNEL_PARTS = 16
 LEAST_PART = 1 << 12  # numbers of a map
 RUN = 64  # numbers that are added up in float32, before their sum goes on in float64
 NOTHING, NO_PLACES = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
@@ -151,19 +151,19 @@ def max_pool2d(
 def _gather_won(dy, argmax, window, out_line, pixel, width, batch, gathered):
     """gathered = what the windows over some pixels, from `pixel` on, hand back to them; dy and argmax of one channel.
 
-    for each pixel, for each window that sees it: its gradient, where the pixel was the largest
+    for each pixel, for each window that sees it: add its gradient, where the pixel was the largest
     """
     gathered[:] = 0
     for at in range(0, gathered.size, batch):
         row, column = divmod(pixel + at // batch, width)
         row, column = row + window.top, column + window.left
         target = gathered[at : at + batch]
-        first_i, first_j = max(0, row - window.kernel_h + window.stride_h), column - window.kernel_w + window.stride_w
-        for i in range(first_i // window.stride_h, min(row // window.stride_h + 1, window.out_h)):
+        first_i = max(0, row - window.kernel_h + window.stride_h) // window.stride_h
+        first_j = max(0, column - window.kernel_w + window.stride_w) // window.stride_w
+        last_j = min(column // window.stride_w, window.out_w - 1)
+        for i in range(first_i, min(row // window.stride_h + 1, window.out_h)):
             u = row - i * window.stride_h
-            for j in range(
-                min(column // window.stride_w, window.out_w - 1), max(0, first_j) // window.stride_w - 1, -1
-            ):
+            for j in range(last_j, first_j - 1, -1):  # in the order of their places in the windows
                 place = argmax.dtype.type(u * window.kernel_w + column - j * window.stride_w)
                 own = slice(i * out_line + j * batch, i * out_line + (j + 1) * batch)
                 _add_won(dy[own], argmax[own], place, target)
@@ -288,7 +288,8 @@ class StageGradient:
         steps = self.pooling is not None, self.norm is not None
         parts = spans(out.shape[1] // batch, min(PARTS, -(-out.shape[1] // LEAST_PART)))
         edges, db = np.array([0, *(stop for _, stop in parts)]), np.zeros((len(parts), channels))
-        tasks = [((0, len(parts)), span) for span in spans(channels, CHANNEL_PARTS)]  # in one piece
+        # a channel lies in one piece of memory, and is made in one where no other is needed
+        tasks = [((0, len(parts)), span) for span in spans(channels, CHANNEL_PARTS)]
         if self.norm is not None:
             tasks = [((part, part + 1), (0, channels)) for part in range(len(parts))]
 

@@ -16,6 +16,7 @@ import pytest
 
 from alexnet.data import open_dataset
 from alexnet.recipes import RECIPES
+from alexnet.run import compiling
 from alexnet.run.compiling import Compiling
 from alexnet.run.folder import RunFolder
 from alexnet.run.progress_line import ProgressLine
@@ -51,6 +52,37 @@ def test_who_is_told_to_stop_does_not_wait() -> None:
     go.set()
     compiling._thread.join()
     assert done == [] and compiling.done == 1
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot go on as two")
+
+
+@linux
+@pytest.mark.parametrize("ending", ["works", "dies", "hangs"])
+def test_another_process_begins_with_the_last_tasks(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all of them are done here too, whatever becomes of it."""
+    monkeypatch.setattr(compiling, "LOADING", 0.0)
+    here, done = os.getpid(), tmp_path / "done"
+
+    def task(number: int) -> None:
+        time.sleep(0.2 if os.getpid() == here else 0.0)
+        with done.open("a") as file:
+            file.write(f"{number} {'here' if os.getpid() == here else 'there'}\n")
+        if os.getpid() != here and number == 4:
+            os._exit(1) if ending == "dies" else time.sleep(3600 if ending == "hangs" else 0)
+
+    tasks = [lambda number=number: task(number) for number in range(6)]
+    assert Compiling(tasks, help=True).wait(lambda done, total: None, lambda: False)
+    lines = done.read_text().split("\n")
+    assert [line for line in lines if "here" in line and "there" not in line] == [
+        f"{number} here" for number in range(6)
+    ]
+    assert [line for line in lines if "there" in line][:2] == ["5 there", "4 there"]
+    assert len([line for line in lines if "there" in line]) == (5 if ending == "works" else 2)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 @pytest.mark.parametrize("devices", [["cpu:0"], ["cpu:0", "cpu:1"]])
