@@ -29,16 +29,16 @@ class Compiling:
 
     Args:
         tasks: each compiles a loop or kernel, or loads it; see `minigrad.compilation.needed_by`.
-        help: whether another process may do tasks too: that knows nothing of a GPU which this one has begun to use.
+        second_process: whether one may do tasks too. It knows nothing of a GPU that this one has begun to use.
 
     Attributes:
         done: how many are.
         total: of how many.
     """
 
-    def __init__(self, tasks: Sequence[Callable[[], None]], help: bool = False) -> None:
+    def __init__(self, tasks: Sequence[Callable[[], None]], second_process: bool = False) -> None:
         self.done, self.total = 0, len(tasks)
-        self._stopped, self._help = False, help
+        self._stopped, self._second_process = False, second_process
         # a daemon: the end of the process does not wait for the compiler
         self._thread = threading.Thread(target=self._work, args=(tasks,), name=THREAD, daemon=True)
         self._thread.start()
@@ -48,7 +48,7 @@ class Compiling:
         for number, task in enumerate(tasks):
             if self._stopped:
                 break
-            if self._help and not helper and time.monotonic() > begin + LOADING:
+            if self._second_process and not helper and time.monotonic() > begin + LOADING:
                 helper = _begin_at_the_end(tasks[number + 1 :])
             _try(task)
             self.done += 1
@@ -81,7 +81,7 @@ def _try(task: Callable[[], None]) -> None:
 
 
 def _begin_at_the_end(tasks: Sequence[Callable[[], None]]) -> int:
-    """Begin a process that does the tasks, the last one first; returns its number.
+    """Begin a process that does the tasks, the last one first; returns its number, 0 if the system gives none.
 
     What it has compiled is on disk when this process comes to it, which then loads it. Nobody waits for the other: if
     it dies or hangs, this process compiles all that there is. It has none of this one's files, and is not told to stop.
@@ -89,7 +89,10 @@ def _begin_at_the_end(tasks: Sequence[Callable[[], None]]) -> int:
     parent = os.getpid()
     with warnings.catch_warnings():  # that a lock of another thread may stay locked: then the process hangs, see above
         warnings.simplefilter("ignore", DeprecationWarning)
-        number = os.fork()
+        try:
+            number = os.fork()
+        except OSError:
+            return 0
     if number:
         return number
     try:

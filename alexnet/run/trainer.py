@@ -91,9 +91,8 @@ class Trainer:
         if self._compiling is None:
             drawn = default_generator.state()
             on_cpu = all(mg.device(each).type == "cpu" for each in self.devices)
-            self._compiling = Compiling(
-                needed_by(self._rehearse), help=on_cpu and sys.platform == "linux" and cores() > 1
-            )
+            two = on_cpu and sys.platform == "linux" and cores() > 1
+            self._compiling = Compiling(needed_by(self._rehearse), second_process=two)
             default_generator.set_state(drawn)
 
     def _rehearse(self) -> None:

@@ -74,7 +74,7 @@ def test_another_process_begins_with_the_last_tasks(
             os._exit(1) if ending == "dies" else time.sleep(3600 if ending == "hangs" else 0)
 
     tasks = [lambda number=number: task(number) for number in range(6)]
-    assert Compiling(tasks, help=True).wait(lambda done, total: None, lambda: False)
+    assert Compiling(tasks, second_process=True).wait(lambda done, total: None, lambda: False)
     lines = done.read_text().split("\n")
     assert [line for line in lines if "here" in line and "there" not in line] == [
         f"{number} here" for number in range(6)
