@@ -84,7 +84,7 @@ def _begin_at_the_end(tasks: Sequence[Callable[[], None]]) -> int:
     """Begin a process that does the tasks, the last one first; returns its number, 0 if the system gives none.
 
     What it has compiled is on disk when this process comes to it, which then loads it. Nobody waits for the other: if
-    it dies or hangs, this process compiles all that there is. It has none of this one's files, and is not told to stop.
+    it dies or hangs, this process compiles all that there is. It has none of this one's files, and any signal ends it.
     """
     parent = os.getpid()
     with warnings.catch_warnings():  # that a lock of another thread may stay locked: then the process hangs, see above

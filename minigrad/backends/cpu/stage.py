@@ -6,7 +6,8 @@ and bias three more. So these primitives do not compute at once. What they retur
 elements (`DeviceArray.pending`), and who asks is mostly the next of them, which then does its own part on the way:
 
     forward    normalise a few rows, pool them while the caches hold them; the normalised maps are never written
-    backward   for some pixels: gather what pooling hands back, normalise it, mask it by ReLU, add up for the bias
+    backward   for some pixels: gather what pooling hands back, take it through the gradient of normalisation, mask it
+               by ReLU, and add it up for the bias
 
 Anybody else who asks gets the whole array, of the same numbers. All this is for the paper's case: float32, a window of
 five maps and beta = 3/4, and enough images to fill the vectors. Everything else, and what each step means, is in

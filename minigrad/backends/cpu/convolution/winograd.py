@@ -111,8 +111,8 @@ def _tiles_along(length: int, taps: int) -> Iterator[tuple[int, TileSize]]:
 # The same at speed: what is done at a time.
 
 COLUMNS = 64  # columns (images of tiles) worked on at a time for the gradient of the filters
-MOST_COLUMNS, LEAST_COLUMNS = 128, 32  # the same for results: as many as make no more than
-DATA_BYTES = 5 << 18  # of transformed data, about what a second-level cache holds
+LEAST_COLUMNS, MOST_COLUMNS = 32, 128  # the same for a result; between the two, DATA_BYTES decides
+DATA_BYTES = 5 << 18  # of transformed data worked on at a time: about what a second-level cache holds
 FILTERS = 4 * ROWS  # filters whose products are made and transformed back at a time
 LEAST_CHANNELS = 8  # with fewer, the transforms cost more than the products save
 LEAST_BATCH = 8  # with fewer images, too many lanes are empty

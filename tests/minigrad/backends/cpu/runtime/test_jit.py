@@ -112,7 +112,7 @@ def test_a_shared_function_is_called_by_its_address_and_kept(folder: Path) -> No
 def training_step() -> None:
     net = nn.Sequential(
         nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, 2),
-        nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(16 * 36, 10),
+        nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(16 * 9, 10),
     )  # fmt: skip
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     images, labels = mg.randn(16, 3, 29, 29), mg.tensor(np.arange(16) % 10)
@@ -132,7 +132,7 @@ def test_a_rehearsal_finds_all_that_a_training_step_calls(monkeypatch: pytest.Mo
         compilation.needed_by(training_step)
     monkeypatch.setattr(Jitted, "__call__", called_with)
     training_step()
-    assert called == noted - {TRANSFORM} and len(called) >= 10
+    assert called == noted - {TRANSFORM} and len(called) > 10
 
 
 def test_a_rehearsal_ends_with_its_program(folder: Path) -> None:
