@@ -44,7 +44,14 @@ from minigrad.backends.cpu.convolution.transforms import (
 from minigrad.backends.cpu.memory import allocate
 from minigrad.backends.cpu.runtime.gemm import PANEL, ROWS, panel_vectors, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
-from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, address, prefetch, transpose_block
+from minigrad.backends.cpu.runtime.simd import (
+    LANES,
+    VECTOR_BYTES,
+    address,
+    prefetch_to_read,
+    prefetch_to_write,
+    transpose_block,
+)
 from minigrad.backends.cpu.window import add_to
 from minigrad.backends.threads import parallel, scratch, spans, turns
 from minigrad.backends.window import Pair
@@ -207,7 +214,7 @@ def _starts_by_size(length: int, taps: int) -> dict[TileSize, list[int]]:
 
 
 @inner
-def _prefetch(place, rows, columns):
+def _prefetch(place, rows, columns, to_write):
     """Have pixels fetched, LANES images of each; rows and columns are how many and how many bytes apart.
 
     The pixels of a tile lie in as many places of memory, which a processor does not foresee: so the loops below ask for
@@ -215,7 +222,11 @@ def _prefetch(place, rows, columns):
     """
     for i in range(rows[0]):
         for j in range(columns[0]):
-            prefetch(place + i * rows[1] + j * columns[1])
+            pixel = place + i * rows[1] + j * columns[1]
+            if to_write:
+                prefetch_to_write(pixel)
+            else:
+                prefetch_to_read(pixel)
 
 
 @inner
@@ -240,7 +251,7 @@ def _transform_in(
             start_w, stop_w = max(0, -x), min(extent[1], width - x)
             pixels = address(image) + 4 * (((c * height + y) * width + x + start_w) * batch + n)
             following = pixels + height * pixel_below
-            _prefetch(following, (stop_h - start_h, pixel_below), (stop_w - start_w, pixel_right))
+            _prefetch(following, (stop_h - start_h, pixel_below), (stop_w - start_w, pixel_right), False)
             between = address(lines) + run * points[0] * line
             source = Lines(pixels, pixel_right, pixel_below)
             to = Lines(between + start_w * VECTOR_BYTES, VECTOR_BYTES, line)
@@ -269,7 +280,7 @@ def _transform_out(function, products, point_step, columns, out, runs, tile, bia
             transform(function, tile.output_h, tile.points_w, source, to, (0, tile.points_h), ALL_LANES, PLAIN)
             pixels = address(out) + 4 * (((k * height + y) * width + x) * batch + n)
             following = pixels + height * pixel_below
-            _prefetch(following, (tile.outputs_h, pixel_below), (tile.outputs_w, pixel_right))
+            _prefetch(following, (tile.outputs_h, pixel_below), (tile.outputs_w, pixel_right), True)
             source, to = Lines(between, line, VECTOR_BYTES), Lines(pixels, pixel_below, pixel_right)
             finish, lanes = (bias[k], floor), (LANES, batch - n)
             transform(function, tile.output_w, tile.outputs_h, source, to, (0, tile.points_w), lanes, finish)

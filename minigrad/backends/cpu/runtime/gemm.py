@@ -35,7 +35,7 @@ from numba.extending import intrinsic
 
 from minigrad.backends.cpu.runtime import simd
 from minigrad.backends.cpu.runtime.jit import inner
-from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, prefetch
+from minigrad.backends.cpu.runtime.simd import LANES, VECTOR_BYTES, prefetch_to_write
 
 __all__ = [
     "DOTS",
@@ -154,7 +154,7 @@ def product(a, b, c, shape, vectors, accumulate):
                 following = place + ROWS * c_step if row + ROWS < rows else c + (panel + 1) * width
                 for i in range(ROWS):
                     for line in range(0, width, CACHE_LINE):
-                        prefetch(following + i * c_step + line)
+                        prefetch_to_write(following + i * c_step + line)
             if vectors == WIDE_VECTORS:
                 _block_of_wide_panel(a + row * a_step, a_step, 4, b, width, place, c_step, depth, accumulate)
             else:

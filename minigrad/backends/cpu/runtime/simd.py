@@ -12,13 +12,25 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-__all__ = ["FUSED", "LANES", "VECTOR_BYTES", "address", "bits_of", "call", "float_of", "prefetch", "transpose_block"]
+__all__ = [
+    "FUSED",
+    "LANES",
+    "VECTOR_BYTES",
+    "address",
+    "bits_of",
+    "call",
+    "float_of",
+    "prefetch_to_read",
+    "prefetch_to_write",
+    "transpose_block",
+]
 
 LACKING = {"avx2": ("avx512", "avx10", "amx", "evex")}  # by MINIGRAD_ISA: how the names of what is not used begin
 
@@ -86,18 +98,27 @@ def call(typingctx, function, arguments):
     return types.void(types.int64, arguments), generate
 
 
-@intrinsic
-def prefetch(typingctx, where):
-    """Have the cache line at an address fetched, to be read or written soon, without waiting. Any address will do."""
+def _prefetch(to_write: bool) -> Any:
+    """Make f(where): have the cache line at an address fetched, without waiting. Any address will do.
 
-    def generate(context, builder, signature, args):
-        byte = ir.IntType(8)
-        function = _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), [byte.as_pointer(), INT32, INT32, INT32])
-        write, every_level, data = (ir.Constant(INT32, value) for value in (1, 3, 1))
-        builder.call(function, [pointer(builder, args[0], byte), write, every_level, data])
-        return context.get_dummy_value()
+    A core that is to write a line takes it from the others, which would then miss one that all of them read.
+    """
 
-    return types.void(types.int64), generate
+    @intrinsic
+    def prefetch(typingctx, where):
+        def generate(context, builder, signature, args):
+            byte = ir.IntType(8)
+            function = _llvm(builder, "llvm.prefetch.p0", ir.VoidType(), [byte.as_pointer(), INT32, INT32, INT32])
+            write, every_level, data = (ir.Constant(INT32, value) for value in (int(to_write), 3, 1))
+            builder.call(function, [pointer(builder, args[0], byte), write, every_level, data])
+            return context.get_dummy_value()
+
+        return types.void(types.int64), generate
+
+    return prefetch
+
+
+prefetch_to_read, prefetch_to_write = _prefetch(False), _prefetch(True)
 
 
 @intrinsic
