@@ -45,6 +45,7 @@ __all__ = [
     "dropout",
     "linear",
     "local_response_norm",
+    "locally_connected2d",
     "log_softmax",
     "max_pool2d",
     "mse_loss",
@@ -144,6 +145,63 @@ def conv2d(
     _check_window("conv2d", input, weight.shape[2:], sides)
     options = {"stride": strides, "padding": sides, "groups": groups, "relu": bool(relu)}
     return convolution.Conv2d.apply(input, weight, bias, **options)
+
+
+def locally_connected2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    groups: int = 1,
+    *,
+    relu: bool = False,
+) -> Tensor:
+    """Cross-correlation of images with filters that each place has of its own: a "local" layer of cuda-convnet.
+
+    Args:
+        input: shape (N, C, H, W).
+        weight: shape (OH, OW, C / groups, KH, KW, K).
+        bias: shape (K, OH, OW), or None.
+        stride: an integer or (h, w).
+        padding: zeros around the image: an integer, (h, w), or (top, bottom, left, right).
+        groups: the k-th group of filters sees the k-th group of channels only.
+        relu: return the ReLU of the result.
+
+    Returns:
+        shape (N, K, OH, OW), with OH = (H + top + bottom - KH) // stride + 1.
+    """
+    name = "locally_connected2d"
+    same_dtype(name, input, weight, *(() if bias is None else (bias,)))
+    _check_image(name, input)
+    strides, sides = check_pair(name, "stride", stride, 1), check_sides(name, padding)
+    groups = check_count(name, "groups", groups, 1)
+    if weight.ndim != 6:
+        raise ValueError(
+            f"{name}: the weight has shape (rows, columns, channels, height, width, filters), got {weight.shape}"
+        )
+    *places, channels, height, width, filters = weight.shape
+    if input.shape[1] != channels * groups or filters % groups:
+        raise ValueError(
+            f"{name}: an input of {input.shape[1]} channels in {groups} group(s) does not fit a weight of shape "
+            f"{weight.shape}: {filters} filters of {channels} channels each"
+        )
+    _check_window(name, input, (height, width), sides)
+    size = [
+        (length + before + after - kernel_size) // step + 1
+        for length, before, after, kernel_size, step in zip(
+            input.shape[2:], sides[::2], sides[1::2], (height, width), strides, strict=True
+        )
+    ]
+    if places != size:
+        raise ValueError(
+            f"{name}: a weight of shape {weight.shape} has filters for {places[0]} x {places[1]} places, but there are "
+            f"{size[0]} x {size[1]} in images of shape {input.shape}"
+        )
+    if bias is not None and bias.shape != (filters, *places):
+        raise ValueError(f"{name}: the bias has shape {(filters, *places)}, one number an output; got {bias.shape}")
+    options = {"stride": strides, "padding": sides, "groups": groups, "relu": bool(relu)}
+    return convolution.LocallyConnected2d.apply(input, weight, bias, **options)
 
 
 def max_pool2d(

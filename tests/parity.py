@@ -146,6 +146,37 @@ def convolutions(kind: str) -> list[tuple[Any, ...]]:
     return cases
 
 
+# Shape of the images, filters, kernel_size, stride and padding, groups.
+LOCAL = [
+    (IMAGES, 6, (3, 2), PAIR, 2),
+    ((3, 2, 6, 5), 3, (3, 2), STRIDED, 1),
+    ((9, 20, 4, 3), 19, (2, 3), OTHER, 1),
+    ((70, 5, 3, 3), 35, (3, 2), ((2, 1), (1, 1, 1, 1)), 1),  # beyond a tile of the weight's gradient
+    ((2, 2, 5, 5), 2, (1, 1), ((3, 2), (0, 0, 0, 0)), 2),  # pixels that no window sees
+    ((0, 1, 5, 5), 2, (3, 3), ONE, 1),
+    ((17, 8, 3, 3), 8, (2, 2), ((1, 1), (4, 4, 4, 4)), 1),  # windows that see padding alone
+]
+
+
+def locally_connected(kind: str) -> list[tuple[Any, ...]]:
+    cases: list[tuple[Any, ...]] = []
+    for shape, filters, kernel_size, (stride, padding), groups in LOCAL:
+        y = convolved(shape, (filters, shape[1], *kernel_size), stride, padding)
+        weight = *y[2:], shape[1] // groups, *kernel_size, filters
+        x, w, bias, dy = signed(*shape), signed(*weight, seed=1), signed(*y[1:], seed=2), signed(*y, seed=3)
+        geometry = stride, padding, groups
+        cases += {
+            "value": [
+                (x, w, bias, *geometry, True),
+                (Chwn(x), w, None, *geometry, False),
+                (x, Chwn(w), Chwn(bias), *geometry, False),
+            ],
+            "input": [(dy, w, shape, *geometry), (Chwn(dy), Chwn(w), shape, *geometry)],
+            "weight": [(dy, x, weight, *geometry), (Chwn(dy), Chwn(x), weight, *geometry)],
+        }[kind]
+    return cases
+
+
 def averaged_gradients() -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
     for size, stride, padding, ceil in POOLS:
@@ -268,6 +299,9 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
                                (np.array, Chwn)],
     "conv2d_grad_input": lambda: convolutions("input"),
     "conv2d_grad_weight": lambda: convolutions("weight"),
+    "locally_connected2d": lambda: locally_connected("value"),
+    "locally_connected2d_grad_input": lambda: locally_connected("input"),
+    "locally_connected2d_grad_weight": lambda: locally_connected("weight"),
     "max_pool2d": lambda: [(order(x), *pool) for order in (np.array, Chwn) for pool in POOLS
                            for x in (signed(*IMAGES), signed(*IMAGES).round(0))],
     "avg_pool2d": lambda: [(Chwn(signed(*IMAGES)), *pool, pad) for pool in POOLS for pad in (True, False)],
@@ -353,13 +387,15 @@ def assert_same(actual: DeviceArray, expected: DeviceArray) -> None:
 IN_CHWN_ORDER = {
     "conv2d", "conv2d_grad_input", "relu_bias_grad", "max_pool2d", "max_pool2d_grad", "avg_pool2d", "avg_pool2d_grad",
     "local_response_norm", "local_response_norm_grad", "within_map_response_norm", "within_map_response_norm_grad",
-    "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad",
+    "linear", "linear_grad_input", "cross_entropy", "cross_entropy_grad", "locally_connected2d",
+    "locally_connected2d_grad_input",
 }  # fmt: skip
 C_ORDER = {
     "transpose",
     "matmul",
     "linear_grad_weight",
     "conv2d_grad_weight",
+    "locally_connected2d_grad_weight",
     "max",
     "min",
     "max_grad",

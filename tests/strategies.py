@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import EllipsisType
 from typing import Any
@@ -161,6 +161,12 @@ class ConvCase:
         shapes = [self.x_shape, self.weight_shape] + [self.weight_shape[:1]] * self.bias
         return [moderate(shape, self.seed + number) for number, shape in enumerate(shapes)]
 
+    def local_arrays(self) -> list[np.ndarray]:
+        """The same of an unshared convolution: a weight and a bias for each place."""
+        (filters, *rest), places = self.weight_shape, self.y_shape[2:]
+        shapes = [self.x_shape, (*places, *rest, filters)] + [(filters, *places)] * self.bias
+        return [moderate(shape, self.seed + number) for number, shape in enumerate(shapes)]
+
     @property
     def geometry(self) -> tuple[tuple[int, int], tuple[int, int, int, int], int]:
         """(stride, padding, groups), as the primitives take them."""
@@ -197,6 +203,17 @@ def conv_cases(draw: st.DrawFn) -> ConvCase:
         bias=draw(st.booleans()),
         seed=draw(seeds),
     )
+
+
+@st.composite
+def local_cases(draw: st.DrawFn) -> ConvCase:
+    """An unshared convolution, also with as many channels and filters as the CPU wants for its vectors."""
+    case = draw(conv_cases())
+    factor = draw(st.sampled_from([1, 1, 8]))
+    n, channels, *size = case.x_shape
+    filters, *rest = case.weight_shape
+    weight_shape = (factor * filters, factor * rest[0], *rest[1:])
+    return replace(case, x_shape=(n, factor * channels, *size), weight_shape=weight_shape)
 
 
 @dataclass(frozen=True)
@@ -455,6 +472,19 @@ def convolved(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
 
 
 @st.composite
+def locally_connected(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
+    """An unshared convolution: its value, or the gradient of its input or of its weight."""
+    case = draw(local_cases())
+    x, weight, *bias = case.local_arrays()
+    if kind == "value":
+        return draw(either_order(x)), weight, bias[0] if bias else None, *case.geometry, draw(flags)
+    dy = draw(either_order(moderate(case.y_shape, case.seed + 3)))
+    if kind == "input":
+        return dy, weight, x.shape, *case.geometry
+    return dy, draw(either_order(x)), weight.shape, *case.geometry
+
+
+@st.composite
 def pooled(draw: st.DrawFn, kind: str) -> tuple[Any, ...]:
     """A pooling: its largest values, its means or the gradient of those."""
     case, values = draw(pool_cases()), draw(st.sampled_from([moderate, rounded]))
@@ -524,6 +554,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "conv2d": convolved("value"),
     "conv2d_grad_input": convolved("input"),
     "conv2d_grad_weight": convolved("weight"),
+    "locally_connected2d": locally_connected("value"),
+    "locally_connected2d_grad_input": locally_connected("input"),
+    "locally_connected2d_grad_weight": locally_connected("weight"),
     "max_pool2d": pooled("largest"),
     "avg_pool2d": pooled("mean"),
     "avg_pool2d_grad": pooled("gradient of the mean"),

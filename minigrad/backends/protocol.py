@@ -254,6 +254,30 @@ class Backend(Protocol):
     ) -> DeviceArray:
         """Gradient of the weight, which has that shape."""
 
+    # unshared convolution
+
+    def locally_connected2d(
+        self,
+        x: DeviceArray,
+        weight: DeviceArray,
+        bias: DeviceArray | None,
+        stride: Pair,
+        padding: Sides,
+        groups: int,
+        relu: bool,
+    ) -> DeviceArray:
+        """conv2d with a weight for each place, OH x OW x C / groups x KH x KW x K, and a bias, K x OH x OW or None."""
+
+    def locally_connected2d_grad_input(
+        self, dy: DeviceArray, weight: DeviceArray, shape: Shape, stride: Pair, padding: Sides, groups: int
+    ) -> DeviceArray:
+        """Gradient of x, which has that shape."""
+
+    def locally_connected2d_grad_weight(
+        self, dy: DeviceArray, x: DeviceArray, shape: Shape, stride: Pair, padding: Sides, groups: int
+    ) -> DeviceArray:
+        """Gradient of the weight, which has that shape."""
+
     # pooling
 
     def max_pool2d(

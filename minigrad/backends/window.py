@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Pair", "Sides", "Window", "convolution_window", "pooling_size", "pooling_window"]
+__all__ = ["Pair", "Sides", "Window", "convolution_window", "local_window", "pooling_size", "pooling_window"]
 
 Pair = tuple[int, int]
 Sides = tuple[int, int, int, int]
@@ -39,6 +39,12 @@ def convolution_window(x_shape: tuple[int, ...], weight_shape: tuple[int, ...], 
     out_h = (height + top + bottom - kernel_h) // stride[0] + 1
     out_w = (width + left + right - kernel_w) // stride[1] + 1
     return Window(kernel_h, kernel_w, stride[0], stride[1], top, left, out_h, out_w)
+
+
+def local_window(weight_shape: tuple[int, ...], stride: Pair, padding: Sides) -> Window:
+    """The window of an unshared convolution, by the shape of its weight: OH x OW x C x KH x KW x K."""
+    out_h, out_w, _, kernel_h, kernel_w, _ = weight_shape
+    return Window(kernel_h, kernel_w, *stride, padding[0], padding[2], out_h, out_w)
 
 
 def _windows_along(length: int, kernel_size: int, stride: int, before: int, after: int, ceil_mode: bool) -> int:

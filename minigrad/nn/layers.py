@@ -37,6 +37,7 @@ __all__ = [
     "Identity",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "LogSoftmax",
     "MaxPool2d",
     "ReLU",
@@ -127,6 +128,67 @@ class Conv2d(Module):
         rest = f"stride={self.stride}, padding={self.padding}, groups={self.groups}, bias={self.bias is not None}"
         rest += ", relu=True" if self.relu else ""
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, {rest}"
+
+
+class LocallyConnected2d(Module):
+    """A layer of filters that each place has of its own, `functional.locally_connected2d` with its weight and bias.
+
+    The weight is OH x OW x C / groups x KH x KW x K, the bias K x OH x OW: so the size of the images must be known.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        image_size: Size,
+        stride: Size = 1,
+        padding: Padding = 0,
+        groups: int = 1,
+        bias: bool = True,
+        relu: bool = False,
+        device: str | Device | None = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        name = "LocallyConnected2d"
+        check_count(name, "in_channels", in_channels, 1)
+        check_count(name, "out_channels", out_channels, 1)
+        check_count(name, "groups", groups, 1)
+        self.kernel_size = check_pair(name, "kernel_size", kernel_size, 1)
+        self.image_size = check_pair(name, "image_size", image_size, 1)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{name}: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
+            )
+        strides, (top, bottom, left, right) = check_pair(name, "stride", stride, 1), check_sides(name, padding)
+        padded = self.image_size[0] + top + bottom, self.image_size[1] + left + right
+        if self.kernel_size[0] > padded[0] or self.kernel_size[1] > padded[1]:
+            raise ValueError(
+                f"{name}: a window of {self.kernel_size[0]} x {self.kernel_size[1]} does not fit an image of "
+                f"{padded[0]} x {padded[1]}, padding included"
+            )
+        places = tuple(
+            (length - kernel) // step + 1
+            for length, kernel, step in zip(padded, self.kernel_size, strides, strict=True)
+        )
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.stride, self.padding, self.relu = stride, padding, relu
+        bound = 1 / sqrt(in_channels // groups * self.kernel_size[0] * self.kernel_size[1])
+        shape = *places, in_channels // groups, *self.kernel_size, out_channels
+        self.weight = _uniform_parameter(shape, bound, device, dtype)
+        self.bias = _uniform_parameter((out_channels, *places), bound, device, dtype) if bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, K, OH, OW)."""
+        return F.locally_connected2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.groups, relu=self.relu
+        )
+
+    def extra_repr(self) -> str:
+        rest = f"stride={self.stride}, padding={self.padding}, groups={self.groups}, bias={self.bias is not None}"
+        rest += ", relu=True" if self.relu else ""
+        sizes = f"kernel_size={self.kernel_size}, image_size={self.image_size}"
+        return f"{self.in_channels}, {self.out_channels}, {sizes}, {rest}"
 
 
 class MaxPool2d(Module):

@@ -41,6 +41,11 @@ from minigrad.backends.cuda.elementwise import (
     tanh_grad,
     where,
 )
+from minigrad.backends.cuda.locally_connected import (
+    locally_connected2d,
+    locally_connected2d_grad_input,
+    locally_connected2d_grad_weight,
+)
 from minigrad.backends.cuda.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cuda.matrix import linear, linear_grad_input, linear_grad_weight, matmul
 from minigrad.backends.cuda.memory import cast, copy_to, devices, from_host, full, reorder, to_host

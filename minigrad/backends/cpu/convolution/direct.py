@@ -127,7 +127,7 @@ def _weight_offsets(weight: Shape, turned: bool) -> np.ndarray:
 
 
 @inner
-def _finish_line(sums, bias, floor, out):
+def finish_line(sums, bias, floor, out):
     """out = max(sums + bias, floor); NaN comes through."""
     for m in range(out.size):
         value = sums[m] + bias
@@ -153,7 +153,7 @@ def _convolve(padded, filters, step, weight_offsets, tap_offsets, bias, floor, o
                 part_start, part_stop = max(start, i * row), min(stop, i * row + used)
                 if part_start < part_stop:
                     target = out[k, i].reshape(-1)[part_start - i * row : part_stop - i * row]
-                    _finish_line(products[line + part_start : line + part_stop], bias[k], floor, target)
+                    finish_line(products[line + part_start : line + part_stop], bias[k], floor, target)
 
 
 def _filter_blocks(count: int, parts: int) -> list[tuple[int, int]]:

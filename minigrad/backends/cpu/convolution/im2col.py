@@ -27,7 +27,7 @@ MULTIPLY_ADDS = 8  # in a nanosecond, about, where there are few
 
 
 @jitted
-def _im2col(x, columns, start, stop, batch, window):
+def im2col(x, columns, start, stop, batch, window):
     """Gather what the filters see at output positions start to stop - 1 (counted row by row).
 
     x is C x H x (W N). for each row (c, u, v) of the columns:
@@ -55,7 +55,7 @@ def _im2col(x, columns, start, stop, batch, window):
 
 
 @jitted
-def _col2im(columns, x, start, stop, batch, window):
+def col2im(columns, x, start, stop, batch, window):
     """The transpose of im2col: add each entry of the columns to the pixel that it came from. x is C x H x (W N).
 
     for each row (c, u, v) of the columns, for each run of positions in one output row: add to the pixels under (u, v)
@@ -95,7 +95,7 @@ def _convolve_few(image: np.ndarray, matrix: np.ndarray, out: np.ndarray, batch:
     def gather(part: int) -> None:
         start, stop = blocks[part]
         own = columns[start * places : stop * places]
-        _im2col(image[start:stop], own, 0, window.positions, batch, window)
+        im2col(image[start:stop], own, 0, window.positions, batch, window)
 
     parallel(gather, len(blocks), columns.size)
     multiply(matrix, columns, out)
@@ -138,7 +138,7 @@ def conv2d(
         group, start, stop = pieces[part]
         mine = slice(group * share, (group + 1) * share)
         columns = scratch("columns", (depth, (stop - start) * batch), x.dtype)
-        _im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
+        im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
         target = out[mine, start * batch : stop * batch]
         np.matmul(matrix[mine], columns, out=target)
         _finish(target, None if bias is None else bias.data[mine], relu)
@@ -174,7 +174,7 @@ def conv2d_grad_weight(
         for index in range(*parts[part]):
             start, stop = positions[index]
             columns = scratch("columns", (depth, (stop - start) * batch), x.dtype)
-            _im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
+            im2col(image[group * channels : (group + 1) * channels], columns, start, stop, batch, window)
             fresh = index == parts[part][0]
             np.matmul(gradient[mine, start * batch : stop * batch], columns.T, out=total if fresh else product)
             if not fresh:
@@ -217,7 +217,7 @@ def conv2d_grad_input(
         for start, stop in _position_spans(window.positions, batch, weights.shape[1]):
             columns = scratch("columns", (weights.shape[1], (stop - start) * batch), dy.dtype)
             np.matmul(weights.T, gradient[mine, start * batch : stop * batch], out=columns)
-            _col2im(columns, target, start, stop, batch, window)
+            col2im(columns, target, start, stop, batch, window)
 
     parallel(run, groups * len(blocks), gradient.size * (weight.size // filters) / MULTIPLY_ADDS)
     return dx
