@@ -13,6 +13,7 @@ from alexnet.cuda_convnet.grammar import LayerFileError, Section, Sections, norm
 from alexnet.cuda_convnet.layers import LAYERS, NOT_OFFERED, WITH_WEIGHTS, Layer, Pictures, Spec
 from alexnet.cuda_convnet.layers.simple import Softmax
 from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Filters, FullyConnected
+from alexnet.cuda_convnet.scaling import scaled
 from minigrad import nn
 
 __all__ = ["LayerNet", "initial_std", "picture_channels", "weighted_layers"]
@@ -59,6 +60,8 @@ class LayerNet(nn.Module):
         self.layers: dict[str, Layer | Pictures] = {}
         self.inputs: dict[str, tuple[str, ...]] = {}
         sections, settings = normalised(layers), normalised(params)
+        if filter_scale != 1:
+            sections = scaled(sections, filter_scale, in_channels)
         labels, costs = [], []
         for name, values in sections.items():
             section = Section(f"layer {name}", values)

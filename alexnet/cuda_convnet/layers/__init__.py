@@ -9,13 +9,14 @@ from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm
 from alexnet.cuda_convnet.layers.pictures import Blur, Mirror, Pictures, Thinning
 from alexnet.cuda_convnet.layers.pooling import Pool
 from alexnet.cuda_convnet.layers.simple import Activation, Concatenation, Dropout, Maximum, Softmax, Sum
-from alexnet.cuda_convnet.layers.weighted import Convolution, FullyConnected, Weighted, weight_name
+from alexnet.cuda_convnet.layers.weighted import Convolution, FullyConnected, Local, Weighted, weight_name
 
 __all__ = ["LAYERS", "NOT_OFFERED", "WITH_WEIGHTS", "Layer", "Pictures", "Shape", "Spec", "Weighted", "weight_name"]
 
 # by `type`; data and cost layers have no module
 LAYERS: dict[str, Callable[[Spec], Layer]] = {
     "conv": Convolution,
+    "local": Local,
     "fc": FullyConnected,
     "pool": Pool,
     "cmrnorm": CrossMapNorm,

@@ -46,8 +46,8 @@ class Pool(Layer):
         super().__init__(spec, (channels, count, count), f"{self.size} x {self.size}, stride {self.stride}")
         first, end = max(0, self.start), min(side, reach + self.size)
         self.cut = slice(first, end) if (first, end) != (0, side) else None
-        if self.start < 0:
-            raise section.error("windows that begin outside are not offered yet")
+        before, after = max(0, -self.start), max(0, reach + self.size - side)
+        self.sides = before, after, before, after
 
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """Maps (N, C, M, M)."""
@@ -63,4 +63,4 @@ class Pool(Layer):
         return mg.where(lowest > y, -lowest, y)
 
     def _pool(self, pool: Callable[..., mg.Tensor], x: mg.Tensor, **options: bool) -> mg.Tensor:
-        return pool(x, self.size, self.stride, ceil_mode=True, **options)
+        return pool(x, self.size, self.stride, self.sides, **options)

@@ -6,6 +6,7 @@ Every input has a weight of its own, the first `weight`, then `weight1`, `weight
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -18,7 +19,7 @@ from alexnet.cuda_convnet.layers.base import Layer, Spec, as_maps, check_size, m
 from minigrad import nn
 from minigrad.random import default_generator, stream
 
-__all__ = ["WIKI_INIT", "Convolution", "Filters", "FullyConnected", "Weighted", "weight_name"]
+__all__ = ["WIKI_INIT", "Convolution", "Filters", "FullyConnected", "Local", "Weighted", "weight_name"]
 
 SHARED = re.compile(r"([^\[\]]+)(?:\[([0-9]{1,4})\])?")
 WIKI_INIT = 0.01  # the default of initW in cuda-convnet's documentation
@@ -146,30 +147,71 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
 
 
 class Filters(Weighted):
-    """What convolutions and local layers share: windows, and inputs whose channels are listed.
+    """What convolutions and local layers share: y = bias + the sum over inputs of what filters make of them.
+
+    `filters` counts the filters of one group; all inputs make the same number of maps. The ReLU is applied as the
+    filters write, where there is one input.
 
     With `randSparse`, an input's group g reads the channels that a list names at g n ... (g + 1) n - 1, n =
     filterChannels; the list is of permutations of all channels, one after the other, and belongs to the state of a
     net. It is drawn before the weights.
     """
 
+    operation: Callable[..., mg.Tensor]
+
     def __init__(self, spec: Spec) -> None:
         self._begin(spec)
         self.windows, count = read_windows(spec)
         places = self.windows[0].places
-        weights = [count * w.seen // w.groups * w.size**2 for w in self.windows]
+        self.numbers = [self.count_weights(count, w) for w in self.windows]
+        for number in self.numbers:
+            check_size(spec.section, "weights", number)
         words = [f"{w.size} x {w.size} x {w.seen // w.groups}" for w in self.windows]
-        strides = dict.fromkeys(w.stride for w in self.windows if w.stride > 1)
+        strides = dict.fromkeys(w.stride for w in self.windows)
         filters = f"{count} of {' and '.join(words)}"
-        filters += f", stride {' and '.join(map(str, strides))}" if strides else ""
-        super().__init__(spec, (count, places, places), filters, sum(weights) * places**2)
+        filters += f", stride {' and '.join(map(str, strides))}" if any(stride > 1 for stride in strides) else ""
+        each = [count * places**2 * w.seen // w.groups * w.size**2 for w in self.windows]
+        super().__init__(spec, (count, places, places), filters, sum(each))
         sparse = spec.section.flags("randsparse", self.count, False)
-        for number, window in enumerate(self.windows):
-            if sparse[number]:
+        for t, w in enumerate(self.windows):
+            if sparse[t]:
                 draw = stream(*default_generator.next())
-                repeats = window.seen // window.channels
-                drawn = [draw.permutation(window.channels) for _ in range(repeats)]
-                self.channel_lists[number] = np.concatenate(drawn).astype(np.int64)
+                drawn = [draw.permutation(w.channels) for _ in range(w.seen // w.channels)]
+                self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
+        self.output_bias = self.has_output_bias(spec)
+        for t, w in enumerate(self.windows):
+            layer = self.fresh(spec, w, count, t == 0 and not self.output_bias)
+            self._adopt(spec, t, layer.weight)
+            self._begin_bias(spec, layer.bias)
+        if self.output_bias:
+            self._begin_bias(spec, nn.Parameter(mg.zeros(*self.output, device=spec.device)))
+        relu = self.activation is not None and self.activation.name == "relu"
+        self.fused = relu and self.count == 1 and not self.output_bias
+        if self.fused:
+            self.activation = None
+
+    def count_weights(self, filters: int, window: Window) -> int:
+        """How many weights an input has."""
+        return filters * window.seen // window.groups * window.size**2
+
+    def has_output_bias(self, spec: Spec) -> bool:
+        """Whether a bias for each output is added behind filters that have none."""
+        return False
+
+    def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d | nn.LocallyConnected2d:
+        """A layer with new parameters for one input."""
+        raise NotImplementedError
+
+    def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
+        """Maps (N, K, M, M)."""
+        bias = None if self.output_bias else self.bias
+        operation = type(self).operation
+        y, *others = (
+            operation(self.read(t, x), weight, None if t else bias, w.stride, w.sides, groups=w.groups, relu=self.fused)
+            for t, (x, weight, w) in enumerate(zip(inputs, self.weights(), self.windows, strict=True))
+        )
+        y = sum(others, y)
+        return y + self.bias if self.output_bias else y
 
     def read(self, number: int, x: mg.Tensor) -> mg.Tensor:
         """What the filters see of an input: its maps, or those that its list names."""
@@ -183,39 +225,42 @@ class Convolution(Filters):
     """y[k, i, j] = b_k + sum over inputs t, channels c of k's group, u and v of W_t[k, c, u, v] x_t[c, s i - p + u,
     s j - p + v], with `padding` p and `stride` s.
 
-    `filters` counts the filters of one group; all inputs make the same number of maps. With sharedBiases=false there is
-    a bias b[k, i, j] for each output. The ReLU is applied as the convolution writes, where it has one input.
+    With sharedBiases=false there is a bias b[k, i, j] for each output.
 
     Parameters: weight (K, C / groups, size, size), bias (K,) or (K, M, M).
     """
 
-    def __init__(self, spec: Spec) -> None:
-        super().__init__(spec)
-        count = self.output[0]
-        self.shared_biases = spec.section.flag("sharedbiases", True)
-        relu = self.activation is not None and self.activation.name == "relu"
-        self.fused = relu and self.count == 1 and self.shared_biases
-        for t, w in enumerate(self.windows):
-            check_size(spec.section, "weights", count * w.seen // w.groups * w.size**2)
-            layer = nn.Conv2d(
-                w.seen, count, w.size, groups=w.groups, bias=t == 0 and self.shared_biases, device=spec.device
-            )
-            self._adopt(spec, t, layer.weight)
-            self._begin_bias(spec, layer.bias)
-        if not self.shared_biases:
-            self._begin_bias(spec, nn.Parameter(mg.zeros(*self.output, device=spec.device)))
-        if self.fused:
-            self.activation = None
+    operation = F.conv2d
 
-    def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
-        """Maps (N, K, M, M)."""
-        bias = self.bias if self.shared_biases else None
-        y, *others = (
-            F.conv2d(self.read(t, x), weight, None if t else bias, w.stride, w.sides, groups=w.groups, relu=self.fused)
-            for t, (x, weight, w) in enumerate(zip(inputs, self.weights(), self.windows, strict=True))
+    def has_output_bias(self, spec: Spec) -> bool:
+        """Whether sharedBiases is false."""
+        return not spec.section.flag("sharedbiases", True)
+
+    def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d:
+        """A convolution."""
+        w = window
+        return nn.Conv2d(w.seen, filters, w.size, groups=w.groups, bias=bias, device=spec.device)
+
+
+class Local(Filters):
+    """y[k, i, j] = b[k, i, j] + sum over inputs t, channels c of k's group, u and v of W_t[i, j, c, u, v, k] x_t[c,
+    s i - p + u, s j - p + v]: a convolution without sharing, whose every place has filters of its own.
+
+    Parameters: weight (M, M, C / groups, size, size, K), bias (K, M, M).
+    """
+
+    operation = F.locally_connected2d
+
+    def count_weights(self, filters: int, window: Window) -> int:
+        """How many weights an input has."""
+        return super().count_weights(filters, window) * window.places**2
+
+    def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.LocallyConnected2d:
+        """A local layer."""
+        w = window
+        return nn.LocallyConnected2d(
+            w.seen, filters, w.size, w.side, w.stride, w.sides, w.groups, bias=bias, device=spec.device
         )
-        y = sum(others, y)
-        return y if self.shared_biases else y + self.bias
 
 
 class FullyConnected(Weighted):
