@@ -399,8 +399,6 @@ C_ORDER = {
     "max",
     "min",
     "max_grad",
-    "take",
-    "take_grad",
 }
 # A gradient takes the order of the value that it is told beside dy.
 AS_THE_VALUE = {
@@ -417,6 +415,8 @@ def keeps_axis_0(name: str, arguments: list[Any], x: DeviceArray, result: Device
             return result.shape[0] == x.shape[0]
         case "getitem":
             return isinstance(arguments[1][0], slice) and result.shape[0] == x.shape[0]
+        case "take" | "take_grad":
+            return x is arguments[0] and arguments[-1] != 0
         case "sum":
             return 0 not in arguments[1]
         case _:  # operands that broadcast, among them
