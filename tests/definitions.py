@@ -41,7 +41,7 @@ def conv2d(
 
 
 def max_pool2d(
-    x: np.ndarray, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False
+    x: np.ndarray, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False
 ) -> np.ndarray:
     steps = pair(kernel_size if stride is None else stride)
     return defined("max_pool2d", x, pair(kernel_size), steps, four_sides(padding), ceil_mode)
@@ -51,7 +51,7 @@ def avg_pool2d(
     x: np.ndarray,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> np.ndarray:

@@ -38,6 +38,8 @@ POOLS = [
     ((3, 3), (2, 2), (0, 0, 0, 0), False),
     ((3, 2), (2, 3), (1, 1, 1, 1), True),
     ((2, 1), (3, 3), (1, 1, 0, 0), True),
+    ((4, 3), (3, 3), (3, 0, 2, 0), True),  # more than half a window, on two sides
+    ((3, 4), (2, 3), (0, 2, 1, 3), False),
 ]
 INDICES = [
     (0, slice(None), slice(None), slice(None)),
