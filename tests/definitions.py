@@ -40,6 +40,17 @@ def conv2d(
     return defined("conv2d", x, weight, bias, pair(stride), four_sides(padding), groups, False)
 
 
+def locally_connected2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    groups: int = 1,
+) -> np.ndarray:
+    return defined("locally_connected2d", x, weight, bias, pair(stride), four_sides(padding), groups, False)
+
+
 def max_pool2d(
     x: np.ndarray, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False
 ) -> np.ndarray:

@@ -346,6 +346,14 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
             ("conv2d_grad_weight", (Chwn(dy), Chwn(x), weight, *geometry)),
             ("relu_bias_grad", (Chwn(dy), Chwn(dy.round(0)))),
         ]
+    local, of_local = (33, 64, 6, 6), (6, 6, 64, 3, 3, 36)
+    x, w, bias = signed(*local), signed(*of_local, seed=1), signed(36, 6, 6, seed=2)
+    dy, geometry = signed(33, 36, 6, 6, seed=3), ((1, 1), (1, 1, 1, 1), 1)
+    scenarios += [
+        ("locally_connected2d", (Chwn(x), w, bias, *geometry, True)),
+        ("locally_connected2d_grad_input", (Chwn(dy), w, local, *geometry)),
+        ("locally_connected2d_grad_weight", (Chwn(dy), Chwn(x), of_local, *geometry)),
+    ]
     many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
     return [
         *scenarios,

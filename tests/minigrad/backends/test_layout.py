@@ -41,6 +41,9 @@ PRESERVING: dict[str, Operation] = {
 }
 IN_CHWN_ORDER: dict[str, Operation] = {
     "conv2d": lambda x: F.conv2d(x, weight(3, 4, 3, 3), weight(3), 1, 1),
+    "locally_connected2d": lambda x: F.locally_connected2d(
+        x, weight(3, 3, 4, 3, 3, 8), weight(8, 3, 3), 2, (1, 0, 0, 1)
+    ),
     "max_pool2d": lambda x: F.max_pool2d(x, 3, 2),
     "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2),
     "local_response_norm": lambda x: F.local_response_norm(x, 3, 1.0),
