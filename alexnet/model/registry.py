@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import minigrad as mg
-from alexnet.cuda_convnet import networks
+from alexnet.cuda_convnet import LayerNet, networks, weighted_layers
+from alexnet.cuda_convnet import initial_std as layer_file_std
 from alexnet.model.alexnet import LAYERS, WEIGHT_STD, AlexNet, initial_std
 from minigrad import nn
 
@@ -23,7 +24,7 @@ class Network:
     """A kind of network.
 
     Attributes:
-        layers: the names of those with weights.
+        layers: of the options, the names of those with weights.
         options: what a recipe can set, with types.
         columns: how many it has unless an option says otherwise.
         build: makes one with fresh weights, of the number of classes, the channels and the side of its pictures, the
@@ -31,7 +32,7 @@ class Network:
         initial_std: of the options and a layer's name; None for sqrt(2 / fan-in).
     """
 
-    layers: tuple[str, ...]
+    layers: Callable[[Options], tuple[str, ...]]
     options: Mapping[str, Any]
     columns: int
     build: Callable[[int, int, int, Devices, Options], nn.Module]
@@ -49,19 +50,30 @@ def _80sec(num_classes: int, in_channels: int, image_size: int, devices: Devices
     return networks.cifar10_80sec(num_classes, in_channels, devices[0])
 
 
+def _layer_file(num_classes: int, in_channels: int, image_size: int, devices: Devices, options: Options) -> nn.Module:
+    return LayerNet(options["layers"], options["layer_params"], image_size, in_channels, num_classes, devices)
+
+
 NETWORKS = {
     "alexnet": Network(
-        layers=LAYERS,
+        layers=lambda options: LAYERS,
         options={name: hint for name, hint in get_type_hints(AlexNet.__init__).items() if name not in NOT_OPTIONS},
         columns=2,
         build=_alexnet,
         initial_std=lambda options, layer: initial_std(options.get("weight_std", WEIGHT_STD), layer),
     ),
     "cifar10-80sec": Network(
-        layers=tuple(networks.WEIGHT_STD),
+        layers=lambda options: tuple(networks.WEIGHT_STD),
         options={},
         columns=1,
         build=_80sec,
         initial_std=lambda options, layer: networks.WEIGHT_STD[layer],
+    ),
+    "layer-file": Network(  # whose sections, `layers` and `layer_params`, a recipe puts beside its options
+        layers=lambda options: weighted_layers(options["layers"]),
+        options={},
+        columns=1,
+        build=_layer_file,
+        initial_std=lambda options, layer: layer_file_std(options["layers"], layer),
     ),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, prod
 
 import minigrad as mg
+from alexnet.cuda_convnet import LayerNet
 from alexnet.model.alexnet import AlexNet
 from alexnet.terminal import table
 from minigrad import nn
@@ -37,8 +38,10 @@ class LayerRow:
     devices: str
 
 
-def layer_table(model: AlexNet) -> list[LayerRow]:
-    """The layers of a net in order, found by sending one blank image through it."""
+def layer_table(model: AlexNet | LayerNet) -> list[LayerRow]:
+    """The layers of a net in order. Those of AlexNet are found by sending one blank image through it."""
+    if isinstance(model, LayerNet):
+        return _rows_of_file(model)
     outputs: dict[str, list[tuple[nn.Module, tuple[int, ...]]]] = {}
     handles = []
     training = model.training
@@ -59,6 +62,17 @@ def layer_table(model: AlexNet) -> list[LayerRow]:
         for handle in handles:
             handle.remove()
     return [_row(name, layers) for name, layers in outputs.items()]
+
+
+def _rows_of_file(model: LayerNet) -> list[LayerRow]:
+    """The layers of a layer file, which tell of themselves; a weight that several share is counted at the first."""
+    counts: dict[str, int] = dict.fromkeys(model.layers, 0)
+    for path, parameter in model.named_parameters():
+        counts[path.rpartition(".")[0]] += parameter.numel()
+    return [
+        LayerRow(name, layer.output, 1, layer.filters, counts[name], layer.multiply_adds, str(layer.device))
+        for name, layer in model.layers.items()
+    ]
 
 
 def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow:

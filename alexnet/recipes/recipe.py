@@ -94,8 +94,9 @@ class Recipe:
             raise ValueError(f"a recipe's momentum is below 1; got {self.momentum}")
         for name in ("layer_lr", "layer_weight_decay", "layer_drop_epochs", "frozen_from"):
             for layer in getattr(self, name):
-                if layer not in network.layers:
-                    raise no_such(f"{name}.{layer}", [f"{name}.{known}" for known in network.layers])
+                known = network.layers(self.network_options)
+                if layer not in known:
+                    raise no_such(f"{name}.{layer}", [f"{name}.{each}" for each in known])
         self._check_layers()
         self._check_pictures()
 

@@ -58,15 +58,17 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process 
 
 
 @linux
-@pytest.mark.parametrize("ending", ["works", "dies", "hangs"])
+@pytest.mark.parametrize("ending", ["works", "is slow", "dies", "hangs"])
 def test_another_process_begins_with_the_last_tasks(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And all of them are done here too, whatever becomes of it."""
+    """And all of them are done here too, whatever becomes of it: those that it has begun, when it is through."""
     monkeypatch.setattr(compiling, "LOADING", 0.0)
-    here, done, begun = os.getpid(), tmp_path / "done", []
-    begin = compiling._begin_at_the_end
-    monkeypatch.setattr(compiling, "_begin_at_the_end", lambda tasks: begun.append(begin(tasks)) or begun[-1])
+    if ending == "hangs":
+        monkeypatch.setattr(compiling, "PATIENCE", 0.2)
+    here, done, begun, fork = os.getpid(), tmp_path / "done", [], os.fork
+    monkeypatch.setattr("os.fork", lambda: begun.append(fork()) or begun[-1])
+    last = {"works": 5, "is slow": 4, "dies": 2, "hangs": 2}[ending]  # of the other's, which the first here waits for
 
     def lines(where: str) -> list[str]:
         return [line for line in done.read_text().splitlines() if line.endswith(where)] if done.exists() else []
@@ -74,9 +76,11 @@ def test_another_process_begins_with_the_last_tasks(
     def task(number: int) -> None:
         where = "here" if os.getpid() == here else "elsewhere"
         deadline = time.monotonic() + 60
-        while where == "here" and len(lines(" elsewhere")) < (5 if ending == "works" else 2):
+        while where == "here" and len(lines(" elsewhere")) < last:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        if where == "elsewhere" and number == 1 and ending == "is slow":
+            time.sleep(0.5)
         with done.open("a") as file:
             file.write(f"{number} {where}\n")
         if where == "elsewhere" and number == 4 and ending == "dies":
@@ -86,13 +90,35 @@ def test_another_process_begins_with_the_last_tasks(
 
     tasks = [lambda number=number: task(number) for number in range(6)]
     assert Compiling(tasks, second_process=True).wait(lambda done, total: None, lambda: False)
+    theirs = (5, 4) if ending in ("dies", "hangs") else (5, 4, 3, 2, 1)
     assert lines(" here") == [f"{number} here" for number in range(6)]
-    assert lines(" elsewhere") == [
-        f"{number} elsewhere" for number in ((5, 4, 3, 2, 1) if ending == "works" else (5, 4))
-    ]
+    assert lines(" elsewhere") == [f"{number} elsewhere" for number in theirs]
+    both = lines("")
+    assert all(both.index(f"{number} elsewhere") < both.index(f"{number} here") for number in theirs)
     (process,) = begun
     with pytest.raises(ChildProcessError):  # it is no more
         os.waitpid(process, os.WNOHANG)
+
+
+@linux
+def test_two_processes_end_where_they_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way here is not begun elsewhere."""
+    monkeypatch.setattr(compiling, "LOADING", 0.0)
+    here, done = os.getpid(), tmp_path / "done"
+
+    def task(number: int) -> None:
+        if os.getpid() != here:
+            with done.open("a") as file:
+                file.write(f"{number} ")
+            time.sleep(0.5)
+        deadline = time.monotonic() + 60
+        while not done.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    tasks = [lambda number=number: task(number) for number in range(4)]
+    assert Compiling(tasks, second_process=True).wait(lambda done, total: None, lambda: False)
+    assert done.read_text() == "3 "
 
 
 @pytest.mark.parametrize("devices", [["cpu:0"], ["cpu:0", "cpu:1"]])

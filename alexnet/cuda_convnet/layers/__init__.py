@@ -1,0 +1,59 @@
+"""The layer types of cuda-convnet, each a module with its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alexnet.cuda_convnet.layers.base import Layer, Shape, Spec
+from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm, WithinMapNorm
+from alexnet.cuda_convnet.layers.pictures import Blur, Mirror, Pictures, Thinning
+from alexnet.cuda_convnet.layers.pooling import Pool
+from alexnet.cuda_convnet.layers.simple import Activation, Concatenation, Dropout, Maximum, Softmax, Sum
+from alexnet.cuda_convnet.layers.weighted import Convolution, FullyConnected, Local, Weighted, weight_name
+
+__all__ = ["LAYERS", "NOT_OFFERED", "WITH_WEIGHTS", "Layer", "Pictures", "Shape", "Spec", "Weighted", "weight_name"]
+
+# by `type`; data and cost layers have no module
+LAYERS: dict[str, Callable[[Spec], Layer]] = {
+    "conv": Convolution,
+    "local": Local,
+    "fc": FullyConnected,
+    "pool": Pool,
+    "cmrnorm": CrossMapNorm,
+    "rnorm": WithinMapNorm,
+    "cnorm": ContrastNorm,
+    "neuron": Activation,
+    "softmax": Softmax,
+    "hs": Dropout,
+    "dropout": Dropout,
+    "dropout2": Dropout,
+    "concat": Concatenation,
+    "pass": Concatenation,
+    "eltsum": Sum,
+    "eltmax": Maximum,
+    "blur": Blur,
+    "nailbed": Thinning,
+    "href": Mirror,
+}
+WITH_WEIGHTS = ("conv", "local", "fc")
+
+# types that exist and cannot be done, with what is missing
+NOT_OFFERED = {
+    "treefc": "the tree of WordNet over the classes, which the data does not have",
+    "cost.crossent2": "labels that name several classes at once",
+    "cost.bce": "labels that name several classes at once",
+    "cost.dce": "labels that name several classes at once",
+    "cost.rflickr": "labels that name several classes at once",
+    "cost.msm": "labels that name several classes at once",
+    "cost.sum2": "a cost that is no classifier's",
+    "cost.gsum2": "a cost that is no classifier's",
+    "cost.tica": "a cost that is no classifier's",
+    "resize": "rescaling within a network",
+    "rscale": "rescaling within a network",
+    "rgb2yuv": "colour spaces within a network",
+    "rgb2lab": "colour spaces within a network",
+    "sum": "a sum over numbers of one layer",
+    "cmpool": "pooling across maps",
+    "crop": "cutting within a network",
+    "sfc": "a fully-connected layer of shared parts",
+}
