@@ -208,7 +208,7 @@ def max_pool2d(
     input: Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
@@ -219,7 +219,8 @@ def max_pool2d(
         input: shape (N, C, H, W).
         kernel_size: an integer or (h, w).
         stride: the same; `kernel_size` if None.
-        padding: the same, at most half a window; padding never wins.
+        padding: the same, at most half a window; or (top, bottom, left, right), each less than a window. Padding never
+            wins.
         dilation: 1; windows with gaps are not offered.
         ceil_mode: count the windows with ceil: the last may overhang the image.
         return_indices: False; where the maxima stood is not offered.
@@ -237,7 +238,7 @@ def avg_pool2d(
     input: Tensor,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -552,9 +553,20 @@ def _pooling(name: str, x: Tensor, kernel_size: Any, stride: Any, padding: Any) 
     _check_image(name, _floating(name, x))
     size = check_pair(name, "kernel_size", kernel_size, 1)
     strides = size if stride is None else check_pair(name, "stride", stride, 1)
+    sides = _pooling_sides(name, padding, size)
+    _check_window(name, x, size, sides)
+    return {"kernel_size": size, "stride": strides, "padding": sides}
+
+
+def _pooling_sides(name: str, padding: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right), so little that every window sees a pixel: at most half of one, as in PyTorch, or less
+    than one where all four are given."""
+    if isinstance(padding, (tuple, list)) and len(padding) == 4:
+        top, bottom, left, right = check_sides(name, padding)
+        if max(top, bottom) >= size[0] or max(left, right) >= size[1]:
+            raise ValueError(f"{name}: padding is less than a window, got padding {padding} for windows of {size}")
+        return top, bottom, left, right
     h, w = check_pair(name, "padding", padding, 0)
     if 2 * h > size[0] or 2 * w > size[1]:
         raise ValueError(f"{name}: padding is at most half a window, got padding {(h, w)} for windows of {size}")
-    sides = (h, h, w, w)
-    _check_window(name, x, size, sides)
-    return {"kernel_size": size, "stride": strides, "padding": sides}
+    return h, h, w, w

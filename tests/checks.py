@@ -17,6 +17,7 @@ from definitions import (
     cross_entropy,
     linear,
     local_response_norm,
+    locally_connected2d,
     max_pool2d,
     within_map_response_norm,
 )
@@ -184,6 +185,18 @@ def check_conv2d(case: ConvCase, device: str) -> None:
         return conv2d(x, weight, bias, case.stride, case.padding, case.groups)
 
     arrays = case.arrays()
+    orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
+    check_operation(operation, definition, arrays, device, orders=orders, terms=definition)
+
+
+def check_locally_connected2d(case: ConvCase, device: str) -> None:
+    def operation(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor | None = None) -> mg.Tensor:
+        return F.locally_connected2d(x, weight, bias, case.stride, case.padding, case.groups)
+
+    def definition(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        return locally_connected2d(x, weight, bias, case.stride, case.padding, case.groups)
+
+    arrays = case.local_arrays()
     orders = [(False,) * len(arrays), (True, False, False)[: len(arrays)]]
     check_operation(operation, definition, arrays, device, orders=orders, terms=definition)
 

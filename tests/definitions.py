@@ -40,8 +40,19 @@ def conv2d(
     return defined("conv2d", x, weight, bias, pair(stride), four_sides(padding), groups, False)
 
 
+def locally_connected2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Size = 1,
+    padding: Padding = 0,
+    groups: int = 1,
+) -> np.ndarray:
+    return defined("locally_connected2d", x, weight, bias, pair(stride), four_sides(padding), groups, False)
+
+
 def max_pool2d(
-    x: np.ndarray, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False
+    x: np.ndarray, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False
 ) -> np.ndarray:
     steps = pair(kernel_size if stride is None else stride)
     return defined("max_pool2d", x, pair(kernel_size), steps, four_sides(padding), ceil_mode)
@@ -51,7 +62,7 @@ def avg_pool2d(
     x: np.ndarray,
     kernel_size: Size,
     stride: Size | None = None,
-    padding: Size = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> np.ndarray:

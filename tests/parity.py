@@ -38,6 +38,8 @@ POOLS = [
     ((3, 3), (2, 2), (0, 0, 0, 0), False),
     ((3, 2), (2, 3), (1, 1, 1, 1), True),
     ((2, 1), (3, 3), (1, 1, 0, 0), True),
+    ((4, 3), (3, 3), (3, 0, 2, 0), True),  # more than half a window, on two sides
+    ((3, 4), (2, 3), (0, 2, 1, 3), False),
 ]
 INDICES = [
     (0, slice(None), slice(None), slice(None)),
@@ -344,6 +346,14 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
             ("conv2d_grad_weight", (Chwn(dy), Chwn(x), weight, *geometry)),
             ("relu_bias_grad", (Chwn(dy), Chwn(dy.round(0)))),
         ]
+    local, of_local = (33, 64, 6, 6), (6, 6, 64, 3, 3, 36)
+    x, w, bias = signed(*local), signed(*of_local, seed=1), signed(36, 6, 6, seed=2)
+    dy, geometry = signed(33, 36, 6, 6, seed=3), ((1, 1), (1, 1, 1, 1), 1)
+    scenarios += [
+        ("locally_connected2d", (Chwn(x), w, bias, *geometry, True)),
+        ("locally_connected2d_grad_input", (Chwn(dy), w, local, *geometry)),
+        ("locally_connected2d_grad_weight", (Chwn(dy), Chwn(x), of_local, *geometry)),
+    ]
     many, maps = signed(64, 100_000), signed(32, 48, 13, 13)
     return [
         *scenarios,
@@ -399,8 +409,6 @@ C_ORDER = {
     "max",
     "min",
     "max_grad",
-    "take",
-    "take_grad",
 }
 # A gradient takes the order of the value that it is told beside dy.
 AS_THE_VALUE = {
@@ -417,6 +425,8 @@ def keeps_axis_0(name: str, arguments: list[Any], x: DeviceArray, result: Device
             return result.shape[0] == x.shape[0]
         case "getitem":
             return isinstance(arguments[1][0], slice) and result.shape[0] == x.shape[0]
+        case "take" | "take_grad":
+            return x is arguments[0] and arguments[-1] != 0
         case "sum":
             return 0 not in arguments[1]
         case _:  # operands that broadcast, among them

@@ -223,12 +223,12 @@ class PoolCase:
     x_shape: Shape
     kernel_size: Size
     stride: Size | None
-    padding: Size
+    padding: Padding
     ceil_mode: bool
     seed: int
 
     @property
-    def arguments(self) -> tuple[Size, Size | None, Size, bool]:
+    def arguments(self) -> tuple[Size, Size | None, Padding, bool]:
         """(kernel_size, stride, padding, ceil_mode), as the functions take them."""
         return self.kernel_size, self.stride, self.padding, self.ceil_mode
 
@@ -241,16 +241,16 @@ class PoolCase:
     @property
     def y_shape(self) -> Shape:
         """The shape of the result."""
-        kernel_size, stride, _ = self.geometry
-        axes = zip(self.x_shape[2:], kernel_size, stride, pair(self.padding), strict=True)
+        kernel_size, stride, sides = self.geometry
+        axes = zip(self.x_shape[2:], kernel_size, stride, sides[::2], sides[1::2], strict=True)
         return *self.x_shape[:2], *(pooled_size(*axis, self.ceil_mode) for axis in axes)
 
 
-def pooled_size(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
+def pooled_size(size: int, kernel: int, stride: int, before: int, after: int, ceil_mode: bool) -> int:
     """How many windows fit; with `ceil_mode` one may overhang if it starts in the image or in the padding before it."""
-    steps = (size + 2 * padding - kernel) / stride
+    steps = (size + before + after - kernel) / stride
     count = (math.ceil(steps) if ceil_mode else math.floor(steps)) + 1
-    if ceil_mode and (count - 1) * stride >= size + padding:
+    if ceil_mode and (count - 1) * stride >= size + before:
         count -= 1
     return count
 
@@ -259,13 +259,13 @@ def pooled_size(size: int, kernel: int, stride: int, padding: int, ceil_mode: bo
 def pool_cases(draw: st.DrawFn) -> PoolCase:
     kernel_size = draw(int_or_pair(1, 4))
     kernel_h, kernel_w = pair(kernel_size)
-    paddings = [(h, w) for h in range(kernel_h // 2 + 1) for w in range(kernel_w // 2 + 1)]
-    padding: Size = draw(st.sampled_from(paddings))
-    if padding[0] == padding[1] and draw(st.booleans()):
-        padding = padding[0]
-    padding_h, padding_w = pair(padding)
-    height = max(1, kernel_h - 2 * padding_h) + draw(st.integers(0, 4))
-    width = max(1, kernel_w - 2 * padding_w) + draw(st.integers(0, 4))
+    half = [st.integers(0, kernel // 2) for kernel in (kernel_h, kernel_w)]
+    less = [st.integers(0, kernel - 1) for kernel in (kernel_h, kernel_h, kernel_w, kernel_w)]
+    one = st.integers(0, min(kernel_h, kernel_w) // 2)
+    padding: Padding = draw(st.one_of(one, st.tuples(*half), st.tuples(*less)))
+    top, bottom, left, right = four_sides(padding)
+    height = max(1, kernel_h - top - bottom) + draw(st.integers(0, 4))
+    width = max(1, kernel_w - left - right) + draw(st.integers(0, 4))
     return PoolCase(
         x_shape=(draw(batches), draw(st.integers(1, 3)), height, width),
         kernel_size=kernel_size,

@@ -17,6 +17,7 @@ __all__ = [
     "order_as",
     "order_of_part",
     "order_of_reshaped",
+    "order_of_taken",
     "storage",
     "storage_axis",
     "sum_layout",
@@ -54,6 +55,11 @@ def order_of_reshaped(x: DeviceArray, shape: Shape) -> bool:
 def order_of_part(x: DeviceArray, index: tuple[int | slice, ...], shape: Shape) -> bool:
     """Whether x[index], which has that shape, is in CHWN order: it stays so where all images are taken."""
     return x.chwn and isinstance(index[0], slice) and order_of_reshaped(x, shape)
+
+
+def order_of_taken(x: DeviceArray, axis: int, shape: Shape) -> bool:
+    """Whether what is taken of x along an axis, or its gradient, is in CHWN order: it stays so where axis 0 does."""
+    return x.chwn and axis != 0 and len(shape) > 1
 
 
 def sum_layout(x: DeviceArray, dims: tuple[int, ...], keepdim: bool) -> tuple[Shape, bool]:

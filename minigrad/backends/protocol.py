@@ -8,7 +8,8 @@ or CHWN, in which axis 0 comes last. The order of what it returns:
     sgd_update, adam_update                              the result's height has it
     their gradients                                      that of the value whose gradient it is
     cat                                                  CHWN if one of the arrays has it
-    getitem, getitem_grad, reshape, broadcast_to, sum    that of the operand, where axis 0 stays as it is; else C
+    getitem, take, their gradients, reshape,             that of the operand, where axis 0 stays as it is; else C
+    broadcast_to, sum
     convolution, pooling, normalisation, linear, loss    CHWN, and the gradients of their inputs too
     the rest, gradients of weights among it              C
 

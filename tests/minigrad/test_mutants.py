@@ -18,6 +18,7 @@ from checks import (
     check_indexing,
     check_linear,
     check_local_response_norm,
+    check_locally_connected2d,
     check_max_pool2d,
     check_operation,
     check_sgd,
@@ -31,7 +32,7 @@ import minigrad as mg
 import minigrad.functional as F
 from minigrad.arrays import DeviceArray
 from minigrad.backends import cpu
-from minigrad.ops import activation, arithmetic, dropout, reduction
+from minigrad.ops import activation, arithmetic, convolution, dropout, reduction
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -211,6 +212,37 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "convolution is imprecise in float32": (
         replaced("conv2d", imprecise_in_float32),
         lambda: check_conv2d(STRIDED, "cpu:0"),
+    ),
+    "a place has its neighbour's weights": (
+        replaced(
+            "locally_connected2d",
+            lambda primitive, x, w, *rest: primitive(x, changed(w, lambda a: np.roll(a, 1, axis=1)), *rest),
+        ),
+        lambda: check_locally_connected2d(GROUPED, "cpu:0"),
+    ),
+    "the input's gradient of a local layer is that of a shared one": (
+        replaced(
+            "locally_connected2d_grad_input",
+            lambda primitive, dy, w, *rest: primitive(dy, changed(w, lambda a: a[:1, :1] + 0 * a), *rest),
+        ),
+        lambda: check_locally_connected2d(STRIDED, "cpu:0"),
+    ),
+    "the weight's gradient of a local layer is averaged over places": (
+        replaced(
+            "locally_connected2d_grad_weight",
+            lambda primitive, *rest: changed(primitive(*rest), lambda a: a.mean((0, 1)) + 0 * a),
+        ),
+        lambda: check_locally_connected2d(STRIDED, "cpu:0"),
+    ),
+    "a local layer's biases share their gradient": (
+        backward(
+            convolution.LocallyConnected2d,
+            lambda right, self, dy: (
+                *right(self, dy)[:2],
+                changed(right(self, dy)[2], lambda a: a.sum((1, 2), keepdims=True) + 0 * a),
+            ),
+        ),
+        lambda: check_locally_connected2d(STRIDED, "cpu:0"),
     ),
     "cross entropy's gradient forgets to subtract the target": (
         replaced("cross_entropy_grad", without_subtraction),

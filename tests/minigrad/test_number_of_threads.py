@@ -21,8 +21,8 @@ for n, dtype in ((64, np.float32), (17, np.float32), (1, np.float32), (17, np.fl
     net = nn.Sequential(
         nn.Conv2d(3, 16, 5, stride=2, padding=2), nn.ReLU(), nn.LocalResponseNorm(5, 0.5, 0.75, 2.0),
         nn.MaxPool2d(3, 2), nn.Conv2d(16, 32, 3, padding=1, groups=2), nn.Tanh(), nn.AvgPool2d(3, 2, ceil_mode=True),
-        nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 16, 100), nn.Dropout(0.5),
-        nn.Linear(100, 10),
+        nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.LocallyConnected2d(32, 32, 3, 4, padding=1, groups=2, relu=True),
+        nn.Flatten(), nn.Linear(32 * 16, 100), nn.Dropout(0.5), nn.Linear(100, 10),
     ).to(dtype)
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     x = mg.randn(n, 3, 33, 33, dtype=dtype)

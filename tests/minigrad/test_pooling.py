@@ -22,6 +22,8 @@ CIFAR = PoolCase((2, 2, 8, 8), 3, 2, 0, True, 0)
 CEIL_DROPS_THE_LAST = PoolCase((1, 1, 3, 3), 1, 2, 0, True, 0)
 CEIL_IN_RIGHT_PADDING = PoolCase((1, 1, 4, 5), 2, 3, 1, True, 0)
 GAPS = PoolCase((17, 1, 8, 7), (2, 1), (3, 3), (1, 0), True, 0)
+SEEN = [slice(0, 1), slice(1, 4)]  # of four pixels, by windows of three that begin at -2 and 1
+START = PoolCase((17, 1, 6, 6), 4, 4, (2, 0, 2, 0), True, 0)  # cuda-convnet's sizeX=4, stride=4, start=-2
 
 
 @given(case=pool_cases())
@@ -30,6 +32,7 @@ GAPS = PoolCase((17, 1, 8, 7), (2, 1), (3, 3), (1, 0), True, 0)
 @example(CEIL_DROPS_THE_LAST)
 @example(CEIL_IN_RIGHT_PADDING)
 @example(GAPS)
+@example(START)
 def test_max_pool2d(device: str, case: PoolCase) -> None:
     check_max_pool2d(case, apart(case.x_shape, case.seed), device)
 
@@ -41,6 +44,7 @@ def test_max_pool2d(device: str, case: PoolCase) -> None:
 @example(CEIL_IN_RIGHT_PADDING, True)
 @example(CEIL_IN_RIGHT_PADDING, False)
 @example(GAPS, True)
+@example(START, False)
 def test_avg_pool2d(device: str, case: PoolCase, count_include_pad: bool) -> None:
     check_avg_pool2d(case, moderate(case.x_shape, case.seed), count_include_pad, device)
 
@@ -116,6 +120,28 @@ def test_pooling_one_pixel_is_the_identity(pool: Callable[..., mg.Tensor], devic
 def test_padding_of_more_than_half_a_window_complains(pool: Callable[..., mg.Tensor]) -> None:
     with complains("padding", "2", "3"):
         pool(mg.zeros(1, 1, 6, 6), 3, 1, 2)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_windows_that_begin_outside_the_image(pool: Callable[..., mg.Tensor], device: str) -> None:
+    """cuda-convnet's start=-p: padding on the top and left alone, of up to a window less a pixel."""
+    assert pool(mg.zeros(1, 1, 30, 30), 4, 4, (2, 0, 2, 0), ceil_mode=True).shape == (1, 1, 8, 8)
+    x = mg.tensor(np.arange(1.0, 17).reshape(1, 1, 4, 4), device=device)
+    options = {"count_include_pad": False} if pool is F.avg_pool2d else {}
+    y = pool(x, 3, 3, (2, 0, 2, 0), ceil_mode=True, **options).numpy()[0, 0]
+    clipped = [[x.numpy()[0, 0, rows, columns] for columns in SEEN] for rows in SEEN]
+    reduce = np.mean if pool is F.avg_pool2d else np.max
+    np.testing.assert_allclose(y, [[reduce(window) for window in row] for row in clipped], rtol=1e-12)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_padding_of_a_window_on_a_side_complains(pool: Callable[..., mg.Tensor]) -> None:
+    assert pool(mg.zeros(1, 1, 6, 6), (3, 4), 1, (2, 2, 3, 3)).shape == (1, 1, 8, 9)
+    for padding in ((3, 0, 0, 0), (0, 3, 0, 0), (0, 0, 4, 0), [0, 0, 0, 4]):
+        with complains("padding", str(padding), "(3, 4)"):
+            pool(mg.zeros(1, 1, 6, 6), (3, 4), 1, padding)
+    with complains("padding", "-1"):
+        pool(mg.zeros(1, 1, 6, 6), 3, 1, (0, -1, 0, 0))
 
 
 @pytest.mark.parametrize("pool", POOLS)

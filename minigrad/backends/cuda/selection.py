@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import cuda
 
 from minigrad.arrays import DeviceArray
+from minigrad.backends import layout
 from minigrad.backends.cuda.launch import kernel, launch_1d
 from minigrad.backends.cuda.memory import fill, flat, from_host, new, on_host, reorder, stored
 from minigrad.backends.cuda.reduction import lines
@@ -21,8 +22,9 @@ def _take(x, indices, y):
 
 
 def take(x: DeviceArray, indices: DeviceArray, axis: int) -> DeviceArray:
-    y = new((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype, x.device)
-    table = lines(reorder(x, False), axis)
+    shape = *x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]
+    y = new(shape, x.dtype, x.device, layout.order_of_taken(x, axis, shape))
+    table = lines(reorder(x, y.chwn), axis)
     outer, _, inner = table.shape
     chosen = stored(indices, False).reshape(indices.size)
     launch_1d(_take, y.size, x.device, table, chosen, y.data.reshape(outer, indices.size, inner))
@@ -46,11 +48,11 @@ def _take_grad(dy, places, rows, starts, dx):
 
 def take_grad(dy: DeviceArray, indices: DeviceArray, shape: tuple[int, ...], axis: int) -> DeviceArray:
     """Indices are grouped on the host; then each is as slow as the sum of the one that was taken most often."""
-    dx = new(shape, dy.dtype, dy.device)
+    dx = new(shape, dy.dtype, dy.device, layout.order_of_taken(dy, axis, shape))
     launch_1d(fill, dx.size, dx.device, flat(dx), 0)
     table = lines(dx, axis)
     outer, _, inner = table.shape
-    terms = stored(dy, False).reshape(outer, indices.size, inner)
+    terms = stored(dy, dx.chwn).reshape(outer, indices.size, inner)
     groups = groups_of(on_host(indices))
     on_device = [from_host(each, dx.device).data for each in groups]
     launch_1d(_take_grad, outer * groups[1].size * inner, dx.device, terms, *on_device, table)

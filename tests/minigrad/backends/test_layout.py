@@ -34,12 +34,16 @@ PRESERVING: dict[str, Operation] = {
     "cat": lambda x: mg.cat([x, x * 2], dim=1),
     "slice of channels": lambda x: x[:, 1:3],
     "one channel": lambda x: x[:, 2],
+    "channels by number": lambda x: x[:, [2, 0, 2, 3, 1]],
     "rows backwards": lambda x: x[:, :, ::-1],
     "float32": lambda x: x.to(np.float32),
     "other device": lambda x: x.to("cpu:1"),
 }
 IN_CHWN_ORDER: dict[str, Operation] = {
     "conv2d": lambda x: F.conv2d(x, weight(3, 4, 3, 3), weight(3), 1, 1),
+    "locally_connected2d": lambda x: F.locally_connected2d(
+        x, weight(3, 3, 4, 3, 3, 8), weight(8, 3, 3), 2, (1, 0, 0, 1)
+    ),
     "max_pool2d": lambda x: F.max_pool2d(x, 3, 2),
     "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2),
     "local_response_norm": lambda x: F.local_response_norm(x, 3, 1.0),
@@ -51,6 +55,7 @@ OTHERS: dict[str, Operation] = {
     "transpose within": lambda x: x.transpose(1, -1),
     "reshape of the batch": lambda x: x.reshape(-1, 6),
     "some images": lambda x: x[::4],
+    "images by number": lambda x: x[[0, -1, 0]],
     "one image": lambda x: x[-1],
     "sum": lambda x: x.sum((0, 2, 3)),
     "sum within": lambda x: x.sum(1),

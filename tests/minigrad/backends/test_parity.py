@@ -243,7 +243,8 @@ def losses(device: str) -> list[float]:
     mg.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.LocalResponseNorm(5, 1.0), nn.MaxPool2d(3, 2),
-        nn.Conv2d(8, 8, 3, groups=2), nn.Tanh(), nn.AvgPool2d(2, 1), nn.Flatten(), nn.Dropout(), nn.Linear(8, 5),
+        nn.Conv2d(8, 8, 3, groups=2), nn.Tanh(), nn.AvgPool2d(2, 1),
+        nn.LocallyConnected2d(8, 8, 1, 1, relu=True), nn.Flatten(), nn.Dropout(), nn.Linear(8, 5),
     ).to(np.float64).to(device)  # fmt: skip
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     images, labels = mg.tensor(signed(17, 3, 9, 9), device=device), mg.tensor(np.arange(17) % 5, device=device)

@@ -17,10 +17,14 @@ from minigrad import nn
 def test_layers_do_what_their_functions_do(device: str) -> None:
     x = mg.tensor(moderate((2, 4, 7, 7), 0).astype(np.float32), device=device)
     conv = nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(1, 0), groups=2).to(device)
+    local = nn.LocallyConnected2d(4, 6, (3, 2), 7, (1, 2), (1, 0), groups=2).to(device)
     pairs = [
+        (local(x), F.locally_connected2d(x, local.weight, local.bias, (1, 2), (1, 0), 2)),
         (conv(x), F.conv2d(x, conv.weight, conv.bias, (1, 2), (1, 0), groups=2)),
         (nn.MaxPool2d(3, 2)(x), F.max_pool2d(x, 3, 2)),
         (nn.MaxPool2d(3)(x), F.max_pool2d(x, 3)),
+        (nn.MaxPool2d(3, 2, (2, 0, 2, 0))(x), F.max_pool2d(x, 3, 2, (2, 0, 2, 0))),
+        (nn.AvgPool2d(3, 2, (2, 0, 2, 0))(x), F.avg_pool2d(x, 3, 2, (2, 0, 2, 0))),
         (nn.MaxPool2d(3, 2, 1, ceil_mode=True)(x), F.max_pool2d(x, 3, 2, 1, ceil_mode=True)),
         (nn.AvgPool2d(3, 2, 1)(x), F.avg_pool2d(x, 3, 2, 1)),
         (
@@ -51,8 +55,12 @@ def test_layers_do_what_their_functions_do(device: str) -> None:
 def test_layers_have_the_shapes_and_dtype_of_the_field() -> None:
     conv, linear = nn.Conv2d(6, 4, (5, 3), groups=2), nn.Linear(7, 3)
     assert conv.weight.shape == (4, 3, 5, 3) and conv.bias.shape == (4,)
+    local = nn.LocallyConnected2d(6, 4, (5, 3), (7, 8), (2, 1), (1, 0, 0, 2), groups=2)
+    assert local.weight.shape == (2, 8, 3, 5, 3, 4) and local.bias.shape == (4, 2, 8)
+    assert local(mg.ones(3, 6, 7, 8)).shape == (3, 4, 2, 8)
+    assert nn.LocallyConnected2d(6, 4, 3, 6, bias=False).bias is None
     assert linear.weight.shape == (3, 7) and linear.bias.shape == (3,)
-    assert all(p.dtype == np.float32 for layer in (conv, linear) for p in layer.parameters())
+    assert all(p.dtype == np.float32 for layer in (conv, local, linear) for p in layer.parameters())
     assert nn.Conv2d(6, 4, 3, bias=False).bias is None and nn.Linear(7, 3, bias=False).bias is None
     assert [name for name, _ in nn.Linear(7, 3, bias=False).named_parameters()] == ["weight"]
 
@@ -66,6 +74,23 @@ def test_first_weights_are_seeded_and_bounded() -> None:
     np.testing.assert_array_equal(first.weight.numpy(), second.weight.numpy())
     weight, bound = first.weight.numpy(), 1 / np.sqrt(4 * 25)
     assert 0.9 * bound < np.abs(weight).max() <= bound and abs(weight.mean()) < 0.05 * bound
+
+
+def test_first_weights_of_each_place_are_bounded_as_those_of_filters() -> None:
+    mg.manual_seed(4)
+    local = nn.LocallyConnected2d(8, 32, 5, 6, padding=2, groups=2)
+    for array in (local.weight.numpy(), local.bias.numpy()):
+        bound = 1 / np.sqrt(4 * 25)
+        assert 0.9 * bound < np.abs(array).max() <= bound and abs(array.mean()) < 0.05 * bound
+
+
+def test_a_local_layer_says_what_it_is() -> None:
+    layer = nn.LocallyConnected2d(4, 6, 3, 5, padding=1, groups=2, relu=True)
+    assert repr(layer) == (
+        "LocallyConnected2d(4, 6, kernel_size=(3, 3), image_size=(5, 5), stride=1, padding=1, groups=2, bias=True, "
+        "relu=True)"
+    )
+    assert (layer(mg.randn(2, 4, 5, 5)).numpy() >= 0).all()
 
 
 def test_dropout_layer_follows_the_mode(device: str) -> None:
@@ -115,6 +140,11 @@ def test_flatten_takes_the_axes_of_pytorch() -> None:
         (lambda: nn.Conv2d(2, 2, 3, groups=1.0), "groups"),
         (lambda: nn.Conv2d(2, 2, 3, padding="same"), "padding=1"),
         (lambda: nn.Conv2d(2, 2, 3, padding=-1), "padding"),
+        (lambda: nn.LocallyConnected2d(2, 2, 3, 0), "image_size"),
+        (lambda: nn.LocallyConnected2d(2, 2, 7, 4, padding=1), "6 x 6"),
+        (lambda: nn.LocallyConnected2d(2, 3, 3, 4, groups=2), "groups"),
+        (lambda: nn.LocallyConnected2d(2, 2, 3, 4, stride=0), "stride"),
+        (lambda: nn.LocallyConnected2d(2, 2, 3, 4, padding="same"), "padding=1"),
         (lambda: nn.LocalResponseNorm(5, alpha="small")(mg.ones(1, 2, 3, 3)), "alpha"),
         (lambda: nn.ReLU().register_forward_hook(3), "int"),
     ],

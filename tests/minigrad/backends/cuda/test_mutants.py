@@ -66,7 +66,21 @@ MUTANTS = {
     "the gradient of what was taken misses the last of its terms": Mutant(
         "take_grad", "range(starts[g], starts[g + 1])", "range(starts[g], starts[g + 1] - 1)", "take_grad"
     ),
+    "local filters miss the last column": Mutant(
+        "local_values", "x.shape[2] - column)", "x.shape[2] - column - 1)", "locally_connected2d"
+    ),
+    "the gradient of local filters begins one column late": Mutant(
+        "local_weight_gradients", "0 <= column", "0 < column", "locally_connected2d_grad_weight"
+    ),
+    "the gradient before local filters misses the first window of a pixel": Mutant(
+        "local_input_gradients", "range(windows_start(column,", "range(1 + windows_start(column,",
+        "locally_connected2d_grad_input"
+    ),
     # forgotten tails
+    "the gradient of local filters forgets the last of them": Mutant(
+        "local_weight_gradients", "(share + TILE - 1) // TILE", "max(1, share // TILE)",
+        "locally_connected2d_grad_weight"
+    ),
     "product forgets the last columns": Mutant(
         "product", "(width + TILE - 1) // TILE", "max(1, width // TILE)", "matmul"
     ),
@@ -83,6 +97,12 @@ MUTANTS = {
         "weighted_sum", "(inner + width - 1) // width", "max(1, inner // width)", "linear_grad_input"
     ),
     # other places
+    "local filters see the first group": Mutant(
+        "local_values", "x[group * channels + c,", "x[c,", "locally_connected2d"
+    ),
+    "the gradient before local filters takes the next tap for the next channel": Mutant(
+        "local_input_gradients", "tap + c * kernel_h * kernel_w", "tap + c", "locally_connected2d_grad_input"
+    ),
     "the smallest is looked for as the largest is": Mutant(
         "extreme", "where[thread], largest)", "where[thread], 1)", "min"
     ),
@@ -105,6 +125,7 @@ WITH_BARRIERS = {
     "reduce_block": ["sum", "max", "min", "softmax", "linear_grad_input"],
     "line_statistics": ["softmax"],
     "product": ["matmul"],
+    "local_weight_gradients": ["locally_connected2d_grad_weight"],
 }
 FUNCTIONS = {each.py_func.__name__.strip("_"): each for each in (*REGISTRY, reduction.reduce_block)}
 BARRIERS = [
