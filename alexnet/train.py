@@ -253,7 +253,7 @@ def train(args: argparse.Namespace) -> int:
             held.enter_context(folder.locked())
             folder.create(settings, files.contents() if files else ())
             _tell_folder(trainer, settings["devices"])
-            for sentence in files.told(trainer.recipe) if files else ():
+            for sentence in [*(files.told(trainer.recipe) if files else ()), *_class_by_class(trainer)]:
                 say(f"warning: {sentence}", sys.stderr)
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
@@ -289,6 +289,17 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
     settings["data_batches"] = list(data.train.data_batches)
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
+
+
+def _class_by_class(trainer: Trainer) -> list[str]:
+    """A sentence where the order of the files shows the net one class after the other."""
+    labels = trainer.data.train.labels
+    if trainer.recipe.order != "file" or labels[0] == labels[-1] or (labels[1:] < labels[:-1]).any():
+        return []
+    return [
+        f"the pictures of {trainer.data.name} lie class by class, and the recipe takes them in the order of the files: "
+        "the net sees one class after the other, and learns little; to shuffle them, add --set order=shuffled"
+    ]
 
 
 def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
