@@ -9,9 +9,27 @@ from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm
 from alexnet.cuda_convnet.layers.pictures import Blur, Mirror, Pictures, Thinning
 from alexnet.cuda_convnet.layers.pooling import Pool
 from alexnet.cuda_convnet.layers.simple import Activation, Concatenation, Dropout, Maximum, Softmax, Sum
-from alexnet.cuda_convnet.layers.weighted import Convolution, FullyConnected, Local, Weighted, weight_name
+from alexnet.cuda_convnet.layers.weighted import (
+    Convolution,
+    FullyConnected,
+    Local,
+    Weighted,
+    weight_name,
+    weight_sources,
+)
 
-__all__ = ["LAYERS", "NOT_OFFERED", "WITH_WEIGHTS", "Layer", "Pictures", "Shape", "Spec", "Weighted", "weight_name"]
+__all__ = [
+    "LAYERS",
+    "NOT_OFFERED",
+    "WITH_WEIGHTS",
+    "Layer",
+    "Pictures",
+    "Shape",
+    "Spec",
+    "Weighted",
+    "weight_name",
+    "weight_sources",
+]
 
 # by `type`; data and cost layers have no module
 LAYERS: dict[str, Callable[[Spec], Layer]] = {

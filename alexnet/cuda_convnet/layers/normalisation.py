@@ -20,9 +20,9 @@ class Normalisation(Layer):
     def __init__(self, spec: Spec) -> None:
         section = spec.section
         self.channels, side = spec.only_maps()
-        self.size = section.integer("size") if "size" in section else section.integer("sizex")
+        self.size = section.integer("size") if "size" in section else section.integer("sizeX")
         self.scale, self.power = spec.setting("scale"), spec.setting("pow")
-        self.least = spec.setting("mindiv", 1.0)
+        self.least = spec.setting("minDiv", 1.0)
         if section.flag("blocked", False):
             raise section.error("windows that are blocks of maps (blocked=true) are not offered")
         super().__init__(spec, (self.channels, side, side), self.words.format(size=self.size))
