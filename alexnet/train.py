@@ -31,7 +31,7 @@ from alexnet.run.guards import chance_error
 from alexnet.run.signals import Stop
 from alexnet.run.status import describe
 from alexnet.run.trainer import DATA_WORKERS, Trainer
-from alexnet.terminal import counted, say
+from alexnet.terminal import command_line, counted, say
 
 EPILOG = """\
 examples:
@@ -153,10 +153,17 @@ def _closing_table(trainer: Trainer) -> str:
     if not epochs:
         return _next(trainer, 0, 0.0)
     lines = ["", "validation error      top-1     top-5"]
-    for name, line in (("last", epochs[-1]), ("best", best_epoch(epochs))):
+    for name, line in (("last", epochs[-1]), ("best", best_epoch(epochs, trainer.recipe))):
         lines.append(
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
+    if trainer.recipe.trains_on_all(epochs[-1]["epoch"]):
+        measure = command_line("python", "-m", "alexnet.evaluate", trainer.folder.path)
+        lines += [
+            "",
+            f"Since epoch {trainer.recipe.all_batches_from} the validation pictures are trained on too: their error",
+            f"says nothing of other pictures, and best.npz is the latest checkpoint. For the test: {measure}",
+        ]
     lines += ["", f"{trainer.folder.path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
     lines.append(_next(trainer, epochs[-1]["epoch"], epochs[-1]["val_top1"]))
     return "\n".join(lines)
@@ -169,7 +176,7 @@ def _next(trainer: Trainer, epoch: int, top1: float) -> str:
     finished = trainer.progress.epoch > trainer.recipe.epochs
     dead = bool(told) and "dead" in told[-1]
     # where an epoch came after it was told, its error decides: above this, but for luck, is a net that sees nothing
-    chance = top1 > 0.95 * chance_error(trainer.data.val.labels)
+    chance = top1 > 0.95 * chance_error(trainer.val_labels)
     if told and ((chance and (dead or finished)) or (dead and told[-1]["epoch"] > epoch)):
         return f"The net does not learn, and more epochs will hardly help: {told[-1]['reason']}"
     if not epoch:
@@ -234,8 +241,11 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     """Open the data, which completes the settings, and build the network."""
     recipe = Recipe.from_json(settings["recipe"])
     data = open_dataset(settings["data"], settings["seed"])
+    sampler = recipe.sampler(data.train.data_batches)
+    held_out = len(sampler.held_out_pictures)
+    of = f", data batch {recipe.validation_batch}, of" if held_out else " of"
     say(
-        f"{data.name}: {len(data.train):,} training and {len(data.val):,} validation pictures of "
+        f"{data.name}: {sampler.count(1):,} training and {held_out or len(data.val):,} validation pictures{of} "
         f"{len(data.classes):,} classes"
     )
     ids = list(data.ids or data.classes)
@@ -243,6 +253,7 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
         raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
     pictures = {"train": len(data.train), "val": len(data.val)}
     settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
+    settings["data_batches"] = list(data.train.data_batches)
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 

@@ -9,6 +9,7 @@ from alexnet.data.formats.images import read_image
 from alexnet.data.loader import Loader
 from alexnet.data.reading import Rejected, check_share
 from alexnet.data.rescaling import RescaledSplit, rescale
+from alexnet.data.sampler import Sampler
 from alexnet.data.sources import SOURCES, WORDS, open_dataset
 from alexnet.data.splits import DataError, DataSet, Split, printable
 from alexnet.data.statistics import Statistics
@@ -23,6 +24,7 @@ __all__ = [
     "Loader",
     "Rejected",
     "RescaledSplit",
+    "Sampler",
     "Split",
     "Statistics",
     "augment",

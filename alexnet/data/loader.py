@@ -10,9 +10,10 @@ import numpy as np
 
 from alexnet.data.ahead import made_ahead
 from alexnet.data.augmentation import Augmentation, augment
-from alexnet.data.keyed import REPLACEMENT, SHUFFLE, permutation, words
+from alexnet.data.keyed import REPLACEMENT, words
 from alexnet.data.reading import Rejected, read_batch
 from alexnet.data.rescaling import RescaledSplit
+from alexnet.data.sampler import Sampler
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import Statistics
 
@@ -22,7 +23,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class Loader:
-    """The batches of a training set, epoch by epoch: shuffled by (seed, epoch), and augmented.
+    """The batches of a training set, epoch by epoch: in the order of a sampler, and augmented.
 
     The numbers are the same for any number of workers. A picture that cannot be read is an error, unless somebody
     listens: then another is taken in its place, which depends on (seed, epoch, picture) alone.
@@ -35,6 +36,7 @@ class Loader:
         seed: of shuffling and augmentation.
         workers: threads that make batches ahead; at most workers + 2 batches are in flight.
         on_rejected: told of each picture that could not be read, before the batch that it belongs to is handed out.
+        sampler: which pictures come when; all in each epoch, shuffled by (seed, epoch), if not given.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Loader:
         seed: int,
         workers: int = 2,
         on_rejected: Callable[[Rejected], None] | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
         if batch_size < 1 or workers < 1:
             raise DataError(f"batch_size and workers are at least 1, got {batch_size} and {workers}")
@@ -58,14 +61,19 @@ class Loader:
         self.seed = seed
         self.workers = workers
         self.on_rejected = on_rejected
+        self.sampler = sampler or Sampler((len(split),))
 
     def __len__(self) -> int:
+        """Batches in the first epoch; a sampler may let later ones have more."""
+        return self.steps(1)
+
+    def steps(self, epoch: int) -> int:
         """Batches in an epoch."""
-        return -(-len(self.split) // self.batch_size)
+        return self.sampler.steps(epoch, self.batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
         """Which picture comes when in an epoch: int64 (n,)."""
-        return permutation(self.seed, epoch, SHUFFLE, len(self.split))
+        return self.sampler.order(epoch, self.seed)
 
     def _draws(self, first: int, indices: np.ndarray) -> np.ndarray:
         """What the crops of a batch are keyed by: the pictures, or the place in the epoch where their group begins."""
@@ -80,18 +88,18 @@ class Loader:
         Yields:
             images float32 (b, C, crop, crop) and labels int64 (b,).
         """
-        order = self.order(epoch)
+        order, bounds = self.order(epoch), self.sampler.minibatches(epoch, self.batch_size).tolist()
         report = self.on_rejected or (lambda rejected: None)
 
-        def make(first: int) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
-            indices = order[first : first + self.batch_size]
+        def make(number: int) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
+            first, end = bounds[number : number + 2]
+            indices = order[first:end]
             draws = self._draws(first, indices)
             images, taken, rejected = self._read(indices, epoch)
             made = augment(images, indices, epoch, self.seed, self.augmentation, self.statistics, draws)
             return made, np.asarray(self.split.labels[taken]), rejected
 
-        firsts = range(start * self.batch_size, len(order), self.batch_size)
-        with closing(made_ahead(make, firsts, self.workers)) as ahead:
+        with closing(made_ahead(make, range(start, len(bounds) - 1), self.workers)) as ahead:
             for images, labels, rejected in ahead:
                 for each in rejected:
                     report(each)
@@ -114,8 +122,9 @@ class Loader:
 
     def _replacement(self, index: int, epoch: int, reason: str) -> tuple[np.ndarray, int]:
         """The first of four pictures, drawn for this one, that can be read, and which it is."""
+        pictures = self.sampler.pictures(epoch)
         for word in words(self.seed, epoch, REPLACEMENT, np.array([index]))[0].tolist():
-            other = word % len(self.split)
+            other = int(pictures[word % len(pictures)])
             with suppress(DataError):
                 return self.split.batch(np.array([other])), other
         raise DataError(f"{reason}; nor can the four be read that were drawn in its place")

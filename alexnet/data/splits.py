@@ -71,6 +71,14 @@ class Split(ABC):
                 scale, at least twice as large as that. 0 for the whole picture.
         """
 
+    @property
+    def data_batches(self) -> tuple[int, ...]:
+        """The number of pictures in each of the files that the split consists of, one after the other.
+
+        They are what a recipe can hold out and go through in order; (n,) where there are no such files.
+        """
+        return (len(self),)
+
     def name(self, index: int) -> str:
         """What to call picture `index` in a report: its file where it has one."""
         return f"number {index}"
@@ -95,9 +103,10 @@ class ArraySplit(Split):
     Args:
         images: uint8 (n, H, W, C) with C = 1, 2 or 3.
         labels: integers (n,).
+        data_batches: how many come from each of several files; (n,) if not given.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray, labels: np.ndarray, data_batches: tuple[int, ...] = ()) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 2, 3):
             raise DataError(
                 "pictures are uint8 of shape (n, H, W, C) with 1 to 3 channels, "
@@ -108,6 +117,12 @@ class ArraySplit(Split):
         self.labels = labels.astype(np.int64)
         self.channels = images.shape[3]
         self._images = images
+        self._data_batches = data_batches or (len(labels),)
+
+    @property
+    def data_batches(self) -> tuple[int, ...]:
+        """The number of pictures from each file."""
+        return self._data_batches
 
     def image(self, index: int, size: int = 0) -> np.ndarray:
         """Picture `index`, a view: uint8 (H, W, C)."""

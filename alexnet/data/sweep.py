@@ -33,6 +33,7 @@ class Sweep:
         left_out: told of each picture that cannot be read, before the batch that it belongs to is handed out.
         make: what the workers make of the pictures of a batch, uint8 (b, C, size, size); they stay as they are if it is
             not given.
+        part: which of the pictures; all if not given.
     """
 
     def __init__(
@@ -42,13 +43,15 @@ class Sweep:
         workers: int = WORKERS,
         left_out: Callable[[Rejected], object] = lambda rejected: None,
         make: Callable[[np.ndarray], np.ndarray] = lambda images: images,
+        part: range | None = None,
     ) -> None:
         self.pictures, self.batch_size, self.workers = pictures, batch_size, workers
         self.left_out, self.make = left_out, make
+        self.part = range(len(pictures)) if part is None else part
 
     def __len__(self) -> int:
         """Batches."""
-        return -(-len(self.pictures) // self.batch_size)
+        return -(-len(self.part) // self.batch_size)
 
     def batches(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Go over the split once. Closing the iterator early stops the workers; what goes wrong in one is raised here.
@@ -61,17 +64,18 @@ class Sweep:
         """
 
         def read(start: int) -> tuple[np.ndarray, np.ndarray | None, list[Rejected]]:
-            indices = np.arange(start, min(start + self.batch_size, len(self.pictures)))
+            part = self.part[start : start + self.batch_size]
+            indices = np.arange(part.start, part.stop)
             images, readable, rejected = read_batch(self.pictures, indices)
             return indices[readable], self.make(images) if len(images) else None, rejected
 
         count = 0
-        with closing(made_ahead(read, range(0, len(self.pictures), self.batch_size), self.workers)) as ahead:
+        with closing(made_ahead(read, range(0, len(self.part), self.batch_size), self.workers)) as ahead:
             for indices, made, rejected in ahead:
                 for each in rejected:
                     count += 1
                     self.left_out(each)
-                    check_share(count, len(self.pictures), each)
+                    check_share(count, len(self.part), each)
                 if made is not None:
                     yield indices, made
 
@@ -83,7 +87,8 @@ def centre_sweep(
     batch_size: int = BATCH,
     workers: int = WORKERS,
     left_out: Callable[[Rejected], object] = lambda rejected: None,
+    part: range | None = None,
 ) -> Sweep:
-    """A sweep over the centres of all pictures, minus the mean: float32 (b, C, crop, crop)."""
+    """A sweep over the centres of all pictures, or of a part, minus the mean: float32 (b, C, crop, crop)."""
     make = partial(centre_view, crop=crop, statistics=statistics)
-    return Sweep(pictures, batch_size, workers, left_out, make)
+    return Sweep(pictures, batch_size, workers, left_out, make, part)

@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import Any
 
 import minigrad as mg
-from alexnet.data import Augmentation
+from alexnet.data import Augmentation, Sampler
 from alexnet.model import NETWORKS
 from alexnet.recipes.typed import no_such, read_dataclass, read_table
 from minigrad import nn
 
 __all__ = ["KEYS", "Recipe", "build_network"]
+
+ORDERS = ("shuffled", "file")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Recipe:
         frozen_from: by layer, the epoch from which on its weights and biases stay as they are.
         patience: the rate drops also when the validation error has not improved for so many epochs; 0 for never.
         most_drops: how often it drops for that reason, at most.
+        order: "shuffled", anew in each epoch, or "file": the data batches in order, and each from its first picture to
+            its last, as in cuda-convnet; a minibatch ends with its data batch. See `Sampler`.
+        validation_batch: the data batch of the training pictures, counted from 1, that is held out for validation; 0
+            for the data's own validation pictures.
+        all_batches_from: the epoch from which on the held-out data batch is trained on too; 0 for never. Its error then
+            says nothing of other pictures, and the latest checkpoint counts as the best.
     """
 
     name: str
@@ -73,6 +81,9 @@ class Recipe:
     frozen_from: Mapping[str, int] = field(default_factory=dict)
     patience: int = 0
     most_drops: int = 3
+    order: str = "shuffled"
+    validation_batch: int = 0
+    all_batches_from: int = 0
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no training can be made of."""
@@ -83,7 +94,7 @@ class Recipe:
         for name in ("rescale", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"a recipe's {name} is 1 or more; got {getattr(self, name)}")
-        for name in ("momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops"):
+        for name in ("momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops", "validation_batch"):
             if getattr(self, name) < 0:
                 raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
         if not self.lr > 0:
@@ -99,6 +110,7 @@ class Recipe:
                     raise no_such(f"{name}.{layer}", [f"{name}.{each}" for each in known])
         self._check_layers()
         self._check_pictures()
+        self._check_order()
 
     def _check_layers(self) -> None:
         for name, table in (("layer_lr", self.layer_lr), ("layer_weight_decay", self.layer_weight_decay)):
@@ -127,6 +139,26 @@ class Recipe:
                 raise ValueError(
                     f"a recipe's augmentation.{name} is {least} or more; got {getattr(self.augmentation, name)}"
                 )
+
+    def _check_order(self) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"a recipe's order is {' or '.join(map(repr, ORDERS))}; got {self.order!r}")
+        if self.all_batches_from and not self.validation_batch:
+            raise ValueError("a recipe's all_batches_from is about its validation_batch, which is 0; set that too")
+        if self.all_batches_from < 0:
+            raise ValueError(f"a recipe's all_batches_from counts epochs from 1; got {self.all_batches_from}")
+
+    def sampler(self, data_batches: tuple[int, ...]) -> Sampler:
+        """Which pictures come when, of a training set of so many in each of its data batches.
+
+        Raises:
+            ValueError: there is no such data batch to hold out.
+        """
+        return Sampler(data_batches, self.order == "file", self.validation_batch, self.all_batches_from)
+
+    def trains_on_all(self, epoch: int) -> bool:
+        """Whether an epoch trains on the pictures too that were held out for validation."""
+        return 0 < self.all_batches_from <= epoch
 
     @property
     def image_size(self) -> int:

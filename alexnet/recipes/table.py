@@ -83,6 +83,12 @@ def _noise(recipe: Recipe) -> str:
 
 def _training(recipe: Recipe) -> str:
     words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {recipe.momentum:g}"
+    if recipe.order == "file":
+        words += "; pictures in the order of the files, never shuffled"
+    if recipe.validation_batch:
+        words += f"; data batch {recipe.validation_batch} for validation"
+    if recipe.all_batches_from:
+        words += f", from epoch {recipe.all_batches_from} on trained on too"
     if recipe.patience:
         falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
         words += f"; {falling} / {recipe.drop_factor:g} after {recipe.patience} epochs without a lower validation "

@@ -38,8 +38,9 @@ SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "classes": Sequence[str],
     "channels": int,
     "pictures": Mapping[str, int],
+    "data_batches": Sequence[int],
 }
-NEWER = {"pictures"}  # which runs of earlier versions lack
+NEWER = {"pictures", "data_batches"}  # which runs of earlier versions lack
 
 
 class RunError(ValueError):
@@ -85,8 +86,13 @@ def room_in_words(size: int) -> str:
     return f"{amount(room(size))} ({KEPT} checkpoints of {amount(size)}, and one more while it is written)"
 
 
-def best_epoch(epochs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Of the log's lines of some epochs, the one with the lowest validation error; the first of equals."""
+def best_epoch(epochs: Sequence[Mapping[str, Any]], recipe: Recipe) -> Mapping[str, Any]:
+    """Of the log's lines of some epochs, the one with the lowest validation error; the first of equals.
+
+    Where the recipe has come to learn the validation pictures too, it is the last.
+    """
+    if recipe.trains_on_all(epochs[-1]["epoch"]):
+        return epochs[-1]
     return min(epochs, key=lambda line: float(line["val_top1"]))
 
 
@@ -131,7 +137,7 @@ class RunFolder:
             f"{self.path.name}: recipe {recipe['name']}, data {settings['data']}, seed {settings['seed']}, "
             f"on {places}; {len(epochs)} of {recipe['epochs']} epochs"
         )
-        best = best_epoch(epochs) if epochs else None
+        best = best_epoch(epochs, Recipe.from_json(recipe)) if epochs else None
         shown = [line for line in epochs if line is best or line in epochs[-LAST_EPOCHS:]]
         rows = [_row(line, "best" if line is best else "") for line in shown]
         head = ("", "epoch", "rate", "training loss", "validation loss", "top-1 error", "top-5 error")

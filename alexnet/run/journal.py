@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alexnet import figures
-from alexnet.data import DataSet, Rejected, check_share
+from alexnet.data import Rejected, Sampler, check_share
 from alexnet.run.folder import RunFolder
 from alexnet.run.progress import Progress
 from alexnet.run.progress_line import ProgressLine
@@ -23,19 +23,18 @@ class Journal:
 
     Args:
         folder: of the run.
-        data: what it learns.
-        recipe: the name of its recipe.
+        title: of its curves.
+        sampler: which training pictures come when.
         progress: where it stands; its owner keeps that up to date.
 
     Attributes:
         line: on the terminal.
     """
 
-    def __init__(self, folder: RunFolder, data: DataSet, recipe: str, progress: Progress) -> None:
+    def __init__(self, folder: RunFolder, title: str, sampler: Sampler, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         self.line = ProgressLine()
-        self._pictures = len(data.train)
-        self._title = f"recipe {recipe}, data {data.name}"
+        self._title, self._sampler = title, sampler
         self._left_out = 0  # of the validation pictures, in this evaluation
 
     def event(self, event: str, **values: Any) -> None:
@@ -60,6 +59,16 @@ class Journal:
         for layer, rate in now.items():
             if told[layer] != rate:
                 self.event("rate", **({"layer": layer} if layer else {}), **{"from": told[layer], "to": rate})
+
+    def trains_on_all(self) -> None:
+        """From this epoch on the validation pictures are trained on too; that is told once."""
+        if not any(line.get("event") == "all data" for line in self.folder.lines()):
+            reason = (
+                "from here on the validation pictures are trained on too: their error says nothing of other pictures, "
+                "and best.npz is the latest checkpoint"
+            )
+            self.event("all data", reason=reason)
+            self.line.say(f"epoch {self.progress.epoch}: {reason}")
 
     def saved(self) -> None:
         """A checkpoint within an epoch is about to be written."""
@@ -94,7 +103,7 @@ class Journal:
         p = self.progress
         p.rejected += 1
         self._reject(rejected, "training", p.rejected, f"{rejected.replacement} takes its place")
-        check_share(p.rejected, self._pictures, rejected, "training pictures", f" in epoch {p.epoch}")
+        check_share(p.rejected, self._sampler.count(p.epoch), rejected, "training pictures", f" in epoch {p.epoch}")
 
     def left_out(self, rejected: Rejected) -> None:
         """A validation picture could not be read, and counts neither as right nor as wrong."""

@@ -38,12 +38,17 @@ class Progress:
     waited: int = 0
     rejected: int = 0
 
-    def judge(self, top1: float, patience: int, most_drops: int) -> bool:
+    def judge(self, top1: float, patience: int, most_drops: int, learned: bool = False) -> bool:
         """Take the validation error of an epoch, in percent: whether it is the lowest so far.
+
+        Where the validation pictures are `learned` too, their error decides nothing, and the latest epoch is the best.
 
         Section 5: "divide the learning rate by 10 when the validation error rate stopped improving". Here that is when
         so many epochs (0 for never) have passed without a lower one, and at most so often.
         """
+        if learned:
+            self.best_epoch = self.epoch
+            return True
         if top1 < self.best_top1:
             self.best_top1, self.best_epoch, self.waited = top1, self.epoch, 0
             return True

@@ -40,7 +40,7 @@ class ProgressLine:
         self._shown = clock()
         self._length = 0  # of what the line holds
         self._told = False  # that there is something to compile
-        self._head, self._steps, self._done, self._after = "", 0, 0, 0
+        self._head, self._steps, self._done, self._after = "", 0, 0, (0, 0)
         self._window: deque[tuple[float, int, float]] = deque(maxlen=WINDOW + 1)  # when, images and waiting so far
         self._images, self._waited = 0, 0.0
         self._evaluation, self._evaluating = 0.0, 0.0  # how long the last one took; when this one began
@@ -71,7 +71,7 @@ class ProgressLine:
             often = "once" if kept else f"at every start, as {code_folder()} cannot be written"
             self.say(f"compiling {total} loops and kernels for this machine, {often}")
 
-    def start(self, head: str, steps: int, done: int, epochs_after: int) -> None:
+    def start(self, head: str, steps: int, done: int, epochs_after: int, steps_after: int) -> None:
         """An epoch begins.
 
         Args:
@@ -79,8 +79,9 @@ class ProgressLine:
             steps: in an epoch.
             done: of them, before.
             epochs_after: how many follow.
+            steps_after: in these.
         """
-        self._head, self._steps, self._done, self._after = head, steps, done, epochs_after
+        self._head, self._steps, self._done, self._after = head, steps, done, (epochs_after, steps_after)
         self._window.clear()  # an evaluation lay between
 
     def step(self, loss: float, images: int, waited: float) -> None:
@@ -115,9 +116,9 @@ class ProgressLine:
             return parts
         (begin, _, waited_before), (end, _, waited) = self._window[0], self._window[-1]
         seconds = max(end - begin, 1e-9)
-        epoch = (self._steps - self._done) * seconds / (len(self._window) - 1)
-        whole = self._steps * seconds / (len(self._window) - 1) + self._evaluation
-        run = epoch + self._evaluation + self._after * whole
+        step, (epochs_after, steps_after) = seconds / (len(self._window) - 1), self._after
+        epoch = (self._steps - self._done) * step
+        run = epoch + self._evaluation + steps_after * step + epochs_after * self._evaluation
         return [
             *parts,
             f"{duration(run)} left",

@@ -25,7 +25,8 @@ def describe(folder: RunFolder) -> str:
     """
     settings = folder.read_settings()
     recipe = Recipe.from_json(settings["recipe"])
-    epochs, batch, pictures = recipe.epochs, recipe.batch_size, settings.get("pictures", {}).get("train", 0)
+    pictures = settings.get("pictures", {}).get("train", 0)
+    data_batches = tuple(settings.get("data_batches", (pictures,)))
     head = f"{folder.path}: recipe {recipe.name}, data {settings['data']}, on {', '.join(settings['devices'])}"
     owner = folder.owner()
     try:
@@ -36,11 +37,10 @@ def describe(folder: RunFolder) -> str:
             f"{folder.log} cannot be read ({error.strerror}); is {folder.path} the folder of a run?"
         ) from error
     done = [line for line in lines if "event" not in line]
-    steps = -(-pictures // batch)
-    report = [head, _state(folder, owner, lines, done, epochs), f"last written {duration(written)} ago"]
+    report = [head, _state(folder, owner, lines, done, recipe.epochs), f"last written {duration(written)} ago"]
     if owner:
-        report.append(_left(lines, done, epochs, steps, batch, written))
-    report += _errors(done) + _happened(lines)
+        report.append(_left(lines, done, recipe, data_batches, written))
+    report += _errors(done, recipe) + _happened(lines)
     return "\n".join(line for line in report if line)
 
 
@@ -58,22 +58,25 @@ def _state(folder: RunFolder, owner: str, lines: Sequence[Line], done: Sequence[
     return f"stopped{failed}: {where}; go on with: {folder.resume_command}"
 
 
-def _left(lines: Sequence[Line], done: Sequence[Line], epochs: int, steps: int, batch: int, written: float) -> str:
+def _left(
+    lines: Sequence[Line], done: Sequence[Line], recipe: Recipe, data_batches: tuple[int, ...], written: float
+) -> str:
     """The time that is left, by the speed that was logged last."""
     speed = next((line["images_per_second"] for line in reversed(lines) if line.get("images_per_second")), 0.0)
-    if not speed or not steps:
+    if not speed or not sum(data_batches):
         return "time left: not known before the first epoch or checkpoint"
-    first = done[-1]["step"] - steps * done[-1]["epoch"] if done else 0  # not 0 where the data have changed
-    left = (steps * epochs + first - lines[-1]["step"]) * batch / speed - written
+    epoch, step = (done[-1]["epoch"], done[-1]["step"]) if done else (0, 0)
+    steps = recipe.sampler(data_batches).steps_of(epoch + 1, recipe.epochs, recipe.batch_size)
+    left = (steps + step - lines[-1]["step"]) * recipe.batch_size / speed - written
     return f"about {duration(left)} left, at {speed:,.0f} images per second"
 
 
-def _errors(done: Sequence[Line]) -> list[str]:
+def _errors(done: Sequence[Line], recipe: Recipe) -> list[str]:
     """The last epoch and the best."""
     if not done:
         return ["no epoch is finished yet"]
     lines = []
-    for name, line in (("last", done[-1]), ("best", best_epoch(done))):
+    for name, line in (("last", done[-1]), ("best", best_epoch(done, recipe))):
         parts = [
             f"{name} epoch {line['epoch']:3d}: top-1 error {line['val_top1']:.2f} %",
             f"top-5 error {line['val_top5']:.2f} %",
@@ -98,7 +101,7 @@ def _happened(lines: Sequence[Line]) -> list[str]:
             )
         elif event == "resumed":
             found.append(f"resumed in epoch {line['epoch']}, after step {line['step']:,}")
-        elif event in ("flat", "data"):
+        elif event in ("flat", "data", "all data"):
             found.append(f"epoch {line['epoch']}, step {line['step']:,}: {line['reason']}")
         elif event == "rejected":
             rejected[line["image"]] = rejected.get(line["image"], 0) + 1

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Statistics, cores
+from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Sampler, Statistics, cores
 from alexnet.data.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
@@ -66,11 +66,15 @@ class Trainer:
         self._check_memory()
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
         self.workers = workers
-        self._splits = [RescaledSplit(split, recipe.rescale) for split in (data.train, data.val)]
+        self.sampler = recipe.sampler(data.train.data_batches)
+        self._train = RescaledSplit(data.train, recipe.rescale)
+        held_out = self.sampler.held_out_pictures
+        self._val = self._train if held_out else RescaledSplit(data.val, recipe.rescale)
+        self._val_pictures = held_out or range(len(data.val))  # which of them
         self.statistics: Statistics | None = None
         self.progress = Progress()
-        self.journal = Journal(folder, data, recipe.name, self.progress)
-        self._flat = FlatStart(data.train.labels)
+        self.journal = Journal(folder, f"recipe {recipe.name}, data {data.name}", self.sampler, self.progress)
+        self._flat = FlatStart(data.train.labels[self.sampler.pictures(1)])
         self._compiling: Compiling | None = None
         self._saved = 0.0  # when, on the monotonic clock
         self._saved_step = 0  # of the last checkpoint; 0 before the first
@@ -105,22 +109,23 @@ class Trainer:
             nn.init.zeros_(parameter)  # without drawing any number
         optimizer = optim.SGD(parameter_groups(self.recipe, network), lr=self.recipe.lr)
         with np.errstate(all="ignore"):
-            for x, labels in self._blank_batches(len(self.data.train)):
+            for x, labels in self._blank_batches(self.sampler.batch_sizes(self.recipe.epochs, self.recipe.batch_size)):
                 loss = F.cross_entropy(network(x), labels)
                 loss.backward()
                 gradient_fault(network)
                 optimizer.step()
             network.eval()
             with mg.no_grad():
-                for x, labels in self._blank_batches(len(self.data.val)):
+                whole = Sampler((len(self._val_pictures),))
+                for x, labels in self._blank_batches(whole.batch_sizes(1, self.recipe.batch_size)):
                     logits = network(x)
                     F.cross_entropy(logits, labels, reduction="sum")
                     logits.numpy()
 
-    def _blank_batches(self, pictures: int) -> Iterator[tuple[mg.Tensor, mg.Tensor]]:
-        """A batch of each size that an epoch of so many pictures has: whole ones, and the rest."""
-        batch, side = self.recipe.batch_size, self.recipe.augmentation.crop
-        for count in {min(batch, pictures), pictures % batch} - {0}:
+    def _blank_batches(self, sizes: Iterable[int]) -> Iterator[tuple[mg.Tensor, mg.Tensor]]:
+        """A batch of each size."""
+        side = self.recipe.augmentation.crop
+        for count in sizes:
             images = np.zeros((count, self.data.channels, side, side), np.float32)
             yield mg.tensor(images, self.device), mg.tensor(np.zeros(count, np.int64), self.device)
 
@@ -132,34 +137,39 @@ class Trainer:
         Raises:
             DataError: too many pictures cannot be read.
         """
-        train, val = self._splits
         unread: list[Rejected] = []
-        self._use_statistics(train.statistics(self.workers, progress=True, left_out=unread.append))
-        val.read(self.workers, progress=True, left_out=unread.append)
+        self._use_statistics(self._train.statistics(self.workers, progress=True, left_out=unread.append))
+        self._val.read(self.workers, progress=True, left_out=unread.append)
         if unread:
             self.journal.line.say(f"{counted(len(unread), 'picture')} cannot be read; the first: {unread[0].reason}")
 
     def _use_statistics(self, statistics: Statistics) -> None:
         """Go on with these statistics of the training set, which all batches need."""
         self.statistics = statistics
-        train, val = self._splits
         self.train_loader = Loader(
-            train,
+            self._train,
             self.recipe.augmentation,
             statistics,
             self.recipe.batch_size,
             self.seed,
             workers=self.workers,
             on_rejected=self.journal.replaced,
+            sampler=self.sampler,
         )
         self.val_sweep = centre_sweep(
-            val,
+            self._val,
             self.recipe.augmentation.crop,
             statistics,
             batch_size=self.recipe.batch_size,
             workers=self.workers,
             left_out=self.journal.left_out,
+            part=self._val_pictures,
         )
+
+    @property
+    def val_labels(self) -> np.ndarray:
+        """Of the pictures that it is validated on: int64 (n,)."""
+        return self._val.labels[self._val_pictures.start : self._val_pictures.stop]
 
     # state
 
@@ -286,12 +296,16 @@ class Trainer:
     def _epoch(self, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
         p, line, epochs = self.progress, self.journal.line, self.recipe.epochs
+        steps = self.train_loader.steps(p.epoch)
+        after = self.sampler.steps_of(p.epoch + 1, epochs, self.recipe.batch_size)
         set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
         self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
+        if self.recipe.trains_on_all(p.epoch):
+            self.journal.trains_on_all()
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
-        line.start(f"epoch {p.epoch}/{epochs}", len(self.train_loader), p.step_in_epoch, epochs - p.epoch)
+        line.start(f"epoch {p.epoch}/{epochs}", steps, p.step_in_epoch, epochs - p.epoch, after)
         with closing(self.train_loader.batches(p.epoch, p.step_in_epoch)) as batches:
-            while p.step != last_step and p.step_in_epoch < len(self.train_loader):
+            while p.step != last_step and p.step_in_epoch < steps:
                 begin = time.perf_counter()
                 images, labels = next(batches)
                 waiting = time.perf_counter() - begin
@@ -305,7 +319,7 @@ class Trainer:
                     return False
                 if time.monotonic() - self._saved >= 60 * minutes:
                     self._save()
-        if p.step_in_epoch < len(self.train_loader):
+        if p.step_in_epoch < steps:
             return False
         seconds = time.perf_counter() - start
         score = self._evaluate(stop)
@@ -363,7 +377,8 @@ class Trainer:
             "val_top5": score.top5,
             "images_per_second": speed,
         }
-        best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops)
+        learned = self.recipe.trains_on_all(p.epoch)
+        best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops, learned)
         replaced = p.rejected
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
         state = self._sound_state()

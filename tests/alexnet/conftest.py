@@ -29,6 +29,18 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def cifar_folder(tmp_path: Path) -> Path:
+    """Seven records a batch, the pixels random; record i of a batch has the label i."""
+    folder = tmp_path / "cifar"
+    folder.mkdir()
+    for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
+        records = np.random.default_rng(len(list(folder.iterdir()))).integers(0, 256, (7, 3073), dtype=np.uint8)
+        records[:, 0] = range(7)
+        (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return folder
+
+
+@pytest.fixture
 def save_image():
     """Write a plain picture of one colour."""
 

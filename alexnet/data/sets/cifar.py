@@ -164,7 +164,7 @@ def _split(version: Version, path: Path, batches: list[tuple[str, bytes]]) -> Ar
         labels.append(own_labels)
         pixels.append(own_pixels)
     planes = np.concatenate(pixels).reshape(-1, 3, 32, 32)
-    return ArraySplit(planes.transpose(0, 2, 3, 1), np.concatenate(labels))
+    return ArraySplit(planes.transpose(0, 2, 3, 1), np.concatenate(labels), tuple(map(len, labels)))
 
 
 def _read_binary(version: Version, path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:

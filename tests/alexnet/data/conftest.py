@@ -18,18 +18,6 @@ def own_folder(cache):
 
 
 @pytest.fixture
-def cifar_folder(tmp_path):
-    """Seven records a batch, the pixels random; record i of a batch has the label i."""
-    folder = tmp_path / "cifar"
-    folder.mkdir()
-    for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
-        records = np.random.default_rng(len(list(folder.iterdir()))).integers(0, 256, (7, 3073), dtype=np.uint8)
-        records[:, 0] = range(7)
-        (folder / f"{name}.bin").write_bytes(records.tobytes())
-    return folder
-
-
-@pytest.fixture
 def cifar_archive(cifar_folder, tmp_path):
     """The same files in a folder inside an archive of a given kind."""
 

@@ -31,7 +31,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(capsys: pytest.CaptureF
     """100 steps per epoch, of 2 seconds, of which half a second is waiting; evaluations of 10 seconds."""
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 1/3", 100, 0, 2)
+    line.start("epoch 1/3", 100, 0, 2, 200)
     steps(line, clock, 14, 2, 64, 0.5)
     assert capsys.readouterr().out == ""  # nothing in the first half minute
     steps(line, clock, 86, 2, 64, 0.5)
@@ -43,7 +43,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(capsys: pytest.CaptureF
         line.evaluate(done, 5)
         clock.now += 2 * (done < 5)
     capsys.readouterr()
-    line.start("epoch 2/3", 100, 0, 1)
+    line.start("epoch 2/3", 100, 0, 1, 100)
     steps(line, clock, 15, 2, 64, 0)
     last = capsys.readouterr().out.splitlines()[-1]
     # 85 and 100 steps of 2 seconds and two evaluations of 10
@@ -59,7 +59,7 @@ def test_on_a_terminal_one_line_is_rewritten(
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 20)))
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 1/2", 100, 50, 1)
+    line.start("epoch 1/2", 100, 50, 1, 100)
     steps(line, clock, 3, 1, 64, 0)
     out, error = capsys.readouterr()
     assert out == "" and "\n" not in error
@@ -81,7 +81,7 @@ def test_a_narrow_terminal_shows_what_matters_most(
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((columns, 20)))
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 11/12", 100, 50, 1)
+    line.start("epoch 11/12", 100, 50, 1, 100)
     steps(line, clock, 3, 1, 64, 0)
     assert capsys.readouterr().err.split("\r")[-1] == "epoch 11/12  step 53/100  loss 0.500" + rest
 
@@ -92,7 +92,7 @@ def test_in_jupyter_the_line_is_rewritten_below_the_cell(
     stream = notebook(monkeypatch)
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 1/2", 100, 50, 1)
+    line.start("epoch 1/2", 100, 50, 1, 100)
     steps(line, clock, 3, 1, 64, 0)
     line.say("epoch 1 is done")
     shown = stream.getvalue().split("\r")
@@ -115,7 +115,7 @@ def test_what_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(name, Gone())
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 1/2", 100, 50, 1)
+    line.start("epoch 1/2", 100, 50, 1, 100)
     steps(line, clock, 3, 1, 64, 0)
     line.say("something")
 
@@ -124,7 +124,7 @@ def test_numbers_in_the_plain_line_are_those_of_the_last_steps() -> None:
     """Two speeds: of the first steps nothing is left after a window of the second."""
     clock = Clock()
     line = ProgressLine(clock)
-    line.start("epoch 1/1", 1000, 0, 0)
+    line.start("epoch 1/1", 1000, 0, 0, 0)
     steps(line, clock, 100, 10, 10, 0)
     steps(line, clock, 60, 0.1, 10, 0)
     assert np.isclose(line.speed(), 100)

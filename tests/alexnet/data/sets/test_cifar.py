@@ -15,6 +15,7 @@ from alexnet.data.formats.unpickling import UnpicklingError, read_pickle
 def test_pictures_labels_and_names(cifar_folder):
     data = open_dataset(cifar_folder)
     assert (data.name, data.channels, len(data.train), len(data.val)) == ("cifar-10", 3, 35, 7)
+    assert data.train.data_batches == (7,) * 5 and data.val.data_batches == (7,)
     assert data.classes[0] == "airplane" and data.classes[9] == "truck"
     assert data.train.labels.dtype == np.int64 and data.train.labels.tolist() == [*range(7)] * 5
 
