@@ -93,7 +93,9 @@ class LayerNet(nn.Module):
         sources = tuple(section.names("inputs"))
         for source in sources:
             if source in labels:
-                raise section.error(f"it reads {source}, and labels are for the cost alone")
+                raise section.error(
+                    f"it computes with {source}: that needs labels that name several classes at once, which no data has"
+                )
             if source not in self.layers:
                 raise section.error(f"its input {source!r} is no layer above it that has outputs")
         place = section.names("gpu")[0] if "gpu" in section else ""

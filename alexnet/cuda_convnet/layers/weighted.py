@@ -140,7 +140,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
         if channels[t] % groups[t]:
             raise section.error(f"its {channels[t]} channels do not divide into {groups[t]} groups")
         if sparse[t]:
-            each = section.integers("filterChannels", count, channels[t] // groups[t])[t]
+            each = section.integers("filterChannels", count, 0, least=0)[t] or channels[t] // groups[t]
             seen = groups[t] * each
             if groups[t] < 2 or channels[t] % each or seen % channels[t]:
                 raise section.error(

@@ -319,7 +319,7 @@ REFUSED = {
         DATA + ONE + section("c", type="cost.crossent2", inputs="labels,fc10"),
         "layer c: type=cost.crossent2 cannot be done: it needs labels that name several",
     ),
-    "labels as numbers": (DATA + section("a", type="eltsum", inputs="data,labels"), "layer a: it reads labels"),
+    "labels as numbers": (DATA + section("a", type="eltsum", inputs="data,labels"), "layer a: it computes with labels"),
     "no softmax": (
         DATA + ONE + section("logprob", type="cost.logreg", inputs="labels,fc10"),
         "layer logprob: its second input is a softmax",
