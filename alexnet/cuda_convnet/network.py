@@ -67,7 +67,7 @@ class LayerNet(nn.Module):
             section = Section(f"layer {name}", values)
             kind = section.text("type")
             if kind == "data":
-                if section.integer("dataidx", least=0):
+                if section.integer("dataIdx", least=0):
                     labels.append(name)
                 else:
                     shape = in_channels, image_size, image_size
@@ -80,6 +80,9 @@ class LayerNet(nn.Module):
         self._logits = self._end(costs, labels)
         self._last_reader = {source: name for name in self.layers for source in self.inputs[name]}
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # and no more: a layer may have the name of an attribute
+
     def _add(self, name: str, section: Section, settings: Mapping[str, Mapping[str, str]], labels: list[str]) -> None:
         """Make a layer and put it behind those it reads."""
         kind = section.text("type")
@@ -90,7 +93,9 @@ class LayerNet(nn.Module):
         sources = tuple(section.names("inputs"))
         for source in sources:
             if source in labels:
-                raise section.error(f"it reads {source}, and labels are for the cost alone")
+                raise section.error(
+                    f"it computes with {source}: that needs labels that name several classes at once, which no data has"
+                )
             if source not in self.layers:
                 raise section.error(f"its input {source!r} is no layer above it that has outputs")
         place = section.names("gpu")[0] if "gpu" in section else ""
@@ -227,7 +232,7 @@ def weighted_layers(layers: Sections) -> tuple[str, ...]:
 def initial_std(layers: Sections, layer: str) -> float:
     """The standard deviation of a layer's initial weights, `initW`, of its first input."""
     section = Section(f"layer {layer}", normalised(layers)[layer])
-    return section.numbers("initw", len(section.names("inputs")), WIKI_INIT)[0]
+    return section.numbers("initW", len(section.names("inputs")), WIKI_INIT)[0]
 
 
 def picture_channels(layers: Sections) -> int:
