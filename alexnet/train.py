@@ -47,6 +47,8 @@ examples:
   python -m alexnet.train --recipe original --data DIR --set lr=0.005
       as the authors' own program, but for one value; all of them are shown by
       python -m alexnet.recipes original
+  python -m alexnet.train --layers L.cfg --layer-params P.cfg --data cifar-10
+      the net of a layer file of cuda-convnet, by the rates of its parameter file
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
   python -m alexnet.train --status runs/shapes
