@@ -224,6 +224,57 @@ def test_two_devices_give_the_same_net_as_one(cifar_folder: Path) -> None:
     assert_same_run(Path("cpu:0"), Path("cpu:0,cpu:1"))
 
 
+ASKING = "initWFunc=initw.makew(conv1)\ninitBFunc=initw.makeb(conv1)\npartialSum"
+
+
+def test_weights_that_the_file_asks_for_come_from_another_run(
+    cifar_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "first") == 0
+    swapped("partialSum", ASKING)
+    frozen = [word for key in ("epsW", "epsB") for word in ("--set", f"layer_params.conv1.{key}=0")]
+    capsys.readouterr()
+    for seed, flags in ((5, ()), (6, ("--weights-from", "first"))):
+        assert tiny(cifar_folder, *frozen, "--seed", seed, "--epochs", 1, *flags, "--out", seed) == 0
+        told = capsys.readouterr().err
+        assert ("initwfunc" in told) == (seed == 5) and "conv1" in told  # which is frozen, and said to be so
+    first, fresh, taken = (state_of(Path(name)) for name in ("first", "5", "6"))
+    for name in ("model/conv1.weight", "model/conv1.bias"):
+        assert np.array_equal(first[name], taken[name]) and not np.array_equal(first[name], fresh[name])
+    assert not np.array_equal(first["model/local2.weight"], taken["model/local2.weight"])
+
+
+def test_weights_of_another_run_are_taken_again_where_there_is_no_checkpoint(cifar_folder: Path) -> None:
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "first") == 0
+    swapped("partialSum", ASKING)
+    assert tiny(cifar_folder, "--epochs", 1, "--weights-from", "first", "--out", "whole") == 0
+    assert tiny(cifar_folder, "--epochs", 1, "--weights-from", "first", "--steps", 1, "--out", "parts") == 0
+    Path("parts/checkpoint.npz").unlink()
+    assert run("--resume", "--out", "parts", "--weights-from", "whole") == 2
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("", "", "no layer of the file names another's weights (initWFunc); leave --weights-from out"),
+        ("partialSum", "initWFunc=initw.makew(conv7)\npartialSum", "from layer conv7 of first, where it is not there"),
+        ("partialSum", "initWFunc=initw.makew(fc10)\npartialSum", "where it has the shape (10, "),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_sentence(
+    before: str, after: str, words: str, cifar_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "first") == 0
+    if before:
+        swapped(before, after)
+    capsys.readouterr()
+    assert tiny(cifar_folder, "--weights-from", Path("first"), "--out", "run") == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert words in error.replace(str(Path.cwd()) + "/", "") and not Path("run").exists()
+
+
 def swapped(before: str, after: str, path: str = "layers-tiny.cfg") -> None:
     content = Path(path).read_bytes()
     assert before.encode() in content
