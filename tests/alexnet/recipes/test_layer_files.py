@@ -64,6 +64,7 @@ epsB=0.02
 momW=0.9
 momB=0.5
 wc=0.01
+wball=0.0001
 schedB=linear[10]
 [fc]
 epsW=0.01,0.1
