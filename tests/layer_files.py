@@ -112,6 +112,8 @@ def params_of(layers: str, **changes: Mapping[str, object]) -> str:
         match values["type"]:
             case "conv" | "fc" | "local":
                 own = {key: [value] * count if key in ("epsW", "momW", "wc") else value for key, value in RATES.items()}
+            case "cmrnorm" | "rnorm" if "scale" in values:
+                own = {}
             case "cmrnorm":
                 own = {"scale": 0.0001, "pow": 0.75, "minDiv": 2}
             case "rnorm" | "cnorm":

@@ -35,7 +35,7 @@ class LayerFileError(ValueError):
 
 
 def read_text(path: Path) -> str:
-    """The text of a layer file or a parameter file. Bytes that are no UTF-8 are of its comments, and stand for others.
+    """The text of a layer file or a parameter file. Bytes that are no UTF-8 are of its comments, and become surrogates.
 
     Raises:
         LayerFileError: it is larger than any such file.
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
         content = file.read(MOST_CHARACTERS + 1)
     if len(content) > MOST_CHARACTERS:
         raise LayerFileError(f"{path} is larger than {MOST_CHARACTERS:,} bytes, and so no layer file")
-    return content.decode("utf-8", errors="replace")
+    return content.decode("utf-8", errors="surrogateescape")
 
 
 def read_sections(text: str, file: str) -> dict[str, dict[str, str]]:
@@ -131,7 +131,7 @@ class Section:
         self.where, self.values = where, values
 
     def __contains__(self, key: str) -> bool:
-        return key in self.values
+        return key.lower() in self.values
 
     def error(self, message: str) -> LayerFileError:
         """What to raise about this section."""
@@ -142,7 +142,7 @@ class Section:
 
     def text(self, key: str, default: str | None = None) -> str:
         """A value as it stands."""
-        value = self.values.get(key, default)
+        value = self.values.get(key.lower(), default)
         if value is None:
             raise self.error(f"it has no {key}")
         return value
@@ -179,7 +179,7 @@ class Section:
         return [self._flag(key, item) for item in self._list(key, count, str(default))]
 
     def _list(self, key: str, count: int, default: str | None) -> list[str]:
-        if key not in self.values and default is not None:
+        if key not in self and default is not None:
             return [default] * count
         items = split_list(self.text(key))
         if len(items) != count:

@@ -12,7 +12,7 @@ import minigrad as mg
 from alexnet.cuda_convnet.grammar import LayerFileError, Section, Sections, normalised
 from alexnet.cuda_convnet.layers import LAYERS, NOT_OFFERED, WITH_WEIGHTS, Layer, Pictures, Spec
 from alexnet.cuda_convnet.layers.simple import Softmax
-from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Filters, FullyConnected
+from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Convolution, Filters, FullyConnected, Weighted
 from alexnet.cuda_convnet.scaling import scaled
 from minigrad import nn
 
@@ -34,7 +34,7 @@ class LayerNet(nn.Module):
             would need its settings.
         image_size: side of the pictures.
         in_channels: colours of the pictures.
-        num_classes: what the net must tell apart.
+        num_classes: what the net must tell apart; 0 for as many as the file says.
         devices: `gpu=i` of a layer means devices[i], counted round where there are fewer. The logits are on the first.
         filter_scale: what the numbers of filters and of hidden units are divided by, for tests.
 
@@ -67,7 +67,7 @@ class LayerNet(nn.Module):
             section = Section(f"layer {name}", values)
             kind = section.text("type")
             if kind == "data":
-                if section.integer("dataidx", least=0):
+                if section.integer("dataIdx", least=0):
                     labels.append(name)
                 else:
                     shape = in_channels, image_size, image_size
@@ -80,6 +80,9 @@ class LayerNet(nn.Module):
         self._logits = self._end(costs, labels)
         self._last_reader = {source: name for name in self.layers for source in self.inputs[name]}
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # and no more: a layer may have the name of an attribute
+
     def _add(self, name: str, section: Section, settings: Mapping[str, Mapping[str, str]], labels: list[str]) -> None:
         """Make a layer and put it behind those it reads."""
         kind = section.text("type")
@@ -90,7 +93,9 @@ class LayerNet(nn.Module):
         sources = tuple(section.names("inputs"))
         for source in sources:
             if source in labels:
-                raise section.error(f"it reads {source}, and labels are for the cost alone")
+                raise section.error(
+                    f"it computes with {source}: that needs labels that name several classes at once, which no data has"
+                )
             if source not in self.layers:
                 raise section.error(f"its input {source!r} is no layer above it that has outputs")
         place = section.names("gpu")[0] if "gpu" in section else ""
@@ -124,6 +129,7 @@ class LayerNet(nn.Module):
         del self._modules[sources[1]]
         (logits,) = self.inputs[sources[1]]
         count = prod(self.layers[logits].output)
+        self.num_classes = self.num_classes or count
         if count != self.num_classes:
             last = self._outputs_of(logits)
             change = f"--set layers.{last[0]}.outputs={self.num_classes}" if len(last) == 1 else f"outputs of {last}"
@@ -155,6 +161,27 @@ class LayerNet(nn.Module):
             for source in {source for source in self.inputs[name] if self._last_reader[source] == name}:
                 del results[source]  # what nobody reads any more need not stay in memory
         return _on(results[self._logits], self._devices[0]).flatten(1)
+
+    @property
+    def last(self) -> Layer | Pictures:
+        """The layer that makes the logits."""
+        return self.layers[self._logits]
+
+    def first_filters(self) -> list[tuple[str, np.ndarray]]:
+        """Name and weights (K, C / groups, size, size) of each convolution whose first input is the picture.
+
+        Between the two there may be layers without weights.
+        """
+        sees = {name for name, layer in self.layers.items() if isinstance(layer, Pictures)}
+        result = []
+        for name, layer in self.layers.items():
+            if not self.inputs[name] or self.inputs[name][0] not in sees:
+                continue
+            if isinstance(layer, Convolution):
+                result.append((f"{name}, {layer.device}", layer.weights()[0].numpy()))
+            elif not isinstance(layer, Weighted):
+                sees.add(name)
+        return result
 
     # the channels that are listed belong to the state
 
@@ -205,7 +232,7 @@ def weighted_layers(layers: Sections) -> tuple[str, ...]:
 def initial_std(layers: Sections, layer: str) -> float:
     """The standard deviation of a layer's initial weights, `initW`, of its first input."""
     section = Section(f"layer {layer}", normalised(layers)[layer])
-    return section.numbers("initw", len(section.names("inputs")), WIKI_INIT)[0]
+    return section.numbers("initW", len(section.names("inputs")), WIKI_INIT)[0]
 
 
 def picture_channels(layers: Sections) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import minigrad as mg
 from alexnet.cuda_convnet.grammar import Section, Sections, normalised
-from alexnet.cuda_convnet.layers import WITH_WEIGHTS, weight_name
+from alexnet.cuda_convnet.layers import WITH_WEIGHTS, weight_name, weight_sources
 from alexnet.cuda_convnet.schedules import CONSTANT, Schedule, read_rate, read_schedule
 
 __all__ = ["ParameterRule", "loss_scale", "parameter_rules", "project"]
@@ -72,7 +72,7 @@ def parameter_rules(layers: Sections, params: Sections) -> dict[str, ParameterRu
         own = Section(f"parameters of layer {name}", settings.get(name, {}))
         if name not in settings:
             raise own.error("there is no such section in the parameter file")
-        shared = section.names("weightsource") if "weightsource" in section else [""] * count
+        shared = weight_sources(section, count)
         for number, rule in enumerate(_weight_rules(own, count)):
             if not shared[number]:
                 rules[f"{name}.{weight_name(number)}"] = rule
@@ -81,14 +81,14 @@ def parameter_rules(layers: Sections, params: Sections) -> dict[str, ParameterRu
 
 
 def _weight_rules(own: Section, count: int) -> list[ParameterRule]:
-    texts = own.names("epsw")
+    texts = own.names("epsW")
     rates = [read_rate(own, "epsW", text) for text in (texts * count if len(texts) == 1 else texts)]
     if len(rates) != count:
         raise own.error(f"epsW has one value for each input, {count}; got {own.text('epsw')[:60]!r}")
-    schedule = read_schedule(own, "schedw" if "schedw" in own else "sched")
+    schedule = read_schedule(own, "schedW" if "schedW" in own else "sched")
     balls, decays = own.numbers("wball", count, 0.0, least=0), own.numbers("wc", count, 0.0, least=0)
-    least, most = own.numbers("wcnormmin", count, 0.0, least=0), own.numbers("wcnormmax", count, 0.0, least=0)
-    momenta = own.numbers("momw", count, least=0)
+    least, most = own.numbers("wcNormMin", count, 0.0, least=0), own.numbers("wcNormMax", count, 0.0, least=0)
+    momenta = own.numbers("momW", count, least=0)
     for low, high in zip(least, most, strict=True):
         if low > high:
             raise own.error(f"wcNormMin is at most wcNormMax; got {low:g} and {high:g}")
@@ -101,9 +101,9 @@ def _weight_rules(own: Section, count: int) -> list[ParameterRule]:
 
 
 def _bias_rule(own: Section) -> ParameterRule:
-    rate, timed = read_rate(own, "epsB", own.text("epsb"))
-    schedule = read_schedule(own, "schedb" if "schedb" in own else "sched")
-    return ParameterRule(rate, own.number("momb", least=0), schedule=timed or schedule)
+    rate, timed = read_rate(own, "epsB", own.text("epsB"))
+    schedule = read_schedule(own, "schedB" if "schedB" in own else "sched")
+    return ParameterRule(rate, own.number("momB", least=0), schedule=timed or schedule)
 
 
 def loss_scale(layers: Sections, params: Sections) -> float:

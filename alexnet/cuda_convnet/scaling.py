@@ -42,8 +42,8 @@ def scaled(sections: Mapping[str, Mapping[str, str]], scale: float, in_channels:
             total = section.integers("filters", len(sources))[0] * groups[name][0]
             maps[name] = multiple * max(1, round(total / scale / multiple))
             own["filters"] = _list(maps[name] // number for number in groups[name])
-            if "filterchannels" in section:
-                lengths = section.integers("filterchannels", len(sources))
+            if "filterChannels" in section:
+                lengths = section.integers("filterChannels", len(sources))
                 own["filterchannels"] = _list(
                     n * new // old for n, new, old in zip(lengths, channels, given, strict=True)
                 )

@@ -73,7 +73,7 @@ def read_rate(section: Section, key: str, text: str) -> tuple[float, Schedule | 
         LayerFileError: it is neither this nor a number of 0 or more.
     """
     if "[" not in text:
-        return Section(section.where, {key: text}).number(key, least=0), None
+        return Section(section.where, {key.lower(): text}).number(key, least=0), None
     base, schedule = _read(section, key, text, ";")
     if base is None:
         raise section.error(f"{key} has no base; got {text[:60]!r}")

@@ -9,9 +9,27 @@ from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm
 from alexnet.cuda_convnet.layers.pictures import Blur, Mirror, Pictures, Thinning
 from alexnet.cuda_convnet.layers.pooling import Pool
 from alexnet.cuda_convnet.layers.simple import Activation, Concatenation, Dropout, Maximum, Softmax, Sum
-from alexnet.cuda_convnet.layers.weighted import Convolution, FullyConnected, Local, Weighted, weight_name
+from alexnet.cuda_convnet.layers.weighted import (
+    Convolution,
+    FullyConnected,
+    Local,
+    Weighted,
+    weight_name,
+    weight_sources,
+)
 
-__all__ = ["LAYERS", "NOT_OFFERED", "WITH_WEIGHTS", "Layer", "Pictures", "Shape", "Spec", "Weighted", "weight_name"]
+__all__ = [
+    "LAYERS",
+    "NOT_OFFERED",
+    "WITH_WEIGHTS",
+    "Layer",
+    "Pictures",
+    "Shape",
+    "Spec",
+    "Weighted",
+    "weight_name",
+    "weight_sources",
+]
 
 # by `type`; data and cost layers have no module
 LAYERS: dict[str, Callable[[Spec], Layer]] = {
@@ -37,14 +55,15 @@ LAYERS: dict[str, Callable[[Spec], Layer]] = {
 }
 WITH_WEIGHTS = ("conv", "local", "fc")
 
+SEVERAL = "labels that name several classes at once, which no data has"
 # types that exist and cannot be done, with what is missing
 NOT_OFFERED = {
-    "treefc": "the tree of WordNet over the classes, which the data does not have",
-    "cost.crossent2": "labels that name several classes at once",
-    "cost.bce": "labels that name several classes at once",
-    "cost.dce": "labels that name several classes at once",
-    "cost.rflickr": "labels that name several classes at once",
-    "cost.msm": "labels that name several classes at once",
+    "treefc": "the tree of WordNet over the classes, which no data has",
+    "cost.crossent2": SEVERAL,
+    "cost.bce": SEVERAL,
+    "cost.dce": SEVERAL,
+    "cost.rflickr": SEVERAL,
+    "cost.msm": SEVERAL,
     "cost.sum2": "a cost that is no classifier's",
     "cost.gsum2": "a cost that is no classifier's",
     "cost.tica": "a cost that is no classifier's",

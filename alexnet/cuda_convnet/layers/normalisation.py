@@ -20,9 +20,9 @@ class Normalisation(Layer):
     def __init__(self, spec: Spec) -> None:
         section = spec.section
         self.channels, side = spec.only_maps()
-        self.size = section.integer("size") if "size" in section else section.integer("sizex")
+        self.size = section.integer("size") if "size" in section else section.integer("sizeX")
         self.scale, self.power = spec.setting("scale"), spec.setting("pow")
-        self.least = spec.setting("mindiv", 1.0)
+        self.least = spec.setting("minDiv", 1.0)
         if section.flag("blocked", False):
             raise section.error("windows that are blocks of maps (blocked=true) are not offered")
         super().__init__(spec, (self.channels, side, side), self.words.format(size=self.size))
@@ -65,8 +65,9 @@ class ContrastNorm(Normalisation):
         """Maps (N, C, S, S)."""
         scale, power, least = self.numbers()
         x = as_maps(inputs[0], self.channels)
-        around = self.size // 2
-        mean = F.avg_pool2d(x.detach(), self.size, 1, around, count_include_pad=False)
+        before, after = self.size // 2, (self.size - 1) // 2
+        sides = before, after, before, after
+        mean = F.avg_pool2d(x.detach(), self.size, 1, sides, count_include_pad=False)
         difference = x - mean
-        squares = F.avg_pool2d(difference * difference, self.size, 1, around)  # their sum over size^2
+        squares = F.avg_pool2d(difference * difference, self.size, 1, sides)  # their sum over size^2
         return x * (squares * scale + least) ** -power

@@ -31,7 +31,7 @@ class Blur(Layer):
 
     def __init__(self, spec: Spec) -> None:
         self.channels, side = spec.only_maps()
-        (size,), (deviation,) = spec.section.integers("filtersize", 1), spec.section.numbers("stdev", 1, least=1e-3)
+        (size,), (deviation,) = spec.section.integers("filterSize", 1), spec.section.numbers("stdev", 1, least=1e-3)
         if size > 2 * side + 1:
             raise spec.section.error(f"a filter of {size} is larger than the {side} x {side} of its input")
         self.around = size // 2

@@ -26,20 +26,20 @@ class Pool(Layer):
         channels, side = spec.only_maps()
         self.channels, self.kind = channels, section.text("pool")
         if self.kind == "rand":
-            if spec.trained and not spec.settings.flag("domax", False):
+            if spec.trained and not spec.settings.flag("doMax", False):
                 raise section.error(
                     "random pooling is not known well enough to do; doMax=true in the parameter file makes it max"
                 )
             self.kind = "max"
         if self.kind not in KINDS:
             raise section.error(f"pool is one of {', '.join(KINDS)}, rand; got {self.kind[:60]!r}")
-        self.size, self.stride = section.integer("sizex"), section.integer("stride")
+        self.size, self.stride = section.integer("sizeX"), section.integer("stride")
         self.start = section.integer("start", 0, least=-self.size + 1)
         if self.stride > self.size:
             raise section.error(f"stride is 1 to sizeX, {self.size}; got {self.stride}")
         rest = side - self.start - self.size
         counted = -(-rest // self.stride) + 1
-        count = section.integer("outputsx", 0, least=0) or counted
+        count = section.integer("outputsX", 0, least=0) or counted
         reach = self.start + (count - 1) * self.stride  # where the last window begins
         if count < 1 or reach >= side:
             raise section.error(f"windows of {self.size} from {self.start} do not fit the {side} x {side} of its input")

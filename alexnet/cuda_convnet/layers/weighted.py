@@ -14,12 +14,21 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.cuda_convnet.grammar import split_list
+from alexnet.cuda_convnet.grammar import Section, split_list
 from alexnet.cuda_convnet.layers.base import Layer, Spec, as_maps, check_size, maps_of
 from minigrad import nn
 from minigrad.random import default_generator, stream
 
-__all__ = ["WIKI_INIT", "Convolution", "Filters", "FullyConnected", "Local", "Weighted", "weight_name"]
+__all__ = [
+    "WIKI_INIT",
+    "Convolution",
+    "Filters",
+    "FullyConnected",
+    "Local",
+    "Weighted",
+    "weight_name",
+    "weight_sources",
+]
 
 SHARED = re.compile(r"([^\[\]]+)(?:\[([0-9]{1,4})\])?")
 WIKI_INIT = 0.01  # the default of initW in cuda-convnet's documentation
@@ -28,6 +37,14 @@ WIKI_INIT = 0.01  # the default of initW in cuda-convnet's documentation
 def weight_name(number: int) -> str:
     """What the weight of an input is called."""
     return f"weight{number}" if number else "weight"
+
+
+def weight_sources(section: Section, count: int) -> list[str]:
+    """By input, the layer whose weight it shares, as `weightSource` names it; "" for a weight of its own."""
+    sources = split_list(section.text("weightSource", "," * (count - 1)))
+    if len(sources) != count:
+        raise section.error(f"weightSource has one item for each input, {count}; got {len(sources)}")
+    return sources
 
 
 class Weighted(Layer):
@@ -50,10 +67,8 @@ class Weighted(Layer):
 
     def _adopt(self, spec: Spec, number: int, fresh: nn.Parameter) -> None:
         """Take a new weight for an input, filled with its initial numbers, or another layer's that it is to share."""
-        std = spec.section.numbers("initw", self.count, WIKI_INIT, least=0)[number]
-        shared = split_list(spec.section.text("weightsource", "," * (self.count - 1)))
-        if len(shared) != self.count:
-            raise spec.section.error(f"weightSource has one item for each input, {self.count}; got {len(shared)}")
+        std = spec.section.numbers("initW", self.count, WIKI_INIT, least=0)[number]
+        shared = weight_sources(spec.section, self.count)
         name = weight_name(number)
         setattr(self, name, self._owner(spec, number, shared[number], fresh) if shared[number] else fresh)
         if not shared[number]:
@@ -75,7 +90,7 @@ class Weighted(Layer):
     def _begin_bias(self, spec: Spec, bias: nn.Parameter | None) -> None:
         if bias is not None:
             self.bias = bias
-            nn.init.constant_(bias, spec.section.number("initb", 0.0))
+            nn.init.constant_(bias, spec.section.number("initB", 0.0))
 
 
 @dataclass(frozen=True)
@@ -115,9 +130,9 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
     """How a convolution or local layer reads each input, and how many filters it has."""
     section, count = spec.section, len(spec.inputs)
     channels, groups = section.integers("channels", count), section.integers("groups", count, 1)
-    sizes, strides = section.integers("filtersize", count), section.integers("stride", count, 1)
+    sizes, strides = section.integers("filterSize", count), section.integers("stride", count, 1)
     padding = section.integers("padding", count, 0, least=0)
-    sparse = section.flags("randsparse", count, False)
+    sparse = section.flags("randSparse", count, False)
     filters = [number * group for number, group in zip(section.integers("filters", count), groups, strict=True)]
     windows = []
     for t in range(count):
@@ -125,7 +140,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
         if channels[t] % groups[t]:
             raise section.error(f"its {channels[t]} channels do not divide into {groups[t]} groups")
         if sparse[t]:
-            each = section.integers("filterchannels", count, channels[t] // groups[t])[t]
+            each = section.integers("filterChannels", count, 0, least=0)[t] or channels[t] // groups[t]
             seen = groups[t] * each
             if groups[t] < 2 or channels[t] % each or seen % channels[t]:
                 raise section.error(
@@ -172,7 +187,7 @@ class Filters(Weighted):
         filters += f", stride {' and '.join(map(str, strides))}" if any(stride > 1 for stride in strides) else ""
         each = [count * places**2 * w.seen // w.groups * w.size**2 for w in self.windows]
         super().__init__(spec, (count, places, places), filters, sum(each))
-        sparse = spec.section.flags("randsparse", self.count, False)
+        sparse = spec.section.flags("randSparse", self.count, False)
         for t, w in enumerate(self.windows):
             if sparse[t]:
                 draw = stream(*default_generator.next())
@@ -184,7 +199,7 @@ class Filters(Weighted):
             self._adopt(spec, t, layer.weight)
             self._begin_bias(spec, layer.bias)
         if self.output_bias:
-            self._begin_bias(spec, nn.Parameter(mg.zeros(*self.output, device=spec.device)))
+            self._begin_bias(spec, nn.LocallyConnected2d(1, count, 1, places, device=spec.device).bias)
         relu = self.activation is not None and self.activation.name == "relu"
         self.fused = relu and self.count == 1 and not self.output_bias
         if self.fused:
@@ -234,7 +249,7 @@ class Convolution(Filters):
 
     def has_output_bias(self, spec: Spec) -> bool:
         """Whether sharedBiases is false."""
-        return not spec.section.flag("sharedbiases", True)
+        return not spec.section.flag("sharedBiases", True)
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d:
         """A convolution."""

@@ -1,0 +1,197 @@
+"""The grammar of layer files, as Python 2 read them; and files changed at random."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checks import complains
+from layer_files import DATA, cost, params_of, section
+from mutations import mutated, timed, watched
+
+import minigrad as mg
+from alexnet.cuda_convnet import (
+    LayerFileError,
+    LayerNet,
+    late_start,
+    loss_scale,
+    parameter_rules,
+    read_sections,
+    read_text,
+    remarks,
+)
+from alexnet.cuda_convnet.grammar import Section, normalised
+
+
+def read(text: str) -> dict[str, dict[str, str]]:
+    return read_sections(text, "it.cfg")
+
+
+def test_lines() -> None:
+    text = (
+        "# a comment with = in it\n; another\nREM too\n\n[conv1]\ntype=conv ; not this\nfilterSize : 5\n"
+        "neuron=tanh[1,2]#3\n  wide=\t1, 2 \n[Conv1]  behind it\ntype = data\r\n"
+    )
+    # a line that begins with a space goes on with the value before it
+    assert read(text) == {
+        "conv1": {"type": "conv", "filtersize": "5", "neuron": "tanh[1,2]#3 wide=\t1, 2"},
+        "Conv1": {"type": "data"},
+    }
+    assert read("\ufeff[a]\n  key=1\nremark=2\nREM=3\nempty=\n") == {
+        "a": {"key": "1", "remark": "2", "rem": "3", "empty": ""}
+    }
+    assert read("") == read("# nothing") == {}
+
+
+def test_of_what_is_said_twice_the_last_counts() -> None:
+    assert read("[a]\nx=1\ny=1\n[b]\nx=2\n[a]\nX=3\nz=4\nz=5") == {"a": {"x": "3", "y": "1", "z": "5"}, "b": {"x": "2"}}
+    assert read("[DEFAULT]\nx=1\n[a]\n[b]\nx=2") == {"a": {"x": "1"}, "b": {"x": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("x=1", 1), ("[a]\nx=1\nwhat is this", 3), ("[a]\n=1", 2), ("[]\n", 1), ("\n\n[a\x07]", 3)]
+)
+def test_what_is_no_line_is_refused(text: str, line: int) -> None:
+    with complains(f"it.cfg, line {line}", error=LayerFileError):
+        read(text)
+
+
+def test_files_of_any_length_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "long.cfg"
+    file.write_bytes(b"[a]\n" + b"#" * (1 << 20))
+    with complains("long.cfg", "larger", error=LayerFileError):
+        read_text(file)
+    with complains("it.cfg", error=LayerFileError):
+        read("[a]\n" + "#" * (1 << 20))
+    with complains("it.cfg, line 4097", error=LayerFileError):
+        read("".join(f"[{number}]\n" for number in range(5000)))
+    file.write_bytes(b"[a]\nx=1 ; caf\xe9\n")
+    assert read(read_text(file)) == {"a": {"x": "1"}}
+
+
+def test_values_of_json_are_those_of_the_file() -> None:
+    """What a recipe keeps, and what `--set` changes, may be numbers, lists, true and false."""
+    given = {"fc10": {"outputs": 10, "epsW": 0.5, "epsw": [0.1, "0.2"], "on": True, "off": False, "type": "fc"}}
+    assert normalised(given) == {
+        "fc10": {"outputs": "10", "epsw": "0.1,0.2", "on": "true", "off": "false", "type": "fc"}
+    }
+    for wrong in ({"a": 1}, {"a": {"x": None}}, {"a": {"x": {"y": 1}}}, {"a": {"x": [None]}}):
+        with complains("section a", error=LayerFileError):
+            normalised(wrong)  # type: ignore[arg-type]
+
+
+def test_kinds_of_values() -> None:
+    values = {"n": " 5", "f": ".75", "many": "1, 2,3", "on": "Yes", "off": "off", "flags": "true,0", "bad": "1_0"}
+    section = Section("layer it", {key: value.strip() for key, value in values.items()})
+    assert section.integer("n") == 5 and section.number("f") == 0.75 and section.number("none", 2) == 2
+    assert section.integers("many", 3) == [1, 2, 3] and section.numbers("none", 2, 0.5) == [0.5, 0.5]
+    assert section.flag("on") and not section.flag("off") and section.flags("flags", 2, False) == [True, False]
+    for wrong in (
+        lambda: section.integer("f"),
+        lambda: section.integer("n", least=6),
+        lambda: section.integer("bad"),
+        lambda: section.number("bad"),
+        lambda: section.number("on"),
+        lambda: section.flag("f"),
+        lambda: section.integers("many", 2),
+        lambda: section.text("none"),
+    ):
+        with complains("layer it", error=LayerFileError):
+            wrong()
+
+
+# files changed at random
+
+LAYERS = (
+    DATA
+    + section("blur", type="blur", inputs="data", channels=3, filterSize=3, stdev=1, gpu=0)
+    + section("nails", type="nailbed", inputs="blur", channels=3, stride=2)
+    + section("conv", type="conv", inputs="data", channels=3, filters=4, filterSize=3, stride=2, gpu=0)
+    + section("norm", type="cmrnorm", inputs="conv", channels=4, size=3)
+    + section(
+        *("both",),
+        **{"type": "conv", "inputs": "nails,norm", "channels": "3,4", "filters": "4,2", "groups": "1,2"},
+        **{"filterSize": "3,3", "padding": "1,1", "randSparse": "0,1", "initW": "0.1,0.1", "neuron": "relu"},
+    )
+    + section("pool", type="pool", pool="avg", inputs="both", channels=4, sizeX=3, stride=2, start=-1, outputsX=0)
+    + section("local", type="local", inputs="pool", channels=4, filters=2, filterSize=3, neuron="tanh[1,2]")
+    + section("hs", type="hs", inputs="local", keep=0.5)
+    + section("fc", type="fc", inputs="hs,norm", outputs=10, initW="0.1,0.1")
+    + cost("fc")
+)
+PARAMS = params_of(LAYERS, conv={"schedW": "dexp[250,0,4]", "wcNormMin": 0.1, "wcNormMax": 0.2, "wball": 0.5})
+
+
+def use(layers: str, params: str) -> LayerNet:
+    """All that is done with a pair of files before a run begins."""
+    sections = read(layers), read(params)
+    net = LayerNet(*sections, 16, 3, 10)
+    rules = parameter_rules(*sections)
+    assert rules.keys() == dict(net.named_parameters()).keys()
+    for rule in rules.values():
+        rule.rate(0.3)
+    loss_scale(*sections)
+    remarks(*sections, "layers.cfg", "params.cfg")
+    late_start(sections[1], params)
+    return net
+
+
+def words(text: str, draw: random.Random) -> str:
+    """A text in which values and keys have changed places, or others."""
+    lines = text.split("\n")
+    for _ in range(draw.randint(1, 3)):
+        here, there = draw.randrange(len(lines)), draw.randrange(len(lines))
+        key, _, value = lines[here].partition("=")
+        other = lines[there].partition("=")
+        match draw.randrange(6):
+            case 0:
+                lines[here] = f"{key}={other[2]}"
+            case 1:
+                lines[here] = f"{other[0]}={value}"
+            case 2:
+                lines[here] = (
+                    f"{key}={draw.choice(['0', '-1', '1e9', '999999999', 'nan', '', '1,1', 'true', '99' * 99])}"
+                )
+            case 3:
+                del lines[here]
+            case 4:
+                lines.insert(here, lines[there])
+            case 5:
+                lines[here], lines[there] = lines[there], lines[here]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(40, marks=pytest.mark.slow)])
+def test_files_changed_at_random_end_in_a_net_or_in_one_error(times: int) -> None:
+    use(LAYERS, PARAMS)
+    draw, bits = random.Random(7), np.random.default_rng(7)
+    outcomes = {True: 0, False: 0}
+    with watched():
+        for number in range(250 * times):
+            files = [LAYERS, PARAMS]
+            which = number % 2
+            if number % 3:
+                files[which] = words(files[which], draw)
+            else:
+                files[which] = mutated(files[which].encode(), bits).decode(errors="replace")
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            try:
+                with timed():
+                    use(*files)
+                outcomes[True] += 1
+            except LayerFileError as error:
+                assert "\n" not in str(error) and len(str(error)) < 600, str(error)
+                outcomes[False] += 1
+            assert tracemalloc.get_traced_memory()[1] - before < 30 << 20, files[which]
+    assert min(outcomes.values()) > 20
+
+
+def test_the_file_of_the_fuzzer_is_a_net() -> None:
+    mg.manual_seed(0)
+    net = use(LAYERS, PARAMS)
+    x = mg.tensor(np.random.default_rng(0).standard_normal((2, 3, 16, 16)).astype(np.float32))
+    assert net(x).shape == (2, 10)
