@@ -49,7 +49,13 @@ def parser() -> Parser:
         help="what to measure on, as for alexnet.train (default: the first run's own data)",
     )
     add("--split", choices=("val", "test"), default="val", help="the part of it (default val)")
-    add("--views", type=int, choices=VIEWS, default=1, help="the centre, or the paper's ten (default 1)")
+    add(
+        "--views",
+        type=int,
+        choices=VIEWS,
+        default=1,
+        help="the centre, the paper's ten, or cuda-convnet's nine: 3 x 3 places (default 1)",
+    )
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of a run's (default best)")
     add(
         "--report",

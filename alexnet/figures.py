@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -68,8 +68,18 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
+@runtime_checkable
+class KnowsFilters(Protocol):
+    """A network that says itself which of its convolutions see the picture."""
+
+    def first_filters(self) -> list[tuple[str, np.ndarray]]:
+        """As `first_filters`."""
+
+
 def first_filters(model: nn.Module) -> list[tuple[str, np.ndarray]]:
-    """(name, weights (K, C, KH, KW)) of the first convolution of every column."""
+    """(name, weights (K, C, KH, KW)) of the first convolution of every column; none where no convolution is first."""
+    if isinstance(model, KnowsFilters):
+        return model.first_filters()
     firsts: dict[str, tuple[str, np.ndarray]] = {}
     for path, module in model.named_modules():
         if isinstance(module, nn.Conv2d):

@@ -70,7 +70,10 @@ def run(args: argparse.Namespace) -> None:
     check_address_space()
     predictor = load_predictor(args.run, args.checkpoint == "best", args.devices)
     if args.filters:
-        figures.save_figure(figures.filters(figures.first_filters(predictor.model)), args.filters)
+        filters = figures.first_filters(predictor.model)
+        if not filters:
+            raise RunError(f"no convolution of the network of {args.run} sees the picture itself; leave --filters out")
+        figures.save_figure(figures.filters(filters), args.filters)
         say(f"{args.filters}: the filters of the first layer")
     if not args.images:
         return

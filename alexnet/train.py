@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import filecmp
 import math
 import sys
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from alexnet.cli import (
     run_command,
     seed,
 )
-from alexnet.data import SOURCES, WORDS, open_dataset
-from alexnet.recipes import KEYS, RECIPES, Recipe, summaries
+from alexnet.data import SOURCES, WORDS, DataSet, open_dataset
+from alexnet.recipes import KEYS, RECIPES, LayerFiles, Recipe, run_name, summaries, whole_or_cropped
 from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
@@ -65,6 +66,14 @@ def parser() -> Parser:
     add = result.add_argument
     add("--recipe", choices=RECIPES, metavar="NAME", help="what to train, and how; see below (default shapes)")
     add(
+        "--layers",
+        type=nonempty_path,
+        metavar="FILE",
+        help="train the net of a layer file of cuda-convnet; a recipe then says how pictures are taken, how long it is "
+        "trained and in which order (default: by the size of the pictures, 10 epochs, the order of the files)",
+    )
+    add("--layer-params", type=nonempty_path, metavar="FILE", help="its parameter file: rates, momenta, weight decay")
+    add(
         "--data",
         type=nonempty,
         metavar="PATH",
@@ -102,9 +111,18 @@ def minutes(text: str) -> float:
     return value
 
 
-def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
-    """The folder and the settings of a run that starts; nothing is written yet."""
-    recipe = RECIPES[args.recipe or "shapes"].changed(args.changes)
+def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFolder, dict[str, Any], DataSet | None]:
+    """The folder and the settings of a run that starts, and its data if they had to be opened; nothing is written."""
+    data = None
+    if files:
+        base = RECIPES[args.recipe or "original"]
+        if not args.recipe and args.data:
+            data = open_dataset(_place(args.data), args.seed or 0)
+            base = whole_or_cropped(base, data.train)
+        recipe = files.recipe(base)
+    else:
+        recipe = RECIPES[args.recipe or "shapes"]
+    recipe = recipe.changed(args.changes)
     source = args.data or recipe.data
     if not source:
         raise RunError(f"the recipe {recipe.name} brings no data; say where yours is with --data PATH")
@@ -117,7 +135,9 @@ def _new_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         "seed": args.seed or 0,
         "devices": args.devices or ["cpu:0"],
     }
-    return folder, settings
+    if files:
+        settings["base"] = args.recipe or ""
+    return folder, settings, data
 
 
 def _place(source: str) -> str:
@@ -127,11 +147,11 @@ def _place(source: str) -> str:
 
 def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     """The folder and the settings of a run to go on with: as it was, but for --data, --devices and --epochs."""
-    folder = RunFolder(args.out or latest_folder(args.recipe or "shapes"))
+    folder = RunFolder(args.out or latest_folder(run_name(args.layers) if args.layers else args.recipe or "shapes"))
     settings = folder.read_settings()
     recipe = Recipe.from_json(settings["recipe"])
     fixed = {
-        "--recipe": (args.recipe, recipe.name),
+        "--recipe": (args.recipe, settings.get("base", recipe.name)),
         "--seed": (args.seed, settings["seed"]),
         "--batch-size": (args.batch_size, recipe.batch_size),
     }
@@ -141,6 +161,10 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     for change in args.changes:
         if recipe.changed([change]) != recipe:
             raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
+    files = {"--layers": args.layers, "--layer-params": args.layer_params}
+    for (flag, given), copy in zip(files.items(), folder.copies, strict=True):
+        if given and given.exists() and not (copy.exists() and filecmp.cmp(given, copy, shallow=False)):
+            raise RunError(f"the run in {folder.path} was not started with {flag} {given}; leave {flag} out to resume")
     settings["recipe"]["epochs"] = args.epochs or recipe.epochs
     settings["data"] = _place(args.data) if args.data else settings["data"]
     settings["devices"] = [str(mg.device(name)) for name in args.devices or settings["devices"]]
@@ -164,7 +188,8 @@ def _closing_table(trainer: Trainer) -> str:
             f"Since epoch {trainer.recipe.all_batches_from} the validation pictures are trained on too: their error",
             f"says nothing of other pictures, and best.npz is the latest checkpoint. For the test: {measure}",
         ]
-    lines += ["", f"{trainer.folder.path} holds the log, curves.png, filters.png, checkpoint.npz and best.npz."]
+    filters = "filters.png, " if (trainer.folder.path / "filters.png").exists() else ""
+    lines += ["", f"{trainer.folder.path} holds the log, curves.png, {filters}checkpoint.npz and best.npz."]
     lines.append(_next(trainer, epochs[-1]["epoch"], epochs[-1]["val_top1"]))
     return "\n".join(lines)
 
@@ -200,7 +225,14 @@ def train(args: argparse.Namespace) -> int:
         raise RunError("--resume-or-start looks for a run in one folder; name it with --out DIR")
     check_address_space()
     resume = args.resume or (args.resume_or_start and RunFolder(args.out).settings.exists())
-    folder, settings = _old_run(args) if resume else _new_run(args)
+    if (args.layers is None) != (args.layer_params is None):
+        raise RunError("--layers and --layer-params go together: a layer file, and its parameter file")
+    files, data = None, None
+    if resume:
+        folder, settings = _old_run(args)
+    else:
+        files = LayerFiles.read(args.layers, args.layer_params) if args.layers else None
+        folder, settings, data = _new_run(args, files)
     if args.resume_or_start and resume and _complete(folder, settings["recipe"]["epochs"]):
         say(f"{folder.path} has had its {counted(settings['recipe']['epochs'], 'epoch')}; there is nothing to do")
         return 0
@@ -208,7 +240,7 @@ def train(args: argparse.Namespace) -> int:
     with ExitStack() as held:
         if resume:
             held.enter_context(folder.locked())
-        trainer = _trainer(args, folder, settings)
+        trainer = _trainer(args, folder, settings, data)
         trainer.compile()  # while the data is opened
         if resume:
             _tell_folder(trainer, settings["devices"])
@@ -219,8 +251,10 @@ def train(args: argparse.Namespace) -> int:
             if not args.out:
                 folder.make_free(trainer.recipe.name)
             held.enter_context(folder.locked())
-            folder.create(settings)
+            folder.create(settings, files.contents() if files else ())
             _tell_folder(trainer, settings["devices"])
+            for sentence in files.told(trainer.recipe) if files else ():
+                say(f"warning: {sentence}", sys.stderr)
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
@@ -237,10 +271,10 @@ def _complete(folder: RunFolder, epochs: int) -> bool:
     return saved is not None and saved.epoch > epochs
 
 
-def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any]) -> Trainer:
-    """Open the data, which completes the settings, and build the network."""
+def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any], data: DataSet | None) -> Trainer:
+    """Open the data if that is not done yet, complete the settings by them, and build the network."""
     recipe = Recipe.from_json(settings["recipe"])
-    data = open_dataset(settings["data"], settings["seed"])
+    data = data or open_dataset(settings["data"], settings["seed"])
     sampler = recipe.sampler(data.train.data_batches)
     held_out = len(sampler.held_out_pictures)
     of = f", data batch {recipe.validation_batch}, of" if held_out else " of"

@@ -17,6 +17,7 @@ PROGRAMS = {
     "growth.py --batches 1 --threads 1": "| nothing compiled before |",
     "seeds.py --run shapes shapes 100 --seeds 1 --out {folder}/seeds.jsonl": "| 100 % | 1 of 1 | 1.00 (1.00 to 1.00) |",
     "small.py --turns 1 --only numbers lenet": "| lenet | ",
+    "local.py --batch 8 --turns 1": "| 13pct local3 | gradient of the weight |",
     "memory.py --steps 120 -- --batch-size 8": "step 101: ",
     "emulator.py": "of the product's rate",
 }

@@ -35,7 +35,7 @@ class LayerFileError(ValueError):
 
 
 def read_text(path: Path) -> str:
-    """The text of a layer file or a parameter file. Bytes that are no UTF-8 are of its comments, and stand for others.
+    """The text of a layer file or a parameter file. Bytes that are no UTF-8 are of its comments, and become surrogates.
 
     Raises:
         LayerFileError: it is larger than any such file.
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
         content = file.read(MOST_CHARACTERS + 1)
     if len(content) > MOST_CHARACTERS:
         raise LayerFileError(f"{path} is larger than {MOST_CHARACTERS:,} bytes, and so no layer file")
-    return content.decode("utf-8", errors="replace")
+    return content.decode("utf-8", errors="surrogateescape")
 
 
 def read_sections(text: str, file: str) -> dict[str, dict[str, str]]:

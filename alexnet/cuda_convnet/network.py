@@ -12,7 +12,7 @@ import minigrad as mg
 from alexnet.cuda_convnet.grammar import LayerFileError, Section, Sections, normalised
 from alexnet.cuda_convnet.layers import LAYERS, NOT_OFFERED, WITH_WEIGHTS, Layer, Pictures, Spec
 from alexnet.cuda_convnet.layers.simple import Softmax
-from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Filters, FullyConnected
+from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Convolution, Filters, FullyConnected, Weighted
 from alexnet.cuda_convnet.scaling import scaled
 from minigrad import nn
 
@@ -34,7 +34,7 @@ class LayerNet(nn.Module):
             would need its settings.
         image_size: side of the pictures.
         in_channels: colours of the pictures.
-        num_classes: what the net must tell apart.
+        num_classes: what the net must tell apart; 0 for as many as the file says.
         devices: `gpu=i` of a layer means devices[i], counted round where there are fewer. The logits are on the first.
         filter_scale: what the numbers of filters and of hidden units are divided by, for tests.
 
@@ -129,6 +129,7 @@ class LayerNet(nn.Module):
         del self._modules[sources[1]]
         (logits,) = self.inputs[sources[1]]
         count = prod(self.layers[logits].output)
+        self.num_classes = self.num_classes or count
         if count != self.num_classes:
             last = self._outputs_of(logits)
             change = f"--set layers.{last[0]}.outputs={self.num_classes}" if len(last) == 1 else f"outputs of {last}"
@@ -160,6 +161,27 @@ class LayerNet(nn.Module):
             for source in {source for source in self.inputs[name] if self._last_reader[source] == name}:
                 del results[source]  # what nobody reads any more need not stay in memory
         return _on(results[self._logits], self._devices[0]).flatten(1)
+
+    @property
+    def last(self) -> Layer | Pictures:
+        """The layer that makes the logits."""
+        return self.layers[self._logits]
+
+    def first_filters(self) -> list[tuple[str, np.ndarray]]:
+        """Name and weights (K, C / groups, size, size) of each convolution whose first input is the picture.
+
+        Between the two there may be layers without weights.
+        """
+        sees = {name for name, layer in self.layers.items() if isinstance(layer, Pictures)}
+        result = []
+        for name, layer in self.layers.items():
+            if not self.inputs[name] or self.inputs[name][0] not in sees:
+                continue
+            if isinstance(layer, Convolution):
+                result.append((f"{name}, {layer.device}", layer.weights()[0].numpy()))
+            elif not isinstance(layer, Weighted):
+                sees.add(name)
+        return result
 
     # the channels that are listed belong to the state
 

@@ -13,7 +13,7 @@ from alexnet.data.statistics import Statistics
 
 __all__ = ["VIEWS", "Augmentation", "augment", "centre_view", "views"]
 
-VIEWS = (1, 10)
+VIEWS = (1, 9, 10)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def views(images: np.ndarray, crop: int, statistics: Statistics, count: int) -> 
         images: uint8 (b, C, S, S).
         crop: side of a view.
         statistics: of the training set; its mean has the shape (C, S, S).
-        count: 1 for the centre, 10 for the centre and the corners, each followed by its mirror image.
+        count: 1 for the centre, 10 for the centre and the corners, each followed by its mirror image; 9 for 3 x 3
+            places, none mirrored, as cuda-convnet came to test nets of CIFAR-10.
 
     Yields:
         float32 (b, C, crop, crop).
@@ -139,16 +140,18 @@ def views(images: np.ndarray, crop: int, statistics: Statistics, count: int) -> 
         DataError: there are no such views.
     """
     if count not in VIEWS:
-        raise DataError(f"a network is tested on 1 view or on 10, got {count}")
+        raise DataError(f"a network is tested on 1 view, on 9 or on 10, got {count}")
     if count > 1 and crop == images.shape[-1]:
         raise DataError(
-            f"a network that sees the whole {crop} x {crop} pixels of a picture has one view, not ten: ten are the "
+            f"a network that sees the whole {crop} x {crop} pixels of a picture has one view, not {count}: ten are the "
             "corners and the centre of a larger picture, with their mirror images"
         )
     mean, centre = _centre_of_mean(images, crop, statistics)
     end = images.shape[-1] - crop
     places = [(centre, centre), (0, 0), (0, end), (end, 0), (end, end)]
-    for top, left in places if count == 10 else places[:1]:
+    if count == 9:
+        places = [(top, left) for top in (0, centre, end) for left in (0, centre, end)]
+    for top, left in places[:1] if count == 1 else places:
         patch = images[:, :, top : top + crop, left : left + crop]
         yield patch - mean
         if count == 10:

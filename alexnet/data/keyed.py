@@ -9,10 +9,10 @@ import numpy as np
 
 from minigrad.random import philox4x32
 
-__all__ = ["COLOUR", "CROP", "REPLACEMENT", "SHUFFLE", "SPLIT", "normals", "permutation", "words"]
+__all__ = ["COLOUR", "CROP", "RATE", "REPLACEMENT", "SHUFFLE", "SPLIT", "normals", "permutation", "words"]
 
 # What the words are for; the third word of the counter, so that no two purposes share numbers.
-CROP, COLOUR, SHUFFLE, SPLIT, REPLACEMENT = range(5)
+CROP, COLOUR, SHUFFLE, SPLIT, REPLACEMENT, RATE = range(6)
 
 _DRAWN_AT_ONCE = 2**16  # words: what permuting a million pictures needs stays small
 

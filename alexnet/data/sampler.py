@@ -97,13 +97,13 @@ class Sampler:
         firsts = [first for first, _ in self.stretches(1, epochs)]
         return sorted({int(size) for first in firsts for size in np.diff(self.minibatches(first, batch_size))})
 
-    def data_batch(self, epoch: int, batch_size: int, step: int) -> int:
-        """Which of the data batches of an epoch step number `step`, counted from 0, is in; counted from 1.
+    def data_batch_of_steps(self, epoch: int, batch_size: int) -> np.ndarray:
+        """Which of the data batches of an epoch, counted from 1, each step is in: int64 (steps,).
 
         Where the pictures are shuffled, so many of them make a data batch as it has in the files.
         """
-        first = self.minibatches(epoch, batch_size)[step]
-        return 1 + int(np.searchsorted(np.cumsum(self._lengths(epoch)), first, side="right"))
+        firsts = self.minibatches(epoch, batch_size)[:-1]
+        return 1 + np.searchsorted(np.cumsum(self._lengths(epoch)), firsts, side="right")
 
     def stretches(self, first: int, last: int) -> list[tuple[int, int]]:
         """The epochs from `first` to `last` as stretches of epochs of the same pictures: the first of each, its length.

@@ -11,6 +11,8 @@ from tqdm.auto import tqdm
 
 import minigrad as mg
 import minigrad.functional as F
+from alexnet.cuda_convnet import LayerNet
+from alexnet.cuda_convnet.layers.weighted import FullyConnected
 from alexnet.data import RescaledSplit, Split, Statistics, centre_view, views
 from alexnet.data.sweep import BATCH, Sweep
 from minigrad import nn
@@ -22,7 +24,7 @@ class Predictor:
     """A network in its run's surroundings.
 
     Args:
-        model: in evaluation; its last layer is linear.
+        model: in evaluation.
         device: where batches go.
         rescale: side of the square that pictures are brought to.
         crop: side of what the network sees.
@@ -56,12 +58,29 @@ class Predictor:
 
     @property
     def units(self) -> int:
-        """Of the last hidden layer."""
-        return self._last.weight.shape[1]
+        """Of the last hidden layer.
+
+        Raises:
+            ValueError: there is none.
+        """
+        last = self._last
+        return (
+            sum(weight.shape[1] for weight in last.weights())
+            if isinstance(last, FullyConnected)
+            else last.weight.shape[1]
+        )
 
     @property
-    def _last(self) -> nn.Linear:
-        return [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
+    def _last(self) -> nn.Linear | FullyConnected:
+        """The layer that reads the last hidden layer, or those that are."""
+        if not isinstance(self.model, LayerNet):
+            return [module for module in self.model.modules() if isinstance(module, nn.Linear)][-1]
+        if not isinstance(self.model.last, FullyConnected):
+            raise ValueError(
+                "the network's last layer is not fully-connected, so it has no last hidden layer in which pictures "
+                "could be compared"
+            )
+        return self.model.last
 
     def probabilities(self, images: np.ndarray, count: int) -> np.ndarray:
         """The softmax outputs, averaged over the views (section 4.1).
@@ -89,13 +108,13 @@ class Predictor:
             float32 (b, units).
         """
         seen: list[mg.Tensor] = []
-        handle = self._last.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
+        handle = self._last.register_forward_hook(lambda layer, inputs, output: seen.extend(inputs))
         try:
             with mg.no_grad():
                 self.model(mg.tensor(centre_view(images, self.crop, self.statistics), self.device))
         finally:
             handle.remove()
-        return seen[0].numpy()
+        return np.concatenate([each.flatten(1).numpy() for each in seen], axis=1)
 
     def fingerprint(self) -> str:
         """SHA-256 of all that its answers depend on."""

@@ -51,7 +51,8 @@ def _80sec(num_classes: int, in_channels: int, image_size: int, devices: Devices
 
 
 def _layer_file(num_classes: int, in_channels: int, image_size: int, devices: Devices, options: Options) -> nn.Module:
-    return LayerNet(options["layers"], options["layer_params"], image_size, in_channels, num_classes, devices)
+    files = options["layers"], options["layer_params"]
+    return LayerNet(*files, image_size, in_channels, num_classes, devices, options.get("filter_scale", 1.0))
 
 
 NETWORKS = {
@@ -71,7 +72,7 @@ NETWORKS = {
     ),
     "layer-file": Network(  # whose sections, `layers` and `layer_params`, a recipe puts beside its options
         layers=lambda options: weighted_layers(options["layers"]),
-        options={},
+        options={"filter_scale": float},
         columns=1,
         build=_layer_file,
         initial_std=lambda options, layer: layer_file_std(options["layers"], layer),

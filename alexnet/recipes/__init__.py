@@ -4,7 +4,8 @@ Run `python -m alexnet.recipes` to list them, and `python -m alexnet.recipes NAM
 """
 
 from alexnet.recipes.catalogue import RECIPES, SMALL_WEIGHT_STD
-from alexnet.recipes.optimisation import parameter_groups, set_rates
+from alexnet.recipes.layer_files import LayerFiles, run_name, whole_or_cropped
+from alexnet.recipes.optimisation import keep_limits, parameter_groups, set_rates
 from alexnet.recipes.recipe import KEYS, Recipe, build_network
 from alexnet.recipes.table import summaries
 
@@ -12,9 +13,13 @@ __all__ = [
     "KEYS",
     "RECIPES",
     "SMALL_WEIGHT_STD",
+    "LayerFiles",
     "Recipe",
     "build_network",
+    "keep_limits",
     "parameter_groups",
+    "run_name",
     "set_rates",
     "summaries",
+    "whole_or_cropped",
 ]

@@ -5,6 +5,9 @@ The numbers of the network itself, with those of its initial weights, are in `al
 
 from __future__ import annotations
 
+from typing import Any
+
+from alexnet.cuda_convnet.nets import read_net
 from alexnet.data import Augmentation
 from alexnet.recipes.recipe import Recipe
 
@@ -17,6 +20,25 @@ __all__ = ["RECIPES", "SMALL_WEIGHT_STD"]
 # outputs grow ten- to fortyfold in three steps, and with some seeds all ReLUs of a later layer are then off for good.
 # conv1 therefore learns at a hundredth of the rate, and it starts small, so that what it learns shows in its filters.
 SMALL_WEIGHT_STD = {"conv1": 0.002, **dict.fromkeys(("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")), "fc8": 0.01}
+
+
+def _of_a_file(name: str, summary: str, augmentation: Augmentation, **more: Any) -> Recipe:
+    """One of cuda-convnet's nets for CIFAR-10: its rates, decay and initial weights are in its files."""
+    return Recipe(
+        name=f"cifar10-{name}",
+        summary=f"cuda-convnet's net for CIFAR-10 {summary}",
+        network="layer-file",
+        data="",
+        rescale=32,
+        augmentation=augmentation,
+        batch_size=128,
+        lr=0.0,
+        momentum=0.0,
+        weight_decay=0.0,
+        order="file",
+        **{**read_net(name), **more},
+    )
+
 
 RECIPES = {
     recipe.name: recipe
@@ -69,6 +91,40 @@ RECIPES = {
             bias_lr_factor=2.0,
             decay_biases=False,
             drop_epochs=(9,),
+        ),
+        # cuda-convnet's ladder, as its parameter files and its wiki's page on methodology tell it
+        _of_a_file(
+            "19pct",
+            "without a hidden layer: 19 % test error after some 150 epochs",
+            Augmentation(crop=32, random_crop=False, mirror=False),
+            epochs=150,  # its length is not documented
+        ),
+        _of_a_file(
+            "18pct",
+            "with normalisation within maps: 18 % test error after 140 epochs",
+            Augmentation(crop=32, random_crop=False, mirror=False),
+            epochs=140,
+            drop_epochs=(121, 131),
+        ),
+        _of_a_file(
+            "13pct",
+            "with local layers, on crops: 13 % test error after 160 epochs",
+            Augmentation(crop=24),
+            epochs=160,
+            validation_batch=5,
+            all_batches_from=101,
+            drop_epochs=(141, 151),
+            bias_lr_falls=False,
+        ),
+        _of_a_file(
+            "11pct",
+            "with local layers and normalisation: 11 % test error after 520 epochs",
+            Augmentation(crop=24),
+            epochs=520,
+            validation_batch=5,
+            all_batches_from=351,
+            drop_epochs=(501, 511),
+            bias_lr_falls=False,
         ),
         Recipe(
             name="paper",

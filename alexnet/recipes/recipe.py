@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import minigrad as mg
+from alexnet.cuda_convnet import ParameterRule, loss_scale, parameter_rules, remarks
+from alexnet.cuda_convnet.grammar import normalised
 from alexnet.data import Augmentation, Sampler
 from alexnet.model import NETWORKS
 from alexnet.recipes.typed import no_such, read_dataclass, read_table
@@ -18,19 +21,30 @@ from minigrad import nn
 __all__ = ["KEYS", "Recipe", "build_network"]
 
 ORDERS = ("shuffled", "file")
+SECTIONS = ("layers", "layer_params")
+# what a recipe of a layer file leaves to its parameter file, with the keys that say it there
+LEFT_TO_FILE = {
+    "lr": "epsW and epsB",
+    "momentum": "momW and momB",
+    "weight_decay": "wc",
+    "layer_lr": "epsW and epsB",
+    "layer_weight_decay": "wc",
+    "bias_lr_factor": "epsB",
+    "decay_biases": "wc, which never acts on biases",
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """All that decides what a run learns, besides data, seed and devices.
 
-    Layers are named as in Figure 2, conv1 to fc8; a rate is a learning rate. Epochs are counted from 1, and what
-    happens at an epoch happens at its start.
+    Layers are named as in Figure 2, conv1 to fc8, or as in the layer file; a rate is a learning rate. Epochs are
+    counted from 1, and what happens at an epoch happens at its start.
 
     Attributes:
         name: what `--recipe` calls it.
         summary: a line for `--help`.
-        network: "alexnet" or "cifar10-80sec".
+        network: "alexnet", "cifar10-80sec", or "layer-file" for that of `layers`.
         network_options: keyword arguments of `AlexNet`; its image_size is the crop's unless given.
         data: what it trains on when `--data` is not given; "" if it must be.
         rescale: side of the square that each picture is rescaled and cut to (section 2).
@@ -56,6 +70,9 @@ class Recipe:
             for the data's own validation pictures.
         all_batches_from: the epoch from which on the held-out data batch is trained on too; 0 for never. Its error then
             says nothing of other pictures, and the latest checkpoint counts as the best.
+        layers: the sections of cuda-convnet's layer file, of the network "layer-file": keys and values by layer.
+        layer_params: those of its parameter file. Rates, momenta and weight decay of every weight come from here, and
+            lr, momentum, weight_decay and what else is about them stay at 0 or their defaults; drops divide the rates.
     """
 
     name: str
@@ -84,6 +101,8 @@ class Recipe:
     order: str = "shuffled"
     validation_batch: int = 0
     all_batches_from: int = 0
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    layer_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no training can be made of."""
@@ -91,26 +110,47 @@ class Recipe:
             raise ValueError(f"a recipe's network is one of {', '.join(NETWORKS)}; got {self.network!r}")
         network = NETWORKS[self.network]
         read_table(self.network_options, network.options, "network_options.")
+        for name in SECTIONS:
+            object.__setattr__(self, name, normalised(getattr(self, name)))
+        self._check_sections()
         for name in ("rescale", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"a recipe's {name} is 1 or more; got {getattr(self, name)}")
         for name in ("momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops", "validation_batch"):
             if getattr(self, name) < 0:
                 raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
-        if not self.lr > 0:
+        if not self.lr > 0 and not self.layers:
             raise ValueError(f"a recipe's lr is above 0; got {self.lr}")
         if self.drop_factor < 1:
             raise ValueError(f"a recipe's drop_factor is 1 or more; got {self.drop_factor}")
         if self.momentum >= 1:
             raise ValueError(f"a recipe's momentum is below 1; got {self.momentum}")
+        known = network.layers(self.options)
         for name in ("layer_lr", "layer_weight_decay", "layer_drop_epochs", "frozen_from"):
             for layer in getattr(self, name):
-                known = network.layers(self.network_options)
                 if layer not in known:
                     raise no_such(f"{name}.{layer}", [f"{name}.{each}" for each in known])
         self._check_layers()
         self._check_pictures()
         self._check_order()
+
+    def _check_sections(self) -> None:
+        if (self.network == "layer-file") != bool(self.layers) or (self.layer_params and not self.layers):
+            raise ValueError(
+                "a recipe's layers and layer_params are of the network 'layer-file', which needs them; this recipe's "
+                f"network is {self.network!r} with {len(self.layers)} and {len(self.layer_params)} sections"
+            )
+        if not self.layers:
+            return
+        defaults = {each.name: each.default for each in fields(Recipe) if each.default is not MISSING}
+        for name, keys in LEFT_TO_FILE.items():
+            if (getattr(self, name) or 0) != defaults.get(name, 0):
+                raise ValueError(f"a recipe of a layer file takes no {name}; change layer_params.LAYER: {keys}")
+        for path, rule in self.rules.items():
+            if not rule.momentum < 1:
+                raise ValueError(f"the momentum of {path} is below 1; got {rule.momentum:g}")
+        if not any(rule.lr for rule in self.rules.values()):
+            raise ValueError("no layer learns: every epsW and epsB of layer_params is 0")
 
     def _check_layers(self) -> None:
         for name, table in (("layer_lr", self.layer_lr), ("layer_weight_decay", self.layer_weight_decay)):
@@ -160,6 +200,37 @@ class Recipe:
         """Whether an epoch trains on the pictures too that were held out for validation."""
         return 0 < self.all_batches_from <= epoch
 
+    # a layer file
+
+    @cached_property
+    def rules(self) -> dict[str, ParameterRule]:
+        """By the path of a parameter, what a layer file's parameter file says of it; empty for other networks.
+
+        Raises:
+            LayerFileError: it lacks something.
+        """
+        return parameter_rules(self.layers, self.layer_params)
+
+    @property
+    def rate_flag(self) -> str:
+        """What sets a rate on a command line."""
+        return "--set layer_params.LAYER.epsW=..." if self.layers else "--set lr=..."
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a schedule multiplies rates by noise, anew at every step."""
+        return any(rule.schedule.noise for rule in self.rules.values())
+
+    @cached_property
+    def loss_scale(self) -> float:
+        """What the gradient of the loss is multiplied by (`coeff`); it does not change the loss that is told."""
+        return loss_scale(self.layers, self.layer_params)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that the network is made from: network_options, and the sections of a layer file."""
+        return {**self.network_options, **({name: getattr(self, name) for name in SECTIONS} if self.layers else {})}
+
     @property
     def image_size(self) -> int:
         """Side of what the network sees."""
@@ -195,7 +266,7 @@ class Recipe:
         for key, value in changes:
             if key in ("name", "summary"):
                 raise ValueError(f"a recipe keeps its {key}; --out DIR is the place for a run's own name")
-            *path, last = key.split(".")
+            *path, last = _parts(key)
             if key.partition(".")[0] not in values:
                 own = [f"network_options.{name}" for name in NETWORKS[self.network].options]
                 raise no_such(key, [each for each in KEYS if each in own or not each.startswith("network_options.")])
@@ -205,11 +276,24 @@ class Recipe:
                 if not isinstance(table, dict):
                     raise ValueError(f"a recipe has no {key}: {name} is a single value")
             table[last] = value
-        return Recipe.from_json(values)
+        result = Recipe.from_json(values)
+        told = set(remarks(self.layers, self.layer_params, *SECTIONS))
+        for remark in remarks(result.layers, result.layer_params, *SECTIONS):
+            if remark not in told:
+                raise ValueError(f"a change would have no effect: {remark}")
+        return result
 
     # the schedule
 
-    def rate(self, epoch: int, drops: int = 0, layer: str = "", bias: bool = False) -> float:
+    def rate(
+        self,
+        epoch: int,
+        drops: int = 0,
+        layer: str = "",
+        bias: bool = False,
+        progress: float = 0.0,
+        number: int = 0,
+    ) -> float:
         """A learning rate.
 
         Args:
@@ -217,27 +301,42 @@ class Recipe:
             drops: how often the rate was divided because the validation error stood still.
             layer: whose; "" for those without rates of their own.
             bias: that of the biases, not of the weights.
+            progress: how much of the run is done, for a layer file's schedules; see `Sampler.progress`.
+            number: of the layer's input whose weights are meant, in a layer file.
 
         Returns:
             the rate, 0 where the layer is frozen.
         """
         if epoch >= self.frozen_from.get(layer, math.inf):
             return 0.0
-        start = self.layer_lr.get(layer, self.lr) * (self.bias_lr_factor if bias else 1.0)
+        start = self._start(layer, bias, progress, number)
         if bias and not self.bias_lr_falls:
             return start
         drops += sum(epoch >= each for each in self.layer_drop_epochs.get(layer, self.drop_epochs))
         return start * self.drop_factor**-drops
 
+    def _start(self, layer: str, bias: bool, progress: float, number: int) -> float:
+        """A rate before it is divided. In a layer file no rate is that of all layers: for "" the highest stands."""
+        if not self.layers:
+            return self.layer_lr.get(layer, self.lr) * (self.bias_lr_factor if bias else 1.0)
+        if layer:
+            path = f"{layer}.bias" if bias else f"{layer}.weight{number or ''}"
+            return self.rules[path].rate(progress) if path in self.rules else 0.0
+        return max(rule.rate(progress) for path, rule in self.rules.items() if path.endswith(".bias") == bias)
+
     def rates(self, epoch: int, drops: int = 0) -> dict[str, float]:
         """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""
         own = {**self.layer_lr, **self.layer_drop_epochs, **self.frozen_from}
+        if self.layers:
+            names = NETWORKS[self.network].layers(self.options)
+            own |= {layer: 0 for layer in names if self.rate(1, layer=layer) != self.rate(1)}
         return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
 
 
+TABLES = ("name", "summary", "augmentation", "network_options", *SECTIONS)
 # What `Recipe.changed` changes, with the keys of its tables, but for those that are layers.
 KEYS = (
-    *(each.name for each in fields(Recipe) if each.name not in ("name", "summary", "augmentation", "network_options")),
+    *(each.name for each in fields(Recipe) if each.name not in TABLES),
     *(f"augmentation.{each.name}" for each in fields(Augmentation)),
     *(f"network_options.{name}" for name in NETWORKS["alexnet"].options),
 )
@@ -250,4 +349,11 @@ def build_network(recipe: Recipe, num_classes: int, in_channels: int, devices: S
         ValueError: the options or devices do not fit the network.
     """
     network = NETWORKS[recipe.network]
-    return network.build(num_classes, in_channels, recipe.image_size, devices, recipe.network_options)
+    return network.build(num_classes, in_channels, recipe.image_size, devices, recipe.options)
+
+
+def _parts(key: str) -> list[str]:
+    """A key as the names of tables and, last, of what is in the innermost. Those of layer files have no capitals."""
+    table, dot, rest = key.partition(".")
+    section, _, name = rest.rpartition(".")
+    return [table, section, name.lower()] if dot and section and table in SECTIONS else key.split(".")

@@ -7,6 +7,7 @@ import math
 import shutil
 import textwrap
 
+from alexnet.cuda_convnet import LayerNet, Schedule, picture_channels
 from alexnet.model import NETWORKS
 from alexnet.recipes.catalogue import RECIPES
 from alexnet.recipes.recipe import Recipe, build_network
@@ -35,6 +36,7 @@ def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
         ("pictures", _pictures(recipe)),
         ("colour noise", _noise(recipe)),
         ("training", _training(recipe)),
+        ("schedules", _schedules(recipe)),
     ]
     head = ("layer", "what it does", "initial weights", "and biases", "weight decay")
     parts = [
@@ -47,6 +49,8 @@ def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
 
 
 def _network(recipe: Recipe) -> str:
+    if recipe.layers:
+        return f"that of a layer file of {len(recipe.layers)} sections"
     if recipe.network_options.get("columns", NETWORKS[recipe.network].columns) == 1:
         return f"{recipe.network}, one column"
     return f"{recipe.network}, two columns; fc8 on the first one's device"
@@ -82,7 +86,9 @@ def _noise(recipe: Recipe) -> str:
 
 
 def _training(recipe: Recipe) -> str:
-    words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {recipe.momentum:g}"
+    momenta = {rule.momentum for rule in recipe.rules.values()} or {recipe.momentum}
+    momentum = " or ".join(f"{each:g}" for each in sorted(momenta))
+    words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {momentum}"
     if recipe.order == "file":
         words += "; pictures in the order of the files, never shuffled"
     if recipe.validation_batch:
@@ -96,14 +102,33 @@ def _training(recipe: Recipe) -> str:
     return words
 
 
+def _schedules(recipe: Recipe) -> str:
+    """How the rates of a layer file fall with the progress of a run, beside the epochs of the table of rates."""
+    alike: dict[Schedule, list[str]] = {}
+    for path, rule in recipe.rules.items():
+        if rule.schedule.kind:
+            alike.setdefault(rule.schedule, []).append(path)
+    return "; ".join(f"{', '.join(paths)}: {_schedule_in_words(schedule)}" for schedule, paths in alike.items())
+
+
+def _schedule_in_words(schedule: Schedule) -> str:
+    levels = f" in {schedule.steps} levels" if schedule.steps > 1 else ""
+    noise = f", with noise of {schedule.noise:g}" if schedule.noise else ""
+    return f"{schedule.kind} to 1 / {schedule.factor:g}{levels}{noise}"
+
+
 def _layers(recipe: Recipe) -> list[tuple[str, ...]]:
     """A line for each layer of the network: name, parts in order, initial weights and biases, decay.
 
     The state of the random generator is left alone.
     """
     state = default_generator.state()
-    network = build_network(recipe, 2, 3, ["cpu"])  # its weights are drawn when they are looked at: here they are not
+    channels = picture_channels(recipe.layers) if recipe.layers else 3
+    classes = 0 if recipe.layers else 2  # a layer file says it
+    network = build_network(recipe, classes, channels, ["cpu"])  # its weights are drawn when they are looked at
     default_generator.set_state(state)
+    if isinstance(network, LayerNet):
+        return _layers_of_file(recipe, network)
     rows: dict[str, tuple[list[str], nn.Conv2d | nn.Linear]] = {}
     parts: list[str] = []
     for path, module in network.named_modules():
@@ -124,6 +149,29 @@ def _layers(recipe: Recipe) -> list[tuple[str, ...]]:
         )
         for name, (parts, layer) in rows.items()
     ]
+
+
+def _layers_of_file(recipe: Recipe, network: LayerNet) -> list[tuple[str, ...]]:
+    """The same of a layer file. What has no weights is told of where the layer with weights stands that it reads."""
+    owners = {path.rpartition(".")[0]: path.rpartition(".")[0] for path in recipe.rules}
+    parts: dict[str, list[str]] = {name: [] for name in owners}
+    for name, layer in network.layers.items():
+        values = recipe.layers[name]
+        if name not in owners:
+            owners[name] = next((owners[source] for source in network.inputs[name]), "")
+        if owners[name]:
+            words = f"{values['pool']} pool" if values["type"] == "pool" else values["type"]
+            parts[owners[name]] += [
+                f"{words} {layer.filters}".strip(),
+                *([values["neuron"]] if "neuron" in values else []),
+            ]
+    rows: list[tuple[str, ...]] = []
+    for name in parts:
+        decays = [rule.weight_decay for path, rule in recipe.rules.items() if path.startswith(f"{name}.weight")]
+        decay = " and ".join(f"{each:g}" for each in dict.fromkeys(decays))
+        bias = recipe.layers[name].get("initb", "0")
+        rows.append((name, ", ".join(parts[name]), _initial_weights(recipe, name), bias, f"{decay}, biases 0"))
+    return rows
 
 
 def _parts(module: nn.Module) -> list[str]:
@@ -147,7 +195,7 @@ def _parts(module: nn.Module) -> list[str]:
 
 
 def _initial_weights(recipe: Recipe, layer: str) -> str:
-    std = NETWORKS[recipe.network].initial_std(recipe.network_options, layer)
+    std = NETWORKS[recipe.network].initial_std(recipe.options, layer)
     return "N(0, sqrt(2 / fan-in))" if std is None else f"N(0, {std:g})"
 
 

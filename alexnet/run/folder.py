@@ -28,6 +28,7 @@ __all__ = ["RunError", "RunFolder", "best_epoch", "free_folder", "latest_folder"
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
 LAST_EPOCHS = 5  # that Jupyter shows
+COPIES = ("layers.cfg", "layer-params.cfg")
 KEPT = 3  # checkpoints: the latest, the one before, and the best
 SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "recipe": Mapping[str, Any],
@@ -39,8 +40,9 @@ SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "channels": int,
     "pictures": Mapping[str, int],
     "data_batches": Sequence[int],
+    "base": str,
 }
-NEWER = {"pictures", "data_batches"}  # which runs of earlier versions lack
+NEWER = {"pictures", "data_batches", "base"}  # which runs of earlier versions lack
 
 
 class RunError(ValueError):
@@ -111,6 +113,8 @@ class RunFolder:
 
     Attributes:
         log, latest, previous, best, settings: its files.
+        copies: of the layer file and the parameter file that it was started with, where it was; nothing reads them but
+            to compare.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,6 +127,7 @@ class RunFolder:
         self.previous = path / "previous.npz"
         self.best = path / "best.npz"
         self.settings = path / "recipe.json"
+        self.copies = tuple(path / name for name in COPIES)
 
     def __repr__(self) -> str:
         return f"RunFolder({self.path.name!r})"
@@ -221,22 +226,26 @@ class RunFolder:
                 f"{self.resume_command}"
             ) from error
 
-    def create(self, settings: Mapping[str, Any]) -> None:
-        """Write the recipe.json of a new run.
+    def create(self, settings: Mapping[str, Any], copies: Sequence[bytes] = ()) -> None:
+        """Write the recipe.json of a new run, after the copies of what it was made from.
 
         Raises:
             RunError: it holds a run already, or cannot be written.
         """
         if self.settings.exists():
             raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
-        for file in (self.log, self.latest, self.previous, self.best):
+        for file in (self.log, self.latest, self.previous, self.best, *self.copies):
             if file.exists() and file.stat().st_size:  # an empty log is left by a run that was killed right here
                 raise RunError(f"{file} is there already and would be overwritten; choose another --out")
         try:
             self.log.write_bytes(b"")
+            for file, content in zip(self.copies, copies, strict=False):
+                with whole(file) as beside:
+                    beside.write_bytes(content)
             self.write_settings(settings)
         except OSError as error:
-            self.log.unlink(missing_ok=True)
+            for file in (self.log, *self.copies):
+                file.unlink(missing_ok=True)
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:

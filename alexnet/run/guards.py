@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import minigrad as mg
+from alexnet.cuda_convnet import LayerNet
 from alexnet.recipes import RECIPES
 from alexnet.run.checkpoint import MODEL, VELOCITY
 from alexnet.terminal import command_line
@@ -81,7 +82,7 @@ def gradient_fault(model: nn.Module) -> str:
     is not. They are small and there already; those of the weights may be made only while the weights are updated.
     """
     for path, parameter in reversed(list(model.named_parameters())):
-        if parameter.ndim == 1 and parameter.grad is not None and not _finite(parameter.grad):
+        if path.endswith("bias") and parameter.grad is not None and not _finite(parameter.grad):
             return f"the gradient of {path} is not finite, the first on the way back"
     return ""
 
@@ -161,7 +162,8 @@ def dead_layers(model: nn.Module, x: mg.Tensor) -> list[str]:
 
     def look(layer: nn.Module, inputs: tuple[mg.Tensor, ...], output: mg.Tensor) -> None:
         nonlocal current
-        if layer._parameters:  # what follows until the next such layer is part of this one
+        # what follows until the next layer with parameters is part of this one; in a layer file each is by itself
+        if layer._parameters or isinstance(model, LayerNet):
             current = paths[layer]
         active[current] = bool(output.numpy().any())
 
@@ -195,6 +197,7 @@ class FlatStart:
 
     Args:
         labels: of the training set, int64 (n,).
+        lower_rate: what sets a rate.
 
     Attributes:
         after: the steps after which it looks at the loss, once; in a resumed run not before it has made FLAT_WINDOW.
@@ -202,7 +205,8 @@ class FlatStart:
         dead: whether it has told that no gradient reaches the first layer.
     """
 
-    def __init__(self, labels: np.ndarray) -> None:
+    def __init__(self, labels: np.ndarray, lower_rate: str = "--set lr=...") -> None:
+        self._lower_rate = lower_rate
         counts = np.bincount(labels)
         shares = counts[counts > 0] / len(labels)
         self.after = max(FLAT_STEPS, 2 * len(counts))
@@ -228,7 +232,8 @@ class FlatStart:
         return (
             f"the net is dead: no unit of {names} is active for any picture of step {number:,}, and in {DEAD_STEPS} of "
             f"the last {DEAD_WINDOW} steps no gradient has reached the first layer. Likely reason: first steps so "
-            "large that they put the units out of reach; start anew with a lower rate (--set lr=...) or another --seed"
+            f"large that they put the units out of reach; start anew with a lower rate ({self._lower_rate}) or another "
+            "--seed"
         )
 
     def look_at_loss(self, number: int, loss: float) -> str:

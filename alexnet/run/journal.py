@@ -144,5 +144,7 @@ class Journal:
         """curves.png and filters.png, from the log and the weights as they are."""
         with self.folder.writing():
             figures.save_figure(figures.curves(self.folder.epochs(), self._title), self.folder.path / "curves.png")
-            figures.save_figure(figures.filters(figures.first_filters(model)), self.folder.path / "filters.png")
+            filters = figures.first_filters(model)
+            if filters:
+                figures.save_figure(figures.filters(filters), self.folder.path / "filters.png")
         gc.collect()  # figures refer to themselves: they and their pixels would stay for many epochs

@@ -17,7 +17,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Sampler, Statistics, cores
 from alexnet.data.sweep import centre_sweep
-from alexnet.recipes import Recipe, build_network, parameter_groups, set_rates
+from alexnet.recipes import Recipe, build_network, keep_limits, parameter_groups, set_rates
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
 from alexnet.run.compiling import Compiling
 from alexnet.run.evaluation import Evaluation, evaluate
@@ -74,8 +74,9 @@ class Trainer:
         self.statistics: Statistics | None = None
         self.progress = Progress()
         self.journal = Journal(folder, f"recipe {recipe.name}, data {data.name}", self.sampler, self.progress)
-        self._flat = FlatStart(data.train.labels[self.sampler.pictures(1)])
+        self._flat = FlatStart(data.train.labels[self.sampler.pictures(1)], recipe.rate_flag)
         self._compiling: Compiling | None = None
+        self._done = 0.0  # of the run, as the schedules of a layer file count it
         self._saved = 0.0  # when, on the monotonic clock
         self._saved_step = 0  # of the last checkpoint; 0 before the first
 
@@ -108,12 +109,14 @@ class Trainer:
         for parameter in network.parameters():
             nn.init.zeros_(parameter)  # without drawing any number
         optimizer = optim.SGD(parameter_groups(self.recipe, network), lr=self.recipe.lr)
+        set_rates(self.recipe, network, optimizer, 1)
         with np.errstate(all="ignore"):
             for x, labels in self._blank_batches(self.sampler.batch_sizes(self.recipe.epochs, self.recipe.batch_size)):
                 loss = F.cross_entropy(network(x), labels)
-                loss.backward()
+                self._scaled(loss).backward()
                 gradient_fault(network)
                 optimizer.step()
+                keep_limits(self.recipe, network)
             network.eval()
             with mg.no_grad():
                 whole = Sampler((len(self._val_pictures),))
@@ -176,7 +179,7 @@ class Trainer:
     def state(self) -> dict[str, npt.ArrayLike]:
         """Everything that decides how training goes on: tensors and arrays, which change with the next step."""
         state: dict[str, npt.ArrayLike] = {}
-        state |= under(MODEL, dict(self.model.named_parameters()))
+        state |= under(MODEL, {**self.model.state_dict(), **dict(self.model.named_parameters())})
         state |= under(VELOCITY, self.optimizer.velocities())
         state |= under(PROGRESS, self.progress.arrays())
         if self.statistics is not None:
@@ -188,7 +191,7 @@ class Trainer:
     def checkpoint_size(self) -> int:
         """The bytes of a checkpoint, nearly: weights and velocities."""
         weights = sum(parameter.numel() * parameter.dtype.itemsize for parameter in self.model.parameters())
-        return weights * (2 if self.recipe.momentum else 1)
+        return weights * (2 if any(group["momentum"] for group in self.optimizer.param_groups) else 1)
 
     def _identity(self) -> str:
         """What a checkpoint must share with a run that goes on from it, as text: all of the recipe but its length."""
@@ -225,8 +228,14 @@ class Trainer:
     # training
 
     def rate(self) -> float:
-        """The learning rate of this epoch, of the weights of all layers that have none of their own."""
-        return self.recipe.rate(self.progress.epoch, self.progress.drops)
+        """The learning rate now of the weights of layers that have none of their own; of a layer file the highest."""
+        return self.recipe.rate(self.progress.epoch, self.progress.drops, progress=self._done)
+
+    def _set_rates(self, data_batch: int) -> None:
+        """Give the optimizer its rates of this step, which is in so many-th a data batch of the epoch."""
+        p = self.progress
+        self._done = self.sampler.progress(p.epoch, data_batch, self.recipe.epochs)
+        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops, self._done, (self.seed, p.step))
 
     def _repr_html_(self) -> str:
         """What Jupyter shows of the run."""
@@ -250,7 +259,7 @@ class Trainer:
         try:
             if not self._compiled(stop):
                 return
-            if self.progress.step == 0:
+            if self.progress.step == 0 and not self.recipe.layers:  # whose weights start as their file says
                 self._tell(fading_start(self.model))
             while self.progress.epoch <= self.recipe.epochs:
                 if not self._epoch(last_step, minutes, stop):
@@ -290,7 +299,8 @@ class Trainer:
     def _not_finite(self, what: str) -> RunError:
         kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
         return RunError(
-            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes --set lr=...); {kept}"
+            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes "
+            f"{self.recipe.rate_flag}); {kept}"
         )
 
     def _epoch(self, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
@@ -298,7 +308,9 @@ class Trainer:
         p, line, epochs = self.progress, self.journal.line, self.recipe.epochs
         steps = self.train_loader.steps(p.epoch)
         after = self.sampler.steps_of(p.epoch + 1, epochs, self.recipe.batch_size)
-        set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops)
+        data_batches = self.sampler.data_batch_of_steps(p.epoch, self.recipe.batch_size).tolist()
+        data_batch = data_batches[min(p.step_in_epoch, steps - 1)]
+        self._set_rates(data_batch)
         self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
         if self.recipe.trains_on_all(p.epoch):
             self.journal.trains_on_all()
@@ -309,6 +321,9 @@ class Trainer:
                 begin = time.perf_counter()
                 images, labels = next(batches)
                 waiting = time.perf_counter() - begin
+                if data_batches[p.step_in_epoch] != data_batch or self.recipe.noisy:
+                    data_batch = data_batches[p.step_in_epoch]
+                    self._set_rates(data_batch)
                 loss = self._step(images, labels)
                 waited += waiting
                 line.step(loss, len(labels), waiting)
@@ -340,18 +355,23 @@ class Trainer:
             default_generator.set_state(drawn)  # so that dropout drops the same units once more
             where = first_fault(self.model, x)
             raise self._not_finite(f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}: {where}")
-        loss.backward()
+        self._scaled(loss).backward()
         fault = gradient_fault(self.model)
         if fault:
             raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
         dead = self._flat.look_at_gradient(p.step + 1, self.model, x)
         self.optimizer.step()
+        keep_limits(self.recipe, self.model)
         p.step += 1
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
         self._tell(dead or self._flat.look_at_loss(p.step, value))
         return value
+
+    def _scaled(self, loss: mg.Tensor) -> mg.Tensor:
+        """The loss whose gradient is followed."""
+        return loss if self.recipe.loss_scale == 1 else loss * self.recipe.loss_scale
 
     def _tell(self, flat: str) -> None:
         """Tell that the net does not learn, if that is so."""

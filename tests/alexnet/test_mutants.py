@@ -50,7 +50,7 @@ MUTANTS: dict[str, Mutant] = {
         check_rates_of_the_original,
     ),
     "biases learn no faster": (
-        *(Recipe, "rate", "self.bias_lr_factor if bias else 1.0", "1.0"),
+        *(Recipe, "_start", "self.bias_lr_factor if bias else 1.0", "1.0"),
         check_rates_of_the_original,
     ),
     "the rate of biases falls where it should not": (
@@ -58,7 +58,7 @@ MUTANTS: dict[str, Mutant] = {
         check_rates_of_the_original,
     ),
     "a layer's own rate is passed over": (
-        *(Recipe, "rate", "self.layer_lr.get(layer, self.lr)", "self.lr"),
+        *(Recipe, "_start", "self.layer_lr.get(layer, self.lr)", "self.lr"),
         check_rates_by_layer,
     ),
     "a layer without divisions is divided with the others": (
@@ -66,7 +66,7 @@ MUTANTS: dict[str, Mutant] = {
         check_rates_by_layer,
     ),
     "biases get the rate of weights": (
-        *(optimisation, "set_rates", "drops, layer, bias)", "drops, layer)"),
+        *(optimisation, "set_rates", "drops, layer, bias,", "drops, layer, False,"),
         check_rates_of_the_original,
     ),
     "biases decay": (

@@ -36,6 +36,7 @@ from minigrad.backends.window import Pair, Sides, Window, local_window
 Shape = tuple[int, ...]
 
 LEAST_BATCH = 8  # images, for which half of the vectors' lanes are used
+STRIP = 128  # images that are worked on at a time, a multiple of PANEL
 PARTS = 32  # into how many the places are cut
 MULTIPLY_ADDS = 30  # in a nanosecond, about
 
@@ -133,12 +134,17 @@ def _list_taps(image, channels, window, place, offsets, taps):
 
 @inner
 def _multiply(a, b, products, columns, depth):
-    """products = a b, of `columns` columns; a is (address, step, offsets) and b (address, offsets), rows follow."""
+    """products = a b, of `columns` columns; a is (address, step, offsets) and b (address, offsets), rows follow.
+
+    for each STRIP of columns, whose numbers stay in the second-level cache: all rows
+    """
     rows = products.size // columns
     if depth == 0:
         products[:] = 0
-    else:
-        listed_depth_product(a, b, (address(products), 4 * columns), (rows, columns, depth))
+        return
+    for column in range(0, columns, STRIP):
+        strip = (b[0] + 4 * column, b[1]), (address(products) + 4 * column, 4 * columns)
+        listed_depth_product(a, *strip, (rows, min(STRIP, columns - column), depth))
 
 
 @jitted

@@ -49,13 +49,15 @@ def _local_values(
                         for v in range(max(0, -column), min(kernel_w, x.shape[2] - column)):
                             value = x[group * channels + c, row + u, column + v, n]
                             tap = (c * kernel_h + u) * kernel_w + v
-                            for k in range(count):
-                                total[k] += weight[place, tap, first + k] * value
-                for k in range(count):
-                    value = total[k] + bias[first + k, place]
-                    if relu and value < 0:
-                        value = x.dtype.type(0)
-                    y[first + k, place, n] = value
+                            for k in range(OWN):
+                                if k < count:
+                                    total[k] += weight[place, tap, first + k] * value
+                for k in range(OWN):
+                    if k < count:
+                        value = total[k] + bias[first + k, place]
+                        if relu and value < 0:
+                            value = x.dtype.type(0)
+                        y[first + k, place, n] = value
 
 
 @kernel("float[:,:,::1], float[:,:,::1], float[:,:,:,::1], i8, i8, i8, i8, i8, i8, i8, i8, i8")
@@ -85,10 +87,12 @@ def _local_input_gradients(
                         tap = (first * kernel_h + row - i * stride_h) * kernel_w + column - j * stride_w
                         for k in range(group * share, (group + 1) * share):
                             value = dy[k, place, n]
-                            for c in range(count):
-                                total[c] += weight[place, tap + c * kernel_h * kernel_w, k] * value
-                for c in range(count):
-                    dx[group * channels + first + c, row - top, column - left, n] = total[c]
+                            for c in range(OWN):
+                                if c < count:
+                                    total[c] += weight[place, tap + c * kernel_h * kernel_w, k] * value
+                for c in range(OWN):
+                    if c < count:
+                        dx[group * channels + first + c, row - top, column - left, n] = total[c]
 
 
 @kernel("float[:,:,::1], float[:,:,:,::1], float[:,:,::1], i8, i8, i8, i8, i8, i8, i8, i8")

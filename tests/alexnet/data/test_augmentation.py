@@ -115,7 +115,7 @@ def test_keyed_numbers():
     assert np.abs(np.cov(drawn.T) - np.eye(4)).max() < 0.06
 
 
-@pytest.mark.parametrize("count", [1, 10])
+@pytest.mark.parametrize("count", [1, 9, 10])
 def test_views_against_their_definition(count):
     check_views(count)
 
