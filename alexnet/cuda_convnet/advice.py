@@ -24,6 +24,8 @@ LAYER_KEYS = {
     "blur": "channels filtersize stdev",
     "nailbed": "channels stride",
     "href": "channels",
+    "rgb2yuv": "channels",
+    "rgb2lab": "channels center",
 }
 # and of the parameter file
 RATES = "epsw epsb momw momb wc wball schedw schedb sched"

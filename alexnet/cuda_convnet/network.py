@@ -97,7 +97,7 @@ class LayerNet(nn.Module):
                     f"it computes with {source}: that needs labels that name several classes at once, which no data has"
                 )
             if source not in self.layers:
-                raise section.error(f"its input {source!r} is no layer above it that has outputs")
+                raise section.error(f"its input {source[:60]!r} is no layer above it that has outputs")
         place = section.names("gpu")[0] if "gpu" in section else ""
         first = self.layers[sources[0]].device
         if place:
@@ -117,7 +117,7 @@ class LayerNet(nn.Module):
             raise LayerFileError(f"a layer file has one cost here, {' or '.join(COSTS)}; there is {found}")
         (cost,) = costs
         sources = cost.names("inputs")
-        read = [source for sources in self.inputs.values() for source in sources]
+        read = {source for sources in self.inputs.values() for source in sources}
         unused = next((name for name in (*self.layers, *labels) if name not in read), "")
         if unused:
             raise LayerFileError(f"layer {unused}: no other layer reads it")
@@ -140,10 +140,14 @@ class LayerNet(nn.Module):
         return logits
 
     def _outputs_of(self, name: str) -> list[str]:
-        """The layers whose key `outputs` makes the length of a layer."""
-        if isinstance(self.layers[name], FullyConnected) or not self.inputs[name]:
-            return [name]
-        return [found for source in self.inputs[name] for found in self._outputs_of(source)]
+        """The layers whose key `outputs` makes the length of a layer, or the layer itself if there are none."""
+        found, waiting = {}, [name]
+        while waiting:
+            each = waiting.pop(0)
+            if each not in found:
+                found[each] = isinstance(self.layers[each], FullyConnected)
+                waiting += () if found[each] else self.inputs[each]
+        return [each for each, counted in found.items() if counted] or [name]
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""

@@ -64,15 +64,17 @@ class Weighted(Layer):
         """Before any weight is drawn."""
         self.count = len(spec.inputs)
         self.channel_lists: dict[int, np.ndarray] = {}
+        self._initial_std = spec.section.numbers("initW", self.count, WIKI_INIT, least=0)
+        self._shared = weight_sources(spec.section, self.count)
 
     def _adopt(self, spec: Spec, number: int, fresh: nn.Parameter) -> None:
         """Take a new weight for an input, filled with its initial numbers, or another layer's that it is to share."""
-        std = spec.section.numbers("initW", self.count, WIKI_INIT, least=0)[number]
-        shared = weight_sources(spec.section, self.count)
-        name = weight_name(number)
-        setattr(self, name, self._owner(spec, number, shared[number], fresh) if shared[number] else fresh)
-        if not shared[number]:
-            nn.init.normal_(fresh, std=std)
+        source = self._shared[number]
+        if source:
+            fresh = self._owner(spec, number, source, fresh)
+        else:
+            nn.init.normal_(fresh, std=self._initial_std[number])
+        setattr(self, weight_name(number), fresh)
 
     def _owner(self, spec: Spec, number: int, source: str, fresh: nn.Parameter) -> nn.Parameter:
         """The weight that `weightSource` names as `layer` or `layer[input]`."""
@@ -132,7 +134,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
     channels, groups = section.integers("channels", count), section.integers("groups", count, 1)
     sizes, strides = section.integers("filterSize", count), section.integers("stride", count, 1)
     padding = section.integers("padding", count, 0, least=0)
-    sparse = section.flags("randSparse", count, False)
+    sparse, listed = section.flags("randSparse", count, False), section.integers("filterChannels", count, 0, least=0)
     filters = [number * group for number, group in zip(section.integers("filters", count), groups, strict=True)]
     windows = []
     for t in range(count):
@@ -140,7 +142,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
         if channels[t] % groups[t]:
             raise section.error(f"its {channels[t]} channels do not divide into {groups[t]} groups")
         if sparse[t]:
-            each = section.integers("filterChannels", count, 0, least=0)[t] or channels[t] // groups[t]
+            each = listed[t] or channels[t] // groups[t]
             seen = groups[t] * each
             if groups[t] < 2 or channels[t] % each or seen % channels[t]:
                 raise section.error(

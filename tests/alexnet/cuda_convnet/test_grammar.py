@@ -61,12 +61,12 @@ def test_what_is_no_line_is_refused(text: str, line: int) -> None:
 
 def test_files_of_any_length_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "long.cfg"
-    file.write_bytes(b"[a]\n" + b"#" * (1 << 20))
+    file.write_bytes(b"[a]\n" + b"#" * (1 << 18))
     with complains("long.cfg", "larger", error=LayerFileError):
         read_text(file)
     with complains("it.cfg", error=LayerFileError):
-        read("[a]\n" + "#" * (1 << 20))
-    with complains("it.cfg, line 4097", error=LayerFileError):
+        read("[a]\n" + "#" * (1 << 18))
+    with complains("it.cfg, line 1025", error=LayerFileError):
         read("".join(f"[{number}]\n" for number in range(5000)))
     file.write_bytes(b"[a]\nx=1 ; caf\xe9\n")
     assert read(read_text(file)) == {"a": {"x": "1"}}
@@ -188,6 +188,36 @@ def test_files_changed_at_random_end_in_a_net_or_in_one_error(times: int) -> Non
                 outcomes[False] += 1
             assert tracemalloc.get_traced_memory()[1] - before < 30 << 20, files[which]
     assert min(outcomes.values()) > 20
+
+
+def chain(count: int, **values: object) -> str:
+    layers = [section(f"l{n}", **{"inputs": f"l{n - 1},l{n - 1}", **values}) for n in range(1, count)]
+    first = section("l0", type="fc", inputs="data", outputs=5, gpu=0)
+    return DATA + first + "".join(layers) + cost(f"l{count - 1}")
+
+
+HOSTILE = {
+    "sums of sums": (chain(900, type="eltsum"), "5 outputs do not fit 10 classes"),
+    "lists of lists": (chain(900, type="concat"), "numbers that it makes of a picture are too many"),
+    "many inputs": (DATA + section("l0", type="fc", inputs=["data"] * 50000, outputs=10), "more than 64 items"),
+    "many layers": (chain(300, type="fc", inputs=["l0"] * 20, initW=[1] * 20, outputs=5), ""),
+    "a long list": (DATA + section("l0", type="eltsum", inputs="data", coeffs=["1"] * 60000), "coeffs"),
+    "a long line": ("[a]\n" + "x" * 200_000, "line 2"),
+    "spaces": ("[a]\nx=1" + " " * 200_000 + "y", "no type"),
+    "brackets": ("[a]\n" + "[" * 200_000, "line 2"),
+    "a neuron": (DATA + section("l0", type="fc", inputs="data", outputs=10, neuron="a" * 200_000), "neuron is one of"),
+    "a schedule": (DATA + section("l0", type="fc", inputs="data", neuron="tanh[" + "1," * 60_000, outputs=1), "neuron"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_files_made_to_take_long_do_not(name: str) -> None:
+    layers, complaint = HOSTILE[name]
+    with watched(), timed():
+        try:
+            use(layers, PARAMS)
+        except LayerFileError as error:
+            assert complaint in str(error) and len(str(error)) < 600
 
 
 def test_the_file_of_the_fuzzer_is_a_net() -> None:
