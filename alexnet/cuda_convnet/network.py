@@ -205,7 +205,7 @@ class LayerNet(nn.Module):
         for path, layer, number in self._lists():
             if path in rest:
                 own, given = layer.channel_lists[number], np.asarray(rest.pop(path))
-                if given.shape != own.shape or given.dtype.kind not in "iu" or {*given.tolist()} != {*own.tolist()}:
+                if given.shape != own.shape or given.dtype.kind not in "iu" or sorted(given) != sorted(own):
                     raise ValueError(f"{path} is a list of {own.size} channels, the state holds something else")
                 taken.append((layer, number, given.astype(np.int64)))
             elif strict:

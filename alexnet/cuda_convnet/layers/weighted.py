@@ -175,27 +175,20 @@ class Filters(Weighted):
     """
 
     operation: Callable[..., mg.Tensor]
+    unshared = False  # whether each place has filters of its own
+    output_bias = False  # whether each output has a bias of its own, added behind filters that have none
 
     def __init__(self, spec: Spec) -> None:
         self._begin(spec)
         self.windows, count = read_windows(spec)
         places = self.windows[0].places
-        self.numbers = [self.count_weights(count, w) for w in self.windows]
-        for number in self.numbers:
-            check_size(spec.section, "weights", number)
-        words = [f"{w.size} x {w.size} x {w.seen // w.groups}" for w in self.windows]
-        strides = dict.fromkeys(w.stride for w in self.windows)
-        filters = f"{count} of {' and '.join(words)}"
-        filters += f", stride {' and '.join(map(str, strides))}" if any(stride > 1 for stride in strides) else ""
-        each = [count * places**2 * w.seen // w.groups * w.size**2 for w in self.windows]
-        super().__init__(spec, (count, places, places), filters, sum(each))
-        sparse = spec.section.flags("randSparse", self.count, False)
-        for t, w in enumerate(self.windows):
-            if sparse[t]:
-                draw = stream(*default_generator.next())
-                drawn = [draw.permutation(w.channels) for _ in range(w.seen // w.channels)]
-                self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
-        self.output_bias = self.has_output_bias(spec)
+        weights = [count * w.seen // w.groups * w.size**2 for w in self.windows]
+        check_size(spec.section, "weights", max(weights) * (places**2 if self.unshared else 1))
+        filters = f"{count} of {' and '.join(f'{w.size} x {w.size} x {w.seen // w.groups}' for w in self.windows)}"
+        if any(w.stride > 1 for w in self.windows):
+            filters += f", stride {' and '.join(dict.fromkeys(str(w.stride) for w in self.windows))}"
+        super().__init__(spec, (count, places, places), filters, sum(weights) * places**2)
+        self._draw_lists(spec)
         for t, w in enumerate(self.windows):
             layer = self.fresh(spec, w, count, t == 0 and not self.output_bias)
             self._adopt(spec, t, layer.weight)
@@ -207,13 +200,12 @@ class Filters(Weighted):
         if self.fused:
             self.activation = None
 
-    def count_weights(self, filters: int, window: Window) -> int:
-        """How many weights an input has."""
-        return filters * window.seen // window.groups * window.size**2
-
-    def has_output_bias(self, spec: Spec) -> bool:
-        """Whether a bias for each output is added behind filters that have none."""
-        return False
+    def _draw_lists(self, spec: Spec) -> None:
+        for t, sparse in enumerate(spec.section.flags("randSparse", self.count, False)):
+            if sparse:
+                draw, window = stream(*default_generator.next()), self.windows[t]
+                drawn = [draw.permutation(window.channels) for _ in range(window.seen // window.channels)]
+                self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d | nn.LocallyConnected2d:
         """A layer with new parameters for one input."""
@@ -249,9 +241,9 @@ class Convolution(Filters):
 
     operation = F.conv2d
 
-    def has_output_bias(self, spec: Spec) -> bool:
-        """Whether sharedBiases is false."""
-        return not spec.section.flag("sharedBiases", True)
+    def __init__(self, spec: Spec) -> None:
+        self.output_bias = not spec.section.flag("sharedBiases", True)
+        super().__init__(spec)
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d:
         """A convolution."""
@@ -267,10 +259,7 @@ class Local(Filters):
     """
 
     operation = F.locally_connected2d
-
-    def count_weights(self, filters: int, window: Window) -> int:
-        """How many weights an input has."""
-        return super().count_weights(filters, window) * window.places**2
+    unshared = True
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.LocallyConnected2d:
         """A local layer."""
