@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import complains
+from checks import assert_close, complains
 from layer_files import DATA, cost, params_of, section
 from mutations import mutated, timed, watched
 
 import minigrad as mg
+import minigrad.functional as F
 from alexnet.cuda_convnet import (
     LayerFileError,
     LayerNet,
@@ -220,8 +221,17 @@ def test_files_made_to_take_long_do_not(name: str) -> None:
             assert complaint in str(error) and len(str(error)) < 600
 
 
-def test_the_file_of_the_fuzzer_is_a_net() -> None:
-    mg.manual_seed(0)
-    net = use(LAYERS, PARAMS)
-    x = mg.tensor(np.random.default_rng(0).standard_normal((2, 3, 16, 16)).astype(np.float32))
-    assert net(x).shape == (2, 10)
+def test_the_net_of_the_fuzzer_is_the_same_on_every_device(device: str) -> None:
+    """Logits and gradients, beside those of the CPU; the first branch is on another device, where there are two."""
+    results = []
+    for place in ("cpu:0", device):
+        mg.manual_seed(0)
+        others = [str(info.device) for info in mg.devices() if str(info.device).split(":")[0] == place.split(":")[0]]
+        layers = LAYERS.replace("stride=2\ngpu=0", "stride=2\ngpu=1")
+        net = LayerNet(read(layers), read(PARAMS), 16, 3, 10, devices=[place, *others[1:]]).to(np.float64).eval()
+        y = net(mg.tensor(np.random.default_rng(0).standard_normal((2, 3, 16, 16))))
+        assert y.shape == (2, 10) and str(y.device) == place
+        F.cross_entropy(y, mg.tensor([0, 1], device=place)).backward()
+        results.append([y, *(p.grad for p in net.parameters())])
+    for expected, found in zip(*results, strict=True):
+        assert_close(found, expected.numpy())
