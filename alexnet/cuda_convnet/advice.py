@@ -19,7 +19,7 @@ LAYER_KEYS = {
     "fc": "outputs initw initb weightsource initwfunc initbfunc",
     "pool": "channels sizex stride start outputsx pool",
     **dict.fromkeys(("rnorm", "cnorm", "cmrnorm"), "channels size sizex scale pow mindiv blocked"),
-    "hs": "keep",
+    **dict.fromkeys(("hs", "dropout", "dropout2"), "keep"),
     "eltsum": "coeffs",
     "blur": "channels filtersize stdev",
     "nailbed": "channels stride",

@@ -132,22 +132,24 @@ class LayerNet(nn.Module):
         self.num_classes = self.num_classes or count
         if count != self.num_classes:
             last = self._outputs_of(logits)
-            change = f"--set layers.{last[0]}.outputs={self.num_classes}" if len(last) == 1 else f"outputs of {last}"
+            change = "--set layers.NAME.outputs=... of each changes that" if last else "other filters may help"
+            if len(last) == 1:
+                change = f"--set layers.{last[0]}.outputs={self.num_classes} changes that"
             raise LayerFileError(
-                f"layer {' and '.join(last)}: {count:,} outputs do not fit {self.num_classes:,} classes; "
-                f"to change that: {change}"
+                f"layer {' and '.join(last[:5]) or logits}: {count:,} outputs do not fit {self.num_classes:,} classes; "
+                f"{change}"
             )
         return logits
 
     def _outputs_of(self, name: str) -> list[str]:
-        """The layers whose key `outputs` makes the length of a layer, or the layer itself if there are none."""
+        """The layers whose key `outputs` makes the length of a layer."""
         found, waiting = {}, [name]
         while waiting:
             each = waiting.pop(0)
             if each not in found:
                 found[each] = isinstance(self.layers[each], FullyConnected)
                 waiting += () if found[each] else self.inputs[each]
-        return [each for each, counted in found.items() if counted] or [name]
+        return [each for each, counted in found.items() if counted]
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""

@@ -221,7 +221,8 @@ def test_dropout() -> None:
     assert values(hidden, {"enable": "true"}, False) == {0.75}
     assert values(hidden, {"enable": "false"}, True) == values(hidden, {"enable": 0}, False) == {0.75}
     assert values({"type": "dropout2"}, {"keep": 0.8}, True) == {0, 1}
-    assert values({"type": "dropout2"}, {"keep": 0.8}, False) == {0.8}
+    assert values({"type": "dropout2", "keep": 0.5}, {"keep": 0.8}, False) == {0.8}
+    assert values({"type": "dropout2", "keep": 0.25}, {}, False) == {0.25}
     assert values({"type": "dropout"}, {}, True) == {0, 2} and values({"type": "dropout"}, {}, False) == {1}
     assert values({"type": "dropout"}, {"enable": 0}, True) == {1}
     kept = float(make(hidden, [(50,)], {"enable": "true"})(x).numpy().mean())
