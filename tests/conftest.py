@@ -13,7 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad.folders import cache_folder
 
-pytest.register_assert_rewrite("checks", "alexnet_checks", "parity")
+pytest.register_assert_rewrite("checks", "alexnet_checks", "layer_checks", "parity")
 
 _settings = hypothesis.settings(
     deadline=None,

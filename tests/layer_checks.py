@@ -8,6 +8,7 @@ import numpy as np
 from checks import check_operation, leaves
 
 import minigrad as mg
+from alexnet.cuda_convnet import ParameterRule, Schedule, parameters
 from alexnet.cuda_convnet.grammar import Section, normalised
 from alexnet.cuda_convnet.layers import LAYERS, Layer, Spec
 from minigrad import nn
@@ -191,3 +192,59 @@ def with_parameters(layer: Layer, tensors: Sequence[mg.Tensor]) -> mg.Tensor:
         return layer(*inputs)
     finally:
         vars(layer).update(kept)
+
+
+# what parameter files say
+
+WEIGHTS = {
+    "convolution": ((3, 2, 2, 2), (1, 2, 3)),
+    "fully-connected": ((4, 7), (1,)),
+    "local": ((2, 2, 3, 2, 2, 5), (2, 3, 4)),
+}
+
+
+def check_limits(kind: str = "convolution") -> None:
+    """wball: a norm of ball x n at most. wcNorm: the root of the sum of squares about the mean, over n."""
+    (shape, axes), random = WEIGHTS[kind], np.random.default_rng(1)
+    n = int(np.prod([shape[axis] for axis in axes]))
+    scale = random.uniform(0.1, 2, [1 if axis in axes else length for axis, length in enumerate(shape)])
+    value = random.standard_normal(shape) * scale
+    norms = np.sqrt((value**2).sum(axis=axes, keepdims=True))
+    ball = float(np.median(norms)) / n
+    found = projected(value, ParameterRule(0.1, 0.9, ball=ball))
+    np.testing.assert_allclose(found, value * np.minimum(1, ball * n / norms), rtol=1e-12)
+    assert np.array_equal(found, projected(found, ParameterRule(0.1, 0.9, ball=2 * ball)))
+
+    spread = np.sqrt(((value - value.mean(axis=axes, keepdims=True)) ** 2).sum(axis=axes, keepdims=True)) / n
+    low, high = np.quantile(spread, [0.3, 0.7])
+    expected = value * np.clip(spread, low, high) / spread
+    rule = ParameterRule(0.1, 0.9, norm_min=float(low), norm_max=float(high))
+    np.testing.assert_allclose(projected(value, rule), expected, rtol=1e-12)
+    both = ParameterRule(0.1, 0.9, ball=ball, norm_min=float(low), norm_max=float(high))  # the norm comes second
+    after = expected * np.minimum(1, ball * n / np.sqrt((expected**2).sum(axis=axes, keepdims=True)))
+    np.testing.assert_allclose(projected(value, both), after, rtol=1e-12)
+    assert not projected(np.zeros(shape), both).any() and np.array_equal(projected(value, ParameterRule(0.1, 0)), value)
+
+
+def projected(value: np.ndarray, rule: ParameterRule) -> np.ndarray:
+    parameter = nn.Parameter(mg.tensor(value))
+    parameters.project(parameter, rule)
+    assert parameter.requires_grad and parameter.grad_fn is None
+    return parameter.numpy()
+
+
+def check_noise() -> None:
+    """Gradient and decay are multiplied by 1 + noise |n|, each with an n of its own."""
+    draws = iter([2.0, -1.0])
+    lr, decay = ParameterRule(0.1, 0.9, 4, Schedule("linear", 1, noise=0.5)).drawn(0.3, lambda: next(draws))
+    np.testing.assert_allclose((lr, lr * decay), (0.1 * 2, 0.1 * 1.5 * 4))
+    assert ParameterRule(0.1, 0.9, 4).drawn(0.3, lambda: next(draws)) == (0.1, 4)
+
+
+def check_steps() -> None:
+    """Run 170 of 2012, whose levels its comments tell: .01, .0015874, .00025198; biases by 10 in two steps."""
+    weights, biases = Schedule("dexp", 250, 4), Schedule("dexp", 10, 2)
+    levels = [0.01, 0.0015874, 0.00025198, 0.00004]
+    for level, ends in zip(levels, ((0, 0.25), (0.2501, 0.5), (0.5001, 0.75), (0.7501, 1)), strict=True):
+        np.testing.assert_allclose([weights.rate(0.01, p) for p in ends], level, rtol=1e-4)
+    np.testing.assert_allclose([biases.rate(0.02, p) for p in (0, 0.5, 0.5001, 1)], [0.02, 0.02, 0.002, 0.002])

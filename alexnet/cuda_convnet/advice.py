@@ -19,11 +19,13 @@ LAYER_KEYS = {
     "fc": "outputs initw initb weightsource initwfunc initbfunc",
     "pool": "channels sizex stride start outputsx pool",
     **dict.fromkeys(("rnorm", "cnorm", "cmrnorm"), "channels size sizex scale pow mindiv blocked"),
-    "hs": "keep",
+    **dict.fromkeys(("hs", "dropout", "dropout2"), "keep"),
     "eltsum": "coeffs",
     "blur": "channels filtersize stdev",
     "nailbed": "channels stride",
     "href": "channels",
+    "rgb2yuv": "channels",
+    "rgb2lab": "channels center",
 }
 # and of the parameter file
 RATES = "epsw epsb momw momb wc wball schedw schedb sched"
@@ -40,7 +42,7 @@ PARAMETER_KEYS = {
     "cost.logreg": "coeff topk",
     "cost.crossent": "coeff",
 }
-FUNCTIONS = ("initwfunc", "initbfunc", "initcfunc")
+INSTEAD = {"initwfunc": "initW is taken", "initbfunc": "initB is taken", "initcfunc": "the list is drawn"}
 COPY = re.compile(r"initw\.make[wbc]\(([^(),]+)\)")
 HISTORY = re.compile(r"eps|noise|epoch|killed", re.IGNORECASE)
 MOST_COMMENTS = 12
@@ -62,11 +64,11 @@ def remarks(layers: Sections, params: Sections, layers_file: str, params_file: s
     for name, values in sections.items():
         for key in _unknown(values, LAYER_KEYS, kinds[name]):
             result.append(f"{layers_file}, [{name}]: {key} is no key of type={kinds[name]}, and is ignored")
-        for key in FUNCTIONS:
+        for key in INSTEAD:
             if key in values:
                 result.append(
                     f"{layers_file}, [{name}]: {key}={values[key][:60]} names a function, and none is called; "
-                    f"{'the list is drawn' if key == 'initcfunc' else key.removesuffix('func') + ' is taken instead'}"
+                    f"{INSTEAD[key]} instead"
                 )
     for name, values in settings.items():
         if name not in kinds:

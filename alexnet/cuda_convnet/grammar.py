@@ -17,9 +17,9 @@ __all__ = ["LayerFileError", "Section", "Sections", "normalised", "read_sections
 
 Sections = Mapping[str, Mapping[str, Any]]
 
-MOST_CHARACTERS = 1 << 20  # of a file; the longest of 2012 has some 12,000
-MOST_SECTIONS = 4096
-MOST_ITEMS = 4096  # of a list
+MOST_CHARACTERS = 1 << 18  # of a file; the longest of 2012 has some 12,000
+MOST_SECTIONS = 1024
+MOST_ITEMS = 64  # of a list
 LONGEST_NAME = 200
 LARGEST = 10**9  # of whole numbers
 COMMENT = re.compile(r"[#;]|rem\s|rem$", re.IGNORECASE)
@@ -149,7 +149,10 @@ class Section:
 
     def names(self, key: str) -> list[str]:
         """A list of names."""
-        return split_list(self.text(key))
+        items = split_list(self.text(key))
+        if len(items) > MOST_ITEMS:
+            raise self.error(f"{key} has more than {MOST_ITEMS} items, which no layer has")
+        return items
 
     def integer(self, key: str, default: int | None = None, least: int = 1) -> int:
         """A whole number, `least` or more."""

@@ -97,7 +97,7 @@ class LayerNet(nn.Module):
                     f"it computes with {source}: that needs labels that name several classes at once, which no data has"
                 )
             if source not in self.layers:
-                raise section.error(f"its input {source!r} is no layer above it that has outputs")
+                raise section.error(f"its input {source[:60]!r} is no layer above it that has outputs")
         place = section.names("gpu")[0] if "gpu" in section else ""
         first = self.layers[sources[0]].device
         if place:
@@ -117,7 +117,7 @@ class LayerNet(nn.Module):
             raise LayerFileError(f"a layer file has one cost here, {' or '.join(COSTS)}; there is {found}")
         (cost,) = costs
         sources = cost.names("inputs")
-        read = [source for sources in self.inputs.values() for source in sources]
+        read = {source for sources in self.inputs.values() for source in sources}
         unused = next((name for name in (*self.layers, *labels) if name not in read), "")
         if unused:
             raise LayerFileError(f"layer {unused}: no other layer reads it")
@@ -132,18 +132,24 @@ class LayerNet(nn.Module):
         self.num_classes = self.num_classes or count
         if count != self.num_classes:
             last = self._outputs_of(logits)
-            change = f"--set layers.{last[0]}.outputs={self.num_classes}" if len(last) == 1 else f"outputs of {last}"
+            change = "--set layers.NAME.outputs=... of each changes that" if last else "other filters may help"
+            if len(last) == 1:
+                change = f"--set layers.{last[0]}.outputs={self.num_classes} changes that"
             raise LayerFileError(
-                f"layer {' and '.join(last)}: {count:,} outputs do not fit {self.num_classes:,} classes; "
-                f"to change that: {change}"
+                f"layer {' and '.join(last[:5]) or logits}: {count:,} outputs do not fit {self.num_classes:,} classes; "
+                f"{change}"
             )
         return logits
 
     def _outputs_of(self, name: str) -> list[str]:
         """The layers whose key `outputs` makes the length of a layer."""
-        if isinstance(self.layers[name], FullyConnected) or not self.inputs[name]:
-            return [name]
-        return [found for source in self.inputs[name] for found in self._outputs_of(source)]
+        found, waiting = {}, [name]
+        while waiting:
+            each = waiting.pop(0)
+            if each not in found:
+                found[each] = isinstance(self.layers[each], FullyConnected)
+                waiting += () if found[each] else self.inputs[each]
+        return [each for each, counted in found.items() if counted]
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""
@@ -201,7 +207,7 @@ class LayerNet(nn.Module):
         for path, layer, number in self._lists():
             if path in rest:
                 own, given = layer.channel_lists[number], np.asarray(rest.pop(path))
-                if given.shape != own.shape or given.dtype.kind not in "iu" or {*given.tolist()} != {*own.tolist()}:
+                if given.shape != own.shape or given.dtype.kind not in "iu" or sorted(given) != sorted(own):
                     raise ValueError(f"{path} is a list of {own.size} channels, the state holds something else")
                 taken.append((layer, number, given.astype(np.int64)))
             elif strict:

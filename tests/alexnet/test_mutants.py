@@ -4,9 +4,6 @@ own checks must notice each.
 
 from __future__ import annotations
 
-import inspect
-import sys
-import textwrap
 from collections.abc import Callable
 from functools import partial
 
@@ -24,6 +21,7 @@ from alexnet_checks import (
     check_subtracted_mean,
     check_views,
 )
+from mutants import altered
 
 from alexnet import scores
 from alexnet.data import augmentation, statistics
@@ -32,18 +30,6 @@ from alexnet.run.progress import Progress
 
 Mutant = tuple[object, str, str, str, Callable[[], None]]
 check_ten_views = partial(check_views, 10)
-
-
-def altered(owner: object, name: str, before: str, after: str) -> Callable[..., object]:
-    """The function `name` of a module or a class, with a piece of its text, which is there once, replaced."""
-    function = getattr(owner, name)
-    text = textwrap.dedent(inspect.getsource(function))
-    assert text.count(before) == 1, f"{name} has {text.count(before)} times {before!r}"
-    found: dict[str, Callable[..., object]] = {}
-    exec(
-        compile(text.replace(before, after), f"<broken {name}>", "exec"), vars(sys.modules[function.__module__]), found
-    )
-    return found[name]
 
 
 # In whose function, which piece of its text is replaced by what, and the check that must see it.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from alexnet.cuda_convnet.layers.base import Layer, Shape, Spec
 from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm, WithinMapNorm
-from alexnet.cuda_convnet.layers.pictures import Blur, Mirror, Pictures, Thinning
+from alexnet.cuda_convnet.layers.pictures import Blur, Lab, Mirror, Pictures, Thinning, Yuv
 from alexnet.cuda_convnet.layers.pooling import Pool
 from alexnet.cuda_convnet.layers.simple import Activation, Concatenation, Dropout, Maximum, Softmax, Sum
 from alexnet.cuda_convnet.layers.weighted import (
@@ -52,6 +52,8 @@ LAYERS: dict[str, Callable[[Spec], Layer]] = {
     "blur": Blur,
     "nailbed": Thinning,
     "href": Mirror,
+    "rgb2yuv": Yuv,
+    "rgb2lab": Lab,
 }
 WITH_WEIGHTS = ("conv", "local", "fc")
 
@@ -69,8 +71,6 @@ NOT_OFFERED = {
     "cost.tica": "a cost that is no classifier's",
     "resize": "rescaling within a network",
     "rscale": "rescaling within a network",
-    "rgb2yuv": "colour spaces within a network",
-    "rgb2lab": "colour spaces within a network",
     "sum": "a sum over numbers of one layer",
     "cmpool": "pooling across maps",
     "crop": "cutting within a network",

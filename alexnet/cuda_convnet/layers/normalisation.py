@@ -23,8 +23,6 @@ class Normalisation(Layer):
         self.size = section.integer("size") if "size" in section else section.integer("sizeX")
         self.scale, self.power = spec.setting("scale"), spec.setting("pow")
         self.least = spec.setting("minDiv", 1.0)
-        if section.flag("blocked", False):
-            raise section.error("windows that are blocks of maps (blocked=true) are not offered")
         super().__init__(spec, (self.channels, side, side), self.words.format(size=self.size))
 
     def numbers(self) -> tuple[float, float, float]:
@@ -35,14 +33,27 @@ class Normalisation(Layer):
 
 
 class CrossMapNorm(Normalisation):
-    """y_c = x_c / (minDiv + scale / size sum of x_d^2)^pow, d the `size` maps around c, of this layer's own maps."""
+    """y_c = x_c / (minDiv + scale / size sum of x_d^2)^pow, d the `size` maps around c, of this layer's own maps.
+
+    With blocked=true, d is of the block of `size` maps that c is in: 0 ... size - 1, size ... 2 size - 1, ...
+    """
 
     words = "over {size} maps"
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        self.blocked = spec.section.flag("blocked", False)
 
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """Maps (N, C, S, S)."""
         scale, power, least = self.numbers()
-        return F.local_response_norm(as_maps(inputs[0], self.channels), self.size, scale, power, least)
+        x = as_maps(inputs[0], self.channels)
+        if not self.blocked:
+            return F.local_response_norm(x, self.size, scale, power, least)
+        blocks = [x[:, first : first + self.size] for first in range(0, self.channels, self.size)]
+        sums = [(block * block).sum(1, keepdim=True) for block in blocks]
+        divided = [b * (s * (scale / self.size) + least) ** -power for b, s in zip(blocks, sums, strict=True)]
+        return mg.cat(divided, dim=1)
 
 
 class WithinMapNorm(Normalisation):

@@ -1,17 +1,21 @@
-"""What is done to pictures before the first weights: they are blurred, thinned out, mirrored."""
+"""What is done to pictures before the first weights: they are blurred, thinned out, mirrored, their colours changed."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.cuda_convnet.layers.base import Layer, Shape, Spec, as_maps
+from alexnet.cuda_convnet.layers.base import Layer, Shape, Spec, as_maps, maps_of
 from minigrad import nn
 
-__all__ = ["Blur", "Mirror", "Pictures", "Thinning"]
+__all__ = ["Blur", "Lab", "Mirror", "Pictures", "Thinning", "Yuv"]
+
+YUV = ((0.2126, 0.7152, 0.0722), (-0.09991, -0.33609, 0.436), (0.615, -0.55861, -0.05639))
+XYZ = ((0.49, 0.31, 0.2), (0.17697, 0.8124, 0.01063), (0.0, 0.01, 0.99))
 
 
 class Pictures(nn.Module):
@@ -76,3 +80,45 @@ class Mirror(Layer):
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """Maps (N, C, S, S)."""
         return as_maps(inputs[0], self.channels)[:, :, :, ::-1]
+
+
+def _mixed(x: mg.Tensor, rows: Sequence[Sequence[float]]) -> mg.Tensor:
+    """Colours that are sums of the three that there are."""
+    weight = mg.tensor(np.array(rows, x.dtype)[:, :, None, None], device=x.device)
+    return F.conv2d(as_maps(x, 3), weight)
+
+
+class Colours(Layer):
+    """What layers that change colours share: three in, three out."""
+
+    def __init__(self, spec: Spec) -> None:
+        spec.only_input()
+        side = maps_of(spec, 0, 3)
+        super().__init__(spec, (3, side, side))
+
+
+class Yuv(Colours):
+    """rgb2yuv: Y, U and V, each a sum of red, green and blue."""
+
+    def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
+        """Maps (N, 3, S, S)."""
+        return _mixed(inputs[0], YUV)
+
+
+class Lab(Colours):
+    """rgb2lab: L = 116 f(Y) - 16, a = 500 (f(X) - f(Y)) and b = 200 (f(Y) - f(Z)); with `center`, L - 50.
+
+    X, Y and Z are sums of red, green and blue, of 0 to 1; f(t) = t^.3333 above .0088564517, else 7.787037 t +
+    .13793103. It is for pictures, and hands no gradient on.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        self.darker = 66.0 if spec.section.flag("center", False) else 16.0
+
+    def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
+        """Maps (N, 3, S, S)."""
+        t = _mixed(inputs[0].detach(), XYZ)
+        f = mg.where(t > 0.0088564517, t.clamp(min=0.0088564517) ** 0.3333, t * 7.787037 + 0.13793103)
+        x, y, z = f[:, 0:1], f[:, 1:2], f[:, 2:3]
+        return mg.cat([y * 116 - self.darker, (x - y) * 500, (y - z) * 200], dim=1)

@@ -64,15 +64,17 @@ class Weighted(Layer):
         """Before any weight is drawn."""
         self.count = len(spec.inputs)
         self.channel_lists: dict[int, np.ndarray] = {}
+        self._initial_std = spec.section.numbers("initW", self.count, WIKI_INIT, least=0)
+        self._shared = weight_sources(spec.section, self.count)
 
     def _adopt(self, spec: Spec, number: int, fresh: nn.Parameter) -> None:
         """Take a new weight for an input, filled with its initial numbers, or another layer's that it is to share."""
-        std = spec.section.numbers("initW", self.count, WIKI_INIT, least=0)[number]
-        shared = weight_sources(spec.section, self.count)
-        name = weight_name(number)
-        setattr(self, name, self._owner(spec, number, shared[number], fresh) if shared[number] else fresh)
-        if not shared[number]:
-            nn.init.normal_(fresh, std=std)
+        source = self._shared[number]
+        if source:
+            fresh = self._owner(spec, number, source, fresh)
+        else:
+            nn.init.normal_(fresh, std=self._initial_std[number])
+        setattr(self, weight_name(number), fresh)
 
     def _owner(self, spec: Spec, number: int, source: str, fresh: nn.Parameter) -> nn.Parameter:
         """The weight that `weightSource` names as `layer` or `layer[input]`."""
@@ -132,7 +134,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
     channels, groups = section.integers("channels", count), section.integers("groups", count, 1)
     sizes, strides = section.integers("filterSize", count), section.integers("stride", count, 1)
     padding = section.integers("padding", count, 0, least=0)
-    sparse = section.flags("randSparse", count, False)
+    sparse, listed = section.flags("randSparse", count, False), section.integers("filterChannels", count, 0, least=0)
     filters = [number * group for number, group in zip(section.integers("filters", count), groups, strict=True)]
     windows = []
     for t in range(count):
@@ -140,7 +142,7 @@ def read_windows(spec: Spec) -> tuple[list[Window], int]:
         if channels[t] % groups[t]:
             raise section.error(f"its {channels[t]} channels do not divide into {groups[t]} groups")
         if sparse[t]:
-            each = section.integers("filterChannels", count, 0, least=0)[t] or channels[t] // groups[t]
+            each = listed[t] or channels[t] // groups[t]
             seen = groups[t] * each
             if groups[t] < 2 or channels[t] % each or seen % channels[t]:
                 raise section.error(
@@ -173,27 +175,20 @@ class Filters(Weighted):
     """
 
     operation: Callable[..., mg.Tensor]
+    unshared = False  # whether each place has filters of its own
+    output_bias = False  # whether each output has a bias of its own, added behind filters that have none
 
     def __init__(self, spec: Spec) -> None:
         self._begin(spec)
         self.windows, count = read_windows(spec)
         places = self.windows[0].places
-        self.numbers = [self.count_weights(count, w) for w in self.windows]
-        for number in self.numbers:
-            check_size(spec.section, "weights", number)
-        words = [f"{w.size} x {w.size} x {w.seen // w.groups}" for w in self.windows]
-        strides = dict.fromkeys(w.stride for w in self.windows)
-        filters = f"{count} of {' and '.join(words)}"
-        filters += f", stride {' and '.join(map(str, strides))}" if any(stride > 1 for stride in strides) else ""
-        each = [count * places**2 * w.seen // w.groups * w.size**2 for w in self.windows]
-        super().__init__(spec, (count, places, places), filters, sum(each))
-        sparse = spec.section.flags("randSparse", self.count, False)
-        for t, w in enumerate(self.windows):
-            if sparse[t]:
-                draw = stream(*default_generator.next())
-                drawn = [draw.permutation(w.channels) for _ in range(w.seen // w.channels)]
-                self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
-        self.output_bias = self.has_output_bias(spec)
+        weights = [count * w.seen // w.groups * w.size**2 for w in self.windows]
+        check_size(spec.section, "weights", max(weights) * (places**2 if self.unshared else 1))
+        filters = f"{count} of {' and '.join(f'{w.size} x {w.size} x {w.seen // w.groups}' for w in self.windows)}"
+        if any(w.stride > 1 for w in self.windows):
+            filters += f", stride {' and '.join(dict.fromkeys(str(w.stride) for w in self.windows))}"
+        super().__init__(spec, (count, places, places), filters, sum(weights) * places**2)
+        self._draw_lists(spec)
         for t, w in enumerate(self.windows):
             layer = self.fresh(spec, w, count, t == 0 and not self.output_bias)
             self._adopt(spec, t, layer.weight)
@@ -205,13 +200,12 @@ class Filters(Weighted):
         if self.fused:
             self.activation = None
 
-    def count_weights(self, filters: int, window: Window) -> int:
-        """How many weights an input has."""
-        return filters * window.seen // window.groups * window.size**2
-
-    def has_output_bias(self, spec: Spec) -> bool:
-        """Whether a bias for each output is added behind filters that have none."""
-        return False
+    def _draw_lists(self, spec: Spec) -> None:
+        for t, sparse in enumerate(spec.section.flags("randSparse", self.count, False)):
+            if sparse:
+                draw, window = stream(*default_generator.next()), self.windows[t]
+                drawn = [draw.permutation(window.channels) for _ in range(window.seen // window.channels)]
+                self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d | nn.LocallyConnected2d:
         """A layer with new parameters for one input."""
@@ -247,9 +241,9 @@ class Convolution(Filters):
 
     operation = F.conv2d
 
-    def has_output_bias(self, spec: Spec) -> bool:
-        """Whether sharedBiases is false."""
-        return not spec.section.flag("sharedBiases", True)
+    def __init__(self, spec: Spec) -> None:
+        self.output_bias = not spec.section.flag("sharedBiases", True)
+        super().__init__(spec)
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d:
         """A convolution."""
@@ -265,10 +259,7 @@ class Local(Filters):
     """
 
     operation = F.locally_connected2d
-
-    def count_weights(self, filters: int, window: Window) -> int:
-        """How many weights an input has."""
-        return super().count_weights(filters, window) * window.places**2
+    unshared = True
 
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.LocallyConnected2d:
         """A local layer."""

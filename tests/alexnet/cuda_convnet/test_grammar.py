@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import complains
+from checks import assert_close, complains
 from layer_files import DATA, cost, params_of, section
 from mutations import mutated, timed, watched
 
 import minigrad as mg
+import minigrad.functional as F
 from alexnet.cuda_convnet import (
     LayerFileError,
     LayerNet,
@@ -61,12 +62,12 @@ def test_what_is_no_line_is_refused(text: str, line: int) -> None:
 
 def test_files_of_any_length_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "long.cfg"
-    file.write_bytes(b"[a]\n" + b"#" * (1 << 20))
+    file.write_bytes(b"[a]\n" + b"#" * (1 << 18))
     with complains("long.cfg", "larger", error=LayerFileError):
         read_text(file)
     with complains("it.cfg", error=LayerFileError):
-        read("[a]\n" + "#" * (1 << 20))
-    with complains("it.cfg, line 4097", error=LayerFileError):
+        read("[a]\n" + "#" * (1 << 18))
+    with complains("it.cfg, line 1025", error=LayerFileError):
         read("".join(f"[{number}]\n" for number in range(5000)))
     file.write_bytes(b"[a]\nx=1 ; caf\xe9\n")
     assert read(read_text(file)) == {"a": {"x": "1"}}
@@ -190,8 +191,47 @@ def test_files_changed_at_random_end_in_a_net_or_in_one_error(times: int) -> Non
     assert min(outcomes.values()) > 20
 
 
-def test_the_file_of_the_fuzzer_is_a_net() -> None:
-    mg.manual_seed(0)
-    net = use(LAYERS, PARAMS)
-    x = mg.tensor(np.random.default_rng(0).standard_normal((2, 3, 16, 16)).astype(np.float32))
-    assert net(x).shape == (2, 10)
+def chain(count: int, **values: object) -> str:
+    layers = [section(f"l{n}", **{"inputs": f"l{n - 1},l{n - 1}", **values}) for n in range(1, count)]
+    first = section("l0", type="fc", inputs="data", outputs=5, gpu=0)
+    return DATA + first + "".join(layers) + cost(f"l{count - 1}")
+
+
+HOSTILE = {
+    "sums of sums": (chain(900, type="eltsum"), "5 outputs do not fit 10 classes"),
+    "lists of lists": (chain(900, type="concat"), "numbers that it makes of a picture are too many"),
+    "many inputs": (DATA + section("l0", type="fc", inputs=["data"] * 50000, outputs=10), "more than 64 items"),
+    "many layers": (chain(300, type="fc", inputs=["l0"] * 20, initW=[1] * 20, outputs=5), ""),
+    "a long list": (DATA + section("l0", type="eltsum", inputs="data", coeffs=["1"] * 60000), "coeffs"),
+    "a long line": ("[a]\n" + "x" * 200_000, "line 2"),
+    "spaces": ("[a]\nx=1" + " " * 200_000 + "y", "no type"),
+    "brackets": ("[a]\n" + "[" * 200_000, "line 2"),
+    "a neuron": (DATA + section("l0", type="fc", inputs="data", outputs=10, neuron="a" * 200_000), "neuron is one of"),
+    "a schedule": (DATA + section("l0", type="fc", inputs="data", neuron="tanh[" + "1," * 60_000, outputs=1), "neuron"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_files_made_to_take_long_do_not(name: str) -> None:
+    layers, complaint = HOSTILE[name]
+    with watched(), timed():
+        try:
+            use(layers, PARAMS)
+        except LayerFileError as error:
+            assert complaint in str(error) and len(str(error)) < 600
+
+
+def test_the_net_of_the_fuzzer_is_the_same_on_every_device(device: str) -> None:
+    """Logits and gradients, beside those of the CPU; the first branch is on another device, where there are two."""
+    results = []
+    for place in ("cpu:0", device):
+        mg.manual_seed(0)
+        others = [str(info.device) for info in mg.devices() if str(info.device).split(":")[0] == place.split(":")[0]]
+        layers = LAYERS.replace("stride=2\ngpu=0", "stride=2\ngpu=1")
+        net = LayerNet(read(layers), read(PARAMS), 16, 3, 10, devices=[place, *others[1:]]).to(np.float64).eval()
+        y = net(mg.tensor(np.random.default_rng(0).standard_normal((2, 3, 16, 16))))
+        assert y.shape == (2, 10) and str(y.device) == place
+        F.cross_entropy(y, mg.tensor([0, 1], device=place)).backward()
+        results.append([y, *(p.grad for p in net.parameters())])
+    for expected, found in zip(*results, strict=True):
+        assert_close(found, expected.numpy())

@@ -57,6 +57,28 @@ def test_pools_may_begin_outside_and_overhang(data: st.DataObject, seed: int, si
     check_pool(apart((2, 2, side, side), seed), kind, size, stride, start, outputs)
 
 
+def test_colours() -> None:
+    """White, black and grey have no colour in YUV and nearly none in Lab; red by hand."""
+    x = np.zeros((1, 3, 2, 2))
+    x[0, :, 0, 0], x[0, :, 0, 1], x[0, 0, 1, 1] = 1, 0.001, 0.5
+
+    def yuv(x: np.ndarray) -> np.ndarray:
+        r, g, b = x[:, 0], x[:, 1], x[:, 2]
+        u, v = -0.09991 * r - 0.33609 * g + 0.436 * b, 0.615 * r - 0.55861 * g - 0.05639 * b
+        return np.stack([0.2126 * r + 0.7152 * g + 0.0722 * b, u, v], axis=1)
+
+    check({"type": "rgb2yuv"}, yuv, [moderate((2, 3, 4, 4), 0)])
+    assert np.abs(yuv(x)[0, 1:, 0]).max() < 1e-4
+    for center, least in ((0, 16), ("true", 66)):
+        lab = make({"type": "rgb2lab", "center": center}, [(3, 2, 2)])(mg.tensor(x)).numpy()[0]
+        np.testing.assert_allclose(lab[:, 0, 0], [116 - least, 0, 0], atol=1e-9)
+        dark = 7.787037 * 0.001 + 0.13793103
+        np.testing.assert_allclose(lab[:, 0, 1], [116 * dark - least, 0, 0], atol=1e-6)
+        fx, fy, fz = 0.245**0.3333, 0.088485**0.3333, 0.13793103
+        expected = [116 * fy - least, 500 * (fx - fy), 200 * (fy - fz)]
+        np.testing.assert_allclose(lab[:, 1, 1], expected, rtol=1e-9)
+
+
 CONVOLUTIONS = {
     "plain": ({"channels": 3, "filters": 4, "filterSize": 3, "padding": 1}, [(3, 5)]),
     "overhanging": ({"channels": 2, "filters": 2, "filterSize": 3, "stride": 3}, [(2, 7)]),
@@ -176,8 +198,12 @@ def test_normalisations() -> None:
     check(oldest, inside, [x])
     with complains("parameters of layer it", "scale"):
         make(within, [x.shape[1:]], {"pow": 1})
-    with complains("blocked"):
-        make({**cross, "blocked": 1}, [x.shape[1:]])
+
+    def in_blocks(x: np.ndarray) -> np.ndarray:
+        sums = [(x[:, c // 3 * 3 : c // 3 * 3 + 3] ** 2).sum(axis=1) for c in range(4)]
+        return x * (2 + 1.5 / 3 * np.stack(sums, axis=1)) ** -0.75
+
+    check({**cross, "blocked": "true"}, in_blocks, [x], {"scale": 1.5, "pow": 0.75, "minDiv": 2})
     with complains("scale", "parameter file"):
         make(cross, [x.shape[1:]])(mg.tensor(x))
 
@@ -195,7 +221,8 @@ def test_dropout() -> None:
     assert values(hidden, {"enable": "true"}, False) == {0.75}
     assert values(hidden, {"enable": "false"}, True) == values(hidden, {"enable": 0}, False) == {0.75}
     assert values({"type": "dropout2"}, {"keep": 0.8}, True) == {0, 1}
-    assert values({"type": "dropout2"}, {"keep": 0.8}, False) == {0.8}
+    assert values({"type": "dropout2", "keep": 0.5}, {"keep": 0.8}, False) == {0.8}
+    assert values({"type": "dropout2", "keep": 0.25}, {}, False) == {0.25}
     assert values({"type": "dropout"}, {}, True) == {0, 2} and values({"type": "dropout"}, {}, False) == {1}
     assert values({"type": "dropout"}, {"enable": 0}, True) == {1}
     kept = float(make(hidden, [(50,)], {"enable": "true"})(x).numpy().mean())

@@ -330,7 +330,7 @@ REFUSED = {
     ),
     "classes": (
         DATA + section("fc5", inputs="data", **{**FC, "outputs": 5}) + cost("fc5"),
-        "--set layers.fc5.outputs=10",
+        "layer fc5: 5 outputs do not fit 10 classes; --set layers.fc5.outputs=10 changes that",
     ),
     "classes of several": (
         DATA
@@ -339,6 +339,12 @@ REFUSED = {
         + section("c", type="concat", inputs="a,b")
         + cost("c"),
         "layer a and b: 12 outputs do not fit 10 classes",
+    ),
+    "classes of a convolution": (
+        DATA
+        + section("a", type="conv", inputs="data", channels=3, filters=2, filterSize=32, initW=0.1, gpu=0)
+        + cost("a"),
+        "layer a: 2 outputs do not fit 10 classes; other filters",
     ),
     "a wrong device": (
         DATA + section("a", inputs="data", **{**FC, "gpu": "x"}) + cost("a"),

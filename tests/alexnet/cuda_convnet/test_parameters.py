@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from checks import complains
+from layer_checks import WEIGHTS, check_limits, check_noise
 from layer_files import DATA, cost, net_of, params_of, section, two_columns
 
 import minigrad as mg
@@ -15,10 +16,9 @@ from alexnet.cuda_convnet import (
     Schedule,
     loss_scale,
     parameter_rules,
-    project,
     read_sections,
 )
-from minigrad import nn, optim
+from minigrad import optim
 
 TWO = (
     DATA
@@ -106,49 +106,13 @@ def test_coeff_multiplies_gradients() -> None:
         loss_scale(sections, {"conv": {}})
 
 
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_filters_return_to_their_limits(kind: str) -> None:
+    check_limits(kind)
+
+
 def test_noise_multiplies_gradient_and_decay_by_themselves() -> None:
-    draws = iter([2.0, -1.0])
-    lr, decay = ParameterRule(0.1, 0.9, 4, Schedule("linear", 1, noise=0.5)).drawn(0.3, lambda: next(draws))
-    assert (lr, lr * decay) == pytest.approx((0.1 * 2, 0.1 * 1.5 * 4))
-    assert ParameterRule(0.1, 0.9, 4).drawn(0.3, lambda: next(draws)) == (0.1, 4)
-
-
-WEIGHTS = {
-    "convolution": ((3, 2, 2, 2), (1, 2, 3)),
-    "fully-connected": ((4, 7), (1,)),
-    "local": ((2, 2, 3, 2, 2, 5), (2, 3, 4)),
-}
-
-
-@pytest.mark.parametrize(("shape", "axes"), WEIGHTS.values(), ids=WEIGHTS)
-def test_filters_return_to_their_limits(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
-    """wball: a norm of ball x n at most. wcNorm: the root of the sum of squares about the mean, over n."""
-    random = np.random.default_rng(1)
-    n = int(np.prod([shape[axis] for axis in axes]))
-    scale = random.uniform(0.1, 2, [1 if axis in axes else length for axis, length in enumerate(shape)])
-    value = random.standard_normal(shape) * scale
-    norms = np.sqrt((value**2).sum(axis=axes, keepdims=True))
-    ball = float(np.median(norms)) / n
-    found = projected(value, ParameterRule(0.1, 0.9, ball=ball))
-    np.testing.assert_allclose(found, value * np.minimum(1, ball * n / norms), rtol=1e-12)
-    assert np.array_equal(found, projected(found, ParameterRule(0.1, 0.9, ball=2 * ball)))
-
-    spread = np.sqrt(((value - value.mean(axis=axes, keepdims=True)) ** 2).sum(axis=axes, keepdims=True)) / n
-    low, high = np.quantile(spread, [0.3, 0.7])
-    expected = value * np.clip(spread, low, high) / spread
-    rule = ParameterRule(0.1, 0.9, norm_min=float(low), norm_max=float(high))
-    np.testing.assert_allclose(projected(value, rule), expected, rtol=1e-12)
-    both = ParameterRule(0.1, 0.9, ball=ball, norm_min=float(low), norm_max=float(high))  # the norm comes second
-    after = expected * np.minimum(1, ball * n / np.sqrt((expected**2).sum(axis=axes, keepdims=True)))
-    np.testing.assert_allclose(projected(value, both), after, rtol=1e-12)
-    assert not projected(np.zeros(shape), both).any() and np.array_equal(projected(value, ParameterRule(0.1, 0)), value)
-
-
-def projected(value: np.ndarray, rule: ParameterRule) -> np.ndarray:
-    parameter = nn.Parameter(mg.tensor(value))
-    project(parameter, rule)
-    assert parameter.requires_grad and parameter.grad_fn is None
-    return parameter.numpy()
+    check_noise()
 
 
 WRONG = {
