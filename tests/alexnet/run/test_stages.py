@@ -61,7 +61,7 @@ def test_four_data_batches_then_five_in_order(
 
 
 def test_the_latest_is_the_best_once_all_is_learned_whatever_the_error(
-    cifar_folder: Path, monkeypatch: pytest.MonkeyPatch
+    cifar_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweeps = []
 
@@ -73,6 +73,9 @@ def test_the_latest_is_the_best_once_all_is_learned_whatever_the_error(
     assert staged(cifar_folder, "--epochs", 4, "--set", "patience=1", "--out", "run") == 0
     state = checkpoint.load(Path("run/best.npz"))
     assert (state["progress/best_epoch"], state["progress/step"], state["progress/drops"]) == (4, 36, 1)
+    capsys.readouterr()
+    assert run("--status", "run") == 0
+    assert "best epoch   4: " in capsys.readouterr().out  # though the first had the lowest error
     assert all(list(sweep.part) == list(range(28, 35)) and len(sweep.pictures) == 35 for sweep in sweeps)
 
 
