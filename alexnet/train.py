@@ -49,7 +49,7 @@ examples:
       as the authors' own program, but for one value; all of them are shown by
       python -m alexnet.recipes original
   python -m alexnet.train --layers L.cfg --layer-params P.cfg --data cifar-10
-      the net of a layer file of cuda-convnet, by the rates of its parameter file
+      the net of a layer file of cuda-convnet, at its parameter file's rates
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
   python -m alexnet.train --status runs/shapes
@@ -269,11 +269,7 @@ def train(args: argparse.Namespace) -> int:
             held.enter_context(folder.locked())
             folder.create(settings, files.contents() if files else ())
             _tell_folder(trainer, settings["devices"])
-            for sentence in [
-                *(files.told(trainer.recipe, bool(args.weights_from)) if files else ()),
-                *_class_by_class(trainer),
-            ]:
-                say(f"warning: {sentence}", sys.stderr)
+            _warn(trainer, files.told(trainer.recipe, bool(args.weights_from)) if files else [])
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
@@ -310,15 +306,18 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
-def _class_by_class(trainer: Trainer) -> list[str]:
-    """A sentence where the order of the files shows the net one class after the other."""
+def _warn(trainer: Trainer, sentences: Sequence[str]) -> None:
+    """Tell what is odd about layer files, and where the order of the files shows the net one class after the other."""
     labels = trainer.data.train.labels
-    if trainer.recipe.order != "file" or labels[0] == labels[-1] or (labels[1:] < labels[:-1]).any():
-        return []
-    return [
-        f"the pictures of {trainer.data.name} lie class by class, and the recipe takes them in the order of the files: "
-        "the net sees one class after the other, and learns little; to shuffle them, add --set order=shuffled"
-    ]
+    for sentence in sentences:
+        say(f"warning: {sentence}", sys.stderr)
+    if trainer.recipe.order == "file" and labels[0] != labels[-1] and (labels[1:] >= labels[:-1]).all():
+        say(
+            f"warning: the pictures of {trainer.data.name} lie class by class, and the recipe takes them in the order "
+            "of the files: the net sees one class after the other, and learns little; to shuffle them, add "
+            "--set order=shuffled",
+            sys.stderr,
+        )
 
 
 def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
