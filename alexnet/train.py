@@ -31,6 +31,7 @@ from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, lat
 from alexnet.run.guards import chance_error
 from alexnet.run.signals import Stop
 from alexnet.run.status import describe
+from alexnet.run.trained import copy_weights
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import command_line, counted, say
 
@@ -47,6 +48,8 @@ examples:
   python -m alexnet.train --recipe original --data DIR --set lr=0.005
       as the authors' own program, but for one value; all of them are shown by
       python -m alexnet.recipes original
+  python -m alexnet.train --layers L.cfg --layer-params P.cfg --data cifar-10
+      the net of a layer file of cuda-convnet, by the rates of its parameter file
   python -m alexnet.train --resume --out runs/shapes
       go on with a run that was stopped
   python -m alexnet.train --status runs/shapes
@@ -73,6 +76,12 @@ def parser() -> Parser:
         "trained and in which order (default: by the size of the pictures, 10 epochs, the order of the files)",
     )
     add("--layer-params", type=nonempty_path, metavar="FILE", help="its parameter file: rates, momenta, weight decay")
+    add(
+        "--weights-from",
+        type=nonempty_path,
+        metavar="RUN",
+        help="take the weights from another run's best checkpoint that the layer file asks for (initWFunc)",
+    )
     add(
         "--data",
         type=nonempty,
@@ -137,6 +146,8 @@ def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFol
     }
     if files:
         settings["base"] = args.recipe or ""
+    if args.weights_from:
+        settings["weights_from"] = str(args.weights_from.resolve())
     return folder, settings, data
 
 
@@ -154,10 +165,15 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         "--recipe": (args.recipe, settings.get("base", recipe.name)),
         "--seed": (args.seed, settings["seed"]),
         "--batch-size": (args.batch_size, recipe.batch_size),
+        "--weights-from": (
+            str(args.weights_from.resolve()) if args.weights_from else None,
+            settings.get("weights_from"),
+        ),
     }
     for flag, (given, used) in fixed.items():
         if given is not None and given != used:
-            raise RunError(f"the run in {folder.path} was started with {flag} {used}; leave {flag} out to resume")
+            started = f"without {flag}" if used in (None, "") else f"with {flag} {used}"
+            raise RunError(f"the run in {folder.path} was started {started}; leave {flag} out to resume")
     for change in args.changes:
         if recipe.changed([change]) != recipe:
             raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
@@ -247,13 +263,16 @@ def train(args: argparse.Namespace) -> int:
             _continue(trainer, settings)
         else:
             folder.check_room(trainer.checkpoint_size())
-            trainer.measure()  # what is wrong with the pictures is found before there is a folder
+            _begin(trainer, settings)  # what is wrong with the pictures is found before there is a folder
             if not args.out:
                 folder.make_free(trainer.recipe.name)
             held.enter_context(folder.locked())
             folder.create(settings, files.contents() if files else ())
             _tell_folder(trainer, settings["devices"])
-            for sentence in files.told(trainer.recipe) if files else ():
+            for sentence in [
+                *(files.told(trainer.recipe, bool(args.weights_from)) if files else ()),
+                *_class_by_class(trainer),
+            ]:
                 say(f"warning: {sentence}", sys.stderr)
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
@@ -291,6 +310,17 @@ def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, An
     return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
+def _class_by_class(trainer: Trainer) -> list[str]:
+    """A sentence where the order of the files shows the net one class after the other."""
+    labels = trainer.data.train.labels
+    if trainer.recipe.order != "file" or labels[0] == labels[-1] or (labels[1:] < labels[:-1]).any():
+        return []
+    return [
+        f"the pictures of {trainer.data.name} lie class by class, and the recipe takes them in the order of the files: "
+        "the net sees one class after the other, and learns little; to shuffle them, add --set order=shuffled"
+    ]
+
+
 def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
     """By which recipe a run is trained, on which devices, into which folder, and how large that becomes, if it does."""
     size = trainer.checkpoint_size()
@@ -298,12 +328,19 @@ def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
     say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}, into {trainer.folder.path}{large}")
 
 
+def _begin(trainer: Trainer, settings: dict[str, Any]) -> None:
+    """Bring a trainer to where a run starts."""
+    if "weights_from" in settings:
+        copy_weights(trainer.model, trainer.recipe.layers, Path(settings["weights_from"]))
+    trainer.measure()
+
+
 def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
     for sentence in trainer.folder.restore(trainer.load_state):
         say(sentence, sys.stderr)
     if trainer.statistics is None:  # it was stopped before its first checkpoint
-        trainer.measure()
+        _begin(trainer, settings)
     before = settings["pictures"] | trainer.folder.read_settings().get("pictures", {})
     with trainer.folder.writing():
         trainer.folder.write_settings(settings)

@@ -15,12 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from alexnet.cuda_convnet import cifar10_80sec
 from alexnet.model import AlexNet
+from alexnet.recipes import RECIPES, build_network
 from minigrad import functional as F
 from minigrad import nn, no_grad, optim, tensor
 
-NETS = {"paper": (3, 227, 1000), "paper-without-lrn": (3, 227, 1000), "cifar10-80sec": (3, 32, 10)}
+NETS = {  # channels, side and classes
+    "paper": (3, 227, 1000),
+    "paper-without-lrn": (3, 227, 1000),
+    "cifar10-80sec": (3, 32, 10),
+    "cifar10-13pct": (3, 24, 10),
+    "cifar10-11pct": (3, 24, 10),
+}
 CONTENDERS = ("minigrad", "torch", "torch-channels-last")
 RATE, MOMENTUM, DECAY = 1e-4, 0.9, 5e-4
 
@@ -35,8 +41,9 @@ def batch_for(net: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 def minigrad_model(net: str) -> nn.Module:
     """The network, on one CPU device."""
-    if net == "cifar10-80sec":
-        return cifar10_80sec()
+    if net in RECIPES and net != "paper":
+        channels, _, classes = NETS[net]
+        return build_network(RECIPES[net], classes, channels, ("cpu",))
     return AlexNet(devices=("cpu",), image_size=NETS[net][1], lrn=net == "paper")
 
 
@@ -67,7 +74,12 @@ def torch_step(net: str, batch: int, training: bool, channels_last: bool) -> Cal
     """The same in PyTorch, in either memory format; the columns of AlexNet are groups there."""
     torch = importlib.import_module("torch")
     images, labels = (torch.from_numpy(array) for array in batch_for(net, batch))
-    model = torch_cifar(torch.nn) if net == "cifar10-80sec" else torch_alexnet(torch.nn, net == "paper")
+    if net == "cifar10-80sec":
+        model = torch_cifar(torch.nn)
+    elif net in ("cifar10-13pct", "cifar10-11pct"):
+        model = torch_cifar_local(torch, net == "cifar10-11pct")
+    else:
+        model = torch_alexnet(torch.nn, net == "paper")
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
@@ -120,6 +132,37 @@ def torch_cifar(t: Any) -> Any:
         *(t.Conv2d(32, 32, 5, padding=2), t.ReLU(inplace=True), average()),
         *(t.Conv2d(32, 64, 5, padding=2), t.ReLU(inplace=True), average(), t.Flatten()),
         *(t.Linear(1024, 64), t.ReLU(inplace=True), t.Linear(64, 10)),
+    )
+
+
+def torch_cifar_local(torch: Any, normalised: bool) -> Any:
+    """The 13 % net of cuda-convnet, or the 11 % net, which is normalised: two convolutions and two local layers."""
+    t = torch.nn
+
+    class Local(t.Module):  # type: ignore[misc]
+        """A convolution 3 x 3 of 6 x 6 maps whose places share no weights."""
+
+        def __init__(self, channels: int, filters: int) -> None:
+            super().__init__()
+            self.weight = t.Parameter(0.04 * torch.randn(36, 9 * channels, filters))
+            self.bias = t.Parameter(torch.zeros(filters, 6, 6))
+
+        def forward(self, x: Any) -> Any:
+            windows = t.functional.unfold(x, 3, padding=1)
+            return torch.einsum("nkp,pkf->nfp", windows, self.weight).unflatten(2, (6, 6)) + self.bias
+
+    def norm() -> list[Any]:
+        return [t.LocalResponseNorm(9, 0.001, 0.75, 1.0)] if normalised else []
+
+    def pool() -> Any:
+        return t.MaxPool2d(3, 2, ceil_mode=True)
+
+    first = 64 if normalised else 32  # maps of the first local layer
+    return t.Sequential(
+        *(t.Conv2d(3, 64, 5, padding=2), t.ReLU(inplace=True), pool(), *norm()),
+        *(t.Conv2d(64, 64, 5, padding=2), t.ReLU(inplace=True), *norm(), pool()),
+        *(Local(64, first), t.ReLU(inplace=True), Local(first, 32), t.ReLU(inplace=True), t.Flatten()),
+        t.Linear(36 * 32, 10),
     )
 
 

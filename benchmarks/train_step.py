@@ -124,7 +124,7 @@ def report(contenders: list[Contender], net: str, batch: int, what: str) -> str:
             f"| {each.name} | {1000 * median:.1f} ms | {batch / median:.1f} | {ratio:.2f} x "
             f"| {ratios[0]:.2f} to {ratios[-1]:.2f} | {each.peak:.0f} MB |"
         )
-    if net != "cifar10-80sec":
+    if net.startswith("paper"):
         rate = peak_rate()
         seconds = direct_operations(net, batch, what == "training") / rate / 1e9
         ratio = seconds / statistics.median(first.seconds)

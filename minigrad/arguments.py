@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 __all__ = [
     "Padding",
+    "Sides",
     "Size",
     "check_count",
     "check_flag",
@@ -16,6 +17,7 @@ __all__ = [
     "check_pair",
     "check_reduction",
     "check_sides",
+    "check_window",
     "no_dilation",
     "no_divisor",
     "no_gaps",
@@ -23,12 +25,14 @@ __all__ = [
     "no_weights",
     "numpy_words",
     "only",
+    "whole_windows",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
 Size = int | tuple[int, int]
-Padding = int | tuple[int, int] | tuple[int, int, int, int]
+Sides = tuple[int, int, int, int]  # top, bottom, left, right
+Padding = int | tuple[int, int] | Sides
 
 
 def numpy_words(call: C) -> C:
@@ -67,7 +71,7 @@ def check_flag(name: str, what: str, value: Any) -> bool:
     return value
 
 
-def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
+def check_sides(name: str, padding: Any) -> Sides:
     """(top, bottom, left, right)."""
     if isinstance(padding, str):
         raise ValueError(
@@ -79,6 +83,27 @@ def check_sides(name: str, padding: Any) -> tuple[int, int, int, int]:
         return top, bottom, left, right
     h, w = check_pair(name, "padding", padding, 0)
     return h, h, w, w
+
+
+def check_window(name: str, image_size: tuple[int, ...], kernel_size: tuple[int, ...], sides: Sides) -> None:
+    """Refuse a window that is larger than the padded image, or nothing."""
+    height, width = image_size[0] + sides[0] + sides[1], image_size[1] + sides[2] + sides[3]
+    if kernel_size[0] > height or kernel_size[1] > width or 0 in kernel_size:
+        raise ValueError(
+            f"{name}: a window of {kernel_size[0]} x {kernel_size[1]} does not fit an image of {height} x {width}, "
+            "padding included"
+        )
+
+
+def whole_windows(
+    image_size: tuple[int, ...], kernel_size: tuple[int, ...], strides: tuple[int, int], sides: Sides
+) -> tuple[int, int]:
+    """How many windows fit the padded image whole, down and across."""
+    top, bottom, left, right = sides
+    return (
+        (image_size[0] + top + bottom - kernel_size[0]) // strides[0] + 1,
+        (image_size[1] + left + right - kernel_size[1]) // strides[1] + 1,
+    )
 
 
 def only(name: str, what: str, value: Any, offered: Any, instead: str) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from minigrad import functions
 from minigrad.arguments import (
     Padding,
+    Sides,
     Size,
     check_count,
     check_flag,
@@ -19,12 +20,14 @@ from minigrad.arguments import (
     check_pair,
     check_reduction,
     check_sides,
+    check_window,
     no_dilation,
     no_divisor,
     no_gaps,
     no_indices,
     no_weights,
     only,
+    whole_windows,
 )
 from minigrad.creation import arange, cat, full
 from minigrad.creation import tensor as new_tensor
@@ -142,7 +145,7 @@ def conv2d(
             f"{weight.shape}: {weight.shape[0]} filters of {weight.shape[1]} channels each"
         )
     _check_bias("conv2d", bias, weight.shape[0])
-    _check_window("conv2d", input, weight.shape[2:], sides)
+    check_window("conv2d", input.shape[2:], weight.shape[2:], sides)
     options = {"stride": strides, "padding": sides, "groups": groups, "relu": bool(relu)}
     return convolution.Conv2d.apply(input, weight, bias, **options)
 
@@ -186,14 +189,9 @@ def locally_connected2d(
             f"{name}: an input of {input.shape[1]} channels in {groups} group(s) does not fit a weight of shape "
             f"{weight.shape}: {filters} filters of {channels} channels each"
         )
-    _check_window(name, input, (height, width), sides)
-    size = [
-        (length + before + after - kernel_size) // step + 1
-        for length, before, after, kernel_size, step in zip(
-            input.shape[2:], sides[::2], sides[1::2], (height, width), strides, strict=True
-        )
-    ]
-    if places != size:
+    check_window(name, input.shape[2:], (height, width), sides)
+    size = whole_windows(input.shape[2:], (height, width), strides, sides)
+    if tuple(places) != size:
         raise ValueError(
             f"{name}: a weight of shape {weight.shape} has filters for {places[0]} x {places[1]} places, but there are "
             f"{size[0]} x {size[1]} in images of shape {input.shape}"
@@ -530,15 +528,6 @@ def _check_bias(name: str, bias: Tensor | None, length: int) -> None:
         raise ValueError(f"{name}: the bias has one number an output, shape ({length},); got {bias.shape}")
 
 
-def _check_window(name: str, x: Tensor, kernel_size: tuple[int, ...], sides: tuple[int, int, int, int]) -> None:
-    height, width = x.shape[2] + sides[0] + sides[1], x.shape[3] + sides[2] + sides[3]
-    if kernel_size[0] > height or kernel_size[1] > width or 0 in kernel_size:
-        raise ValueError(
-            f"{name}: a window of {kernel_size[0]} x {kernel_size[1]} does not fit an image of {height} x {width}, "
-            "padding included"
-        )
-
-
 def _normalisation(name: str, x: Tensor, size: Any, alpha: float, beta: float, k: float) -> dict[str, Any]:
     """Checked arguments that both kinds of normalisation share."""
     _check_image(name, _floating(name, x))
@@ -554,13 +543,12 @@ def _pooling(name: str, x: Tensor, kernel_size: Any, stride: Any, padding: Any) 
     size = check_pair(name, "kernel_size", kernel_size, 1)
     strides = size if stride is None else check_pair(name, "stride", stride, 1)
     sides = _pooling_sides(name, padding, size)
-    _check_window(name, x, size, sides)
+    check_window(name, x.shape[2:], size, sides)
     return {"kernel_size": size, "stride": strides, "padding": sides}
 
 
-def _pooling_sides(name: str, padding: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right), so little that every window sees a pixel: at most half of one, as in PyTorch, or less
-    than one where all four are given."""
+def _pooling_sides(name: str, padding: Any, size: tuple[int, int]) -> Sides:
+    """(top, bottom, left, right): at most half a window, as in PyTorch, or less than one where all four are given."""
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
         top, bottom, left, right = check_sides(name, padding)
         if max(top, bottom) >= size[0] or max(left, right) >= size[1]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alexnet.cuda_convnet import late_start, read_sections, read_text, remarks
+from alexnet.cuda_convnet import copied_from, late_start, read_sections, read_text, remarks
 from alexnet.data import Augmentation, DataError, Split
 from alexnet.recipes.recipe import Recipe
 
@@ -17,6 +17,7 @@ __all__ = ["LayerFiles", "run_name", "whole_or_cropped"]
 
 ORDER = ("order", "validation_batch", "all_batches_from")
 SMALL = 64  # pixels: pictures of which no side is longer are taken whole
+FUNCTION = re.compile(r"init[wbc]func")
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -74,11 +75,23 @@ class LayerFiles:
             **values,
         )
 
-    def told(self, recipe: Recipe) -> list[str]:
-        """What a user should know before a recipe of these files is trained, in sentences."""
+    def told(self, recipe: Recipe, copied: bool = False) -> list[str]:
+        """What a user should know before a recipe of these files is trained, in sentences.
+
+        Args:
+            recipe: made of them, and perhaps changed.
+            copied: whether the weights that `initWFunc` asks for are there.
+        """
+        layers = recipe.layers
+        if copied:
+            asks = copied_from(layers)
+            layers = {
+                name: {key: value for key, value in values.items() if name not in asks or not FUNCTION.fullmatch(key)}
+                for name, values in layers.items()
+            }
         late = late_start(recipe.layer_params, self.params_text)
         return [
-            *remarks(recipe.layers, recipe.layer_params, self.layers_file, self.params_file),
+            *remarks(layers, recipe.layer_params, self.layers_file, self.params_file),
             *([f"{self.params_file}: {late}"] if late else []),
         ]
 

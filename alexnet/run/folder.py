@@ -41,8 +41,9 @@ SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "pictures": Mapping[str, int],
     "data_batches": Sequence[int],
     "base": str,
+    "weights_from": str,
 }
-NEWER = {"pictures", "data_batches", "base"}  # which runs of earlier versions lack
+NEWER = {"pictures", "data_batches", "base", "weights_from"}  # which runs of earlier versions lack
 
 
 class RunError(ValueError):

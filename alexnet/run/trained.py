@@ -1,18 +1,26 @@
-"""What a run has trained, taken out of its folder."""
+"""What a run has trained, taken out of its folder: whole, or the weights of some layers for another run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import minigrad as mg
+from alexnet.cuda_convnet import copied_from
 from alexnet.data import Statistics
 from alexnet.inference.predictor import Predictor
 from alexnet.recipes import Recipe, build_network
 from alexnet.run.checkpoint import MODEL, STATISTICS, part
 from alexnet.run.folder import RunError, RunFolder
+from minigrad import nn
 
-__all__ = ["load_predictor"]
+__all__ = ["copy_weights", "load_predictor"]
+
+# by a key of a section, the beginning of the names of what it wants from another run
+WANTED = {"initwfunc": "weight", "initbfunc": "bias", "initcfunc": "channels"}
 
 
 def load_predictor(folder: Path, best: bool, devices: Sequence[str]) -> Predictor:
@@ -40,3 +48,37 @@ def load_predictor(folder: Path, best: bool, devices: Sequence[str]) -> Predicto
         raise RunError(f"the run in {folder} cannot be used ({error.args[0]})") from error
     crop = recipe.augmentation.crop
     return Predictor(model, mg.device(devices[0]), recipe.rescale, crop, statistics, settings["ids"], classes)
+
+
+def copy_weights(model: nn.Module, layers: Mapping[str, Mapping[str, str]], folder: Path) -> None:
+    """Give those layers of a layer file the weights of another run that ask for them, from its best checkpoint.
+
+    The program of 2012 called a function of the user: `initWFunc=initw.makew(conv1a)` gave a layer the weights of layer
+    conv1a of another net, `initBFunc=initw.makeb(conv1a)` its biases, and `initCFunc` its list of channels.
+
+    Args:
+        model: the network of the layer file.
+        layers: the sections of the layer file.
+        folder: of the other run.
+
+    Raises:
+        RunError: no layer asks for any, or the other run has no such layer, or one of another shape.
+    """
+    sources = copied_from(layers)
+    if not sources:
+        raise RunError("no layer of the file names another's weights (initWFunc); leave --weights-from out")
+    theirs = part(RunFolder(folder).load(best=True), MODEL)
+    state: dict[str, Any] = dict(model.state_dict())
+    for path, value in state.items():
+        layer, _, name = path.rpartition(".")
+        if layer not in sources or not any(name.startswith(WANTED[key]) for key in WANTED if key in layers[layer]):
+            continue
+        found = theirs.get(f"{sources[layer]}.{name}", np.empty(0))
+        if found.shape != value.shape:
+            there = f"has the shape {found.shape}" if found.size else "is not there"
+            raise RunError(
+                f"layer {layer} takes {name} of shape {value.shape} from layer {sources[layer]} of {folder}, where it "
+                f"{there}"
+            )
+        state[path] = found
+    model.load_state_dict(state)

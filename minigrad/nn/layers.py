@@ -16,11 +16,13 @@ from minigrad.arguments import (
     check_flag,
     check_pair,
     check_sides,
+    check_window,
     no_dilation,
     no_divisor,
     no_gaps,
     no_indices,
     only,
+    whole_windows,
 )
 from minigrad.arrays import Device, DeviceArray
 from minigrad.arrays import device as as_device
@@ -160,17 +162,9 @@ class LocallyConnected2d(Module):
             raise ValueError(
                 f"{name}: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
             )
-        strides, (top, bottom, left, right) = check_pair(name, "stride", stride, 1), check_sides(name, padding)
-        padded = self.image_size[0] + top + bottom, self.image_size[1] + left + right
-        if self.kernel_size[0] > padded[0] or self.kernel_size[1] > padded[1]:
-            raise ValueError(
-                f"{name}: a window of {self.kernel_size[0]} x {self.kernel_size[1]} does not fit an image of "
-                f"{padded[0]} x {padded[1]}, padding included"
-            )
-        places = tuple(
-            (length - kernel) // step + 1
-            for length, kernel, step in zip(padded, self.kernel_size, strides, strict=True)
-        )
+        strides, sides = check_pair(name, "stride", stride, 1), check_sides(name, padding)
+        check_window(name, self.image_size, self.kernel_size, sides)
+        places = whole_windows(self.image_size, self.kernel_size, strides, sides)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.stride, self.padding, self.relu = stride, padding, relu
         bound = 1 / sqrt(in_channels // groups * self.kernel_size[0] * self.kernel_size[1])

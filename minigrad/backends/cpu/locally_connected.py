@@ -48,12 +48,14 @@ def _fit_vectors(batch: int, dtype: np.dtype[Any], rows: int) -> bool:
 
 def _matrices(weight: np.ndarray) -> np.ndarray:
     """A weight as places x (C KH KW) x K."""
-    return weight.reshape(weight.shape[0] * weight.shape[1], -1, weight.shape[5])
+    out_h, out_w, channels, kernel_h, kernel_w, filters = weight.shape
+    return weight.reshape(out_h * out_w, channels * kernel_h * kernel_w, filters)
 
 
 def _at_places(y: np.ndarray) -> np.ndarray:
     """Results K x OH x OW x N, or their gradients, as K x places x N."""
-    return y.reshape(y.shape[0], y.shape[1] * y.shape[2], y.shape[3])
+    filters, out_h, out_w, batch = y.shape
+    return y.reshape(filters, out_h * out_w, batch)
 
 
 def locally_connected2d(
@@ -68,18 +70,13 @@ def locally_connected2d(
     batch, filters = x.shape[0], weight.shape[5]
     window = local_window(weight.shape, stride, padding)
     y = new((batch, filters, window.out_h, window.out_w), x.dtype, x.device, chwn=True)
-    offset = (
-        np.zeros((filters, window.positions), x.dtype) if bias is None else stored(bias, False).reshape(filters, -1)
-    )
-    arrays = (
-        stored(x, True),
-        _matrices(stored(weight, False)),
-        offset,
-        x.dtype.type(0 if relu else -np.inf),
-        _at_places(y.data),
-    )
-    make = _make_values if _fit_vectors(batch, x.dtype, filters // groups) else _make_values_by_blas
-    make(*arrays, window, groups)
+    offset = np.zeros((filters, window.positions), x.dtype)
+    if bias is not None:
+        offset = stored(bias, False).reshape(offset.shape)
+    floor = x.dtype.type(0 if relu else -np.inf)
+    arrays = stored(x, True), _matrices(stored(weight, False)), offset, floor, _at_places(y.data)
+    fit = _fit_vectors(batch, x.dtype, filters // groups)
+    (_make_values if fit else _make_values_by_blas)(*arrays, window, groups)
     return y
 
 
@@ -118,10 +115,8 @@ def _in_panels(array: np.ndarray) -> np.ndarray:
 def _list_taps(image, channels, window, place, offsets, taps):
     """Which rows of a place's matrix see the image, and how far behind its first pixel, in bytes; how many they are."""
     _, height, width, batch = image.shape
-    top, left = (
-        place // window.out_w * window.stride_h - window.top,
-        place % window.out_w * window.stride_w - window.left,
-    )
+    top = place // window.out_w * window.stride_h - window.top
+    left = place % window.out_w * window.stride_w - window.left
     count = 0
     for c in range(channels):
         for u in range(max(0, -top), min(window.kernel_h, height - top)):
@@ -192,9 +187,9 @@ def _make_values(
 
 @inner
 def _list_windows(gradient, share, window, channels, filters, row, column, of_weight, of_gradient):
-    """Which numbers of a channel's weights see a pixel, and where the gradients of their results begin, in bytes.
+    """Which of a channel's weights see a pixel, and where the gradients of their results begin, in bytes; how many.
 
-    row and column are the pixel's, padding counted. for each window that sees it, for each filter: both places
+    row and column are those of the pixel, padding counted. for each window that sees it, for each filter: both
     """
     batch, taps = gradient.shape[2], window.kernel_h * window.kernel_w
     i_start = max(0, (row - window.kernel_h + window.stride_h) // window.stride_h)
@@ -244,7 +239,7 @@ def _make_input_gradients(
 
     def run(part: int) -> None:
         room = share * window.kernel_h * window.kernel_w
-        lists = [scratch(name, (room,), np.int64) for name in ("offsets", "taps")]
+        lists = [scratch(name, (room,), np.int64) for name in ("of weight", "of gradient")]
         products = scratch("products", (channels * gradient.shape[2],), np.float32)
         _input_gradients(gradient, weight, dx, window, groups, *parts[part], *lists, products)
 
