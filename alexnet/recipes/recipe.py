@@ -45,7 +45,8 @@ class Recipe:
         name: what `--recipe` calls it.
         summary: a line for `--help`.
         network: "alexnet", "cifar10-80sec", or "layer-file" for that of `layers`.
-        network_options: keyword arguments of `AlexNet`; its image_size is the crop's unless given.
+        network_options: keyword arguments of `AlexNet`; its image_size is the crop's unless given. Of a layer file,
+            filter_scale divides the numbers of filters and hidden units.
         data: what it trains on when `--data` is not given; "" if it must be.
         rescale: side of the square that each picture is rescaled and cut to (section 2).
         augmentation: crop, mirror and colour noise (section 4.1).

@@ -216,5 +216,7 @@ def _schedule(recipe: Recipe) -> list[tuple[str, ...]]:
 
 
 def _rates(recipe: Recipe, epoch: int, layer: str) -> str:
-    weight, bias = (recipe.rate(epoch, layer=layer, bias=each) for each in (False, True))
-    return f"{weight:g}, {bias:g}" if weight or bias else "frozen"
+    inputs = range(max(1, sum(path.startswith(f"{layer}.weight") for path in recipe.rules)))
+    weights = list(dict.fromkeys(recipe.rate(epoch, layer=layer, number=number) for number in inputs))
+    bias = recipe.rate(epoch, layer=layer, bias=True)
+    return f"{' and '.join(f'{rate:g}' for rate in weights)}, {bias:g}" if any(weights) or bias else "frozen"

@@ -224,6 +224,37 @@ def test_two_devices_give_the_same_net_as_one(cifar_folder: Path) -> None:
     assert_same_run(Path("cpu:0"), Path("cpu:0,cpu:1"))
 
 
+def test_limits_hold_after_every_step(cifar_folder: Path) -> None:
+    """wball: the norm of the 75 weights of a filter is at most 75 times as much."""
+    assert tiny(cifar_folder, "--set", "layer_params.conv1.wball=0.00001", "--epochs", 1, "--out", "run") == 0
+    norms = np.sqrt((state_of(Path("run"))["model/conv1.weight"].astype(float) ** 2).sum(axis=(1, 2, 3)))
+    np.testing.assert_allclose(norms, 75e-5, rtol=1e-5)
+
+
+def test_the_coefficient_scales_the_gradient_and_not_the_loss_that_is_told(cifar_folder: Path) -> None:
+    """Twice the gradient at half the rate is the same to the bit, where nothing decays."""
+    for path, value in (("wc=0.004", "wc=0"), ("wc=0.03,0", "wc=0,0")):
+        Path("layer-params-tiny.cfg").write_text(Path("layer-params-tiny.cfg").read_text().replace(path, value))
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "one") == 0
+    halved = Path("layer-params-tiny.cfg").read_text().replace("0.002", "0.001").replace("epsW=0.001", "epsW=0.0005")
+    halved = halved.replace(",0.01", ",0.005").replace("coeff=1", "coeff=2")
+    Path("layer-params-tiny.cfg").write_text(halved)
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "two") == 0
+    one, two = state_of(Path("one")), state_of(Path("two"))
+    assert all(np.array_equal(one[name], two[name]) for name in one if name.startswith(("model/", "progress/")))
+    assert log(Path("one"))[0]["train_loss"] == log(Path("two"))[0]["train_loss"]
+
+
+def test_channels_that_are_drawn_belong_to_the_run(cifar_folder: Path) -> None:
+    swapped("filters=3\n", "filters=2\ngroups=2\nrandSparse=true\n")
+    assert tiny(cifar_folder, "--epochs", 2, "--out", "whole") == 0
+    assert tiny(cifar_folder, "--epochs", 2, "--steps", 3, "--out", "parts") == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert_same_run(Path("whole"), Path("parts"))
+    assert sorted(state_of(Path("whole"))["model/local2.channels"].tolist()) == [0, 1, 2, 3]
+    assert evaluate.main(["whole"]) == 0
+
+
 ASKING = "initWFunc=initw.makew(conv1)\ninitBFunc=initw.makeb(conv1)\npartialSum"
 
 

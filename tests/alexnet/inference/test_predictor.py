@@ -10,6 +10,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.functional as F
+from alexnet.cuda_convnet import LayerNet, read_sections
 from alexnet.data import RescaledSplit, Statistics, open_dataset
 from alexnet.data.splits import ArraySplit
 from alexnet.inference.predictor import Predictor, probabilities_of
@@ -76,3 +77,54 @@ def test_evaluating_keeps_no_pictures(place: Path, monkeypatch: pytest.MonkeyPat
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10_000_000 < count * 3 * 41 * 41
+
+
+LAYERS = """
+[data]
+type=data
+dataIdx=0
+[labels]
+type=data
+dataIdx=1
+[fca]
+type=fc
+inputs=data
+outputs=3
+initW=0.1
+[fcb]
+type=fc
+inputs=data,fca
+outputs=4
+initW=0.1,0.1
+[both]
+type=concat
+inputs=fca,fcb
+[probs]
+type=softmax
+inputs=LAST
+[logprob]
+type=cost.logreg
+inputs=labels,probs
+"""
+
+
+def test_the_hidden_units_of_a_layer_file_are_what_its_last_layer_reads() -> None:
+    """All inputs, one after the other."""
+    text = LAYERS.replace("LAST", "fcb").replace("[both]\ntype=concat\ninputs=fca,fcb\n", "")
+    predictor = predictor_of(LayerNet(read_sections(text, "x"), {}, 6, 3, 4), 4)
+    images = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
+    found = predictor.hidden(images)
+    assert found.shape == (5, 3 * 36 + 3) and predictor.units == 111
+    assert np.array_equal(found[:, :108], images[:, :, 1:7, 1:7].reshape(5, -1))
+    state = predictor.model.state_dict()
+    expected = found[:, :108] @ state["fca.weight"].numpy().T + state["fca.bias"].numpy()
+    np.testing.assert_allclose(found[:, 108:], expected, rtol=1e-4)
+
+
+def test_a_layer_file_that_ends_in_something_else_has_none() -> None:
+    predictor = predictor_of(LayerNet(read_sections(LAYERS.replace("LAST", "both"), "x"), {}, 6, 3, 7), 7)
+    images = np.zeros((2, 3, 8, 8), np.uint8)
+    assert predictor.probabilities(images, 9).shape == (2, 7)
+    for asked in (lambda: predictor.units, lambda: predictor.hidden(images)):
+        with pytest.raises(ValueError, match="not fully-connected, so it has no last hidden layer"):
+            asked()

@@ -64,6 +64,7 @@ epsB=0.02
 momW=0.9
 momB=0.5
 wc=0.01
+wball=0.0001
 schedB=linear[10]
 [fc]
 epsW=0.01,0.1
@@ -284,6 +285,9 @@ def test_the_table_shows_layers_rates_and_stages(capsys: pytest.CaptureFixture[s
         assert wanted in rows
     text = " ".join(rows)
     assert "in the order of the files, never shuffled; data batch 5 for validation, from epoch 351 on trained" in text
+    rows = [" ".join(line.split()) for line in recipe_table(recipe()).splitlines()]
+    assert "fc fc 3 of 32 and 108 N(0, 0.1) 0 0.03 and 0.2, biases 0" in rows
+    assert "1-10 0, 0.02 0.01 and 0.1, 0" in rows and "conv.1.bias: linear to 1 / 10" in " ".join(rows)
     assert recipes.main(["cifar10-13pct", "--set", "layer_params.conv1.schedW=exp[250]"]) == 0
     assert "conv1.weight: exp to 1 / 250" in capsys.readouterr().out
     assert all(max(map(len, recipe_table(RECIPES[name], 80).splitlines())) <= 80 for name in LADDER)

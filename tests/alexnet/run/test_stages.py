@@ -10,6 +10,8 @@ import pytest
 from training_runs import assert_same_run, log, run, state_of
 
 from alexnet.data import open_dataset
+from alexnet.data.sweep import Sweep
+from alexnet.run.evaluation import Evaluation
 from alexnet.run.trainer import Trainer
 from minigrad import checkpoint
 
@@ -56,6 +58,25 @@ def test_four_data_batches_then_five_in_order(
     assert run("--status", "run") == 0
     out = capsys.readouterr().out
     assert "best epoch   4: " in out and "the validation pictures are trained on too" in out
+
+
+def test_the_latest_is_the_best_once_all_is_learned_whatever_the_error(
+    cifar_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweeps = []
+
+    def rising(model: object, sweep: Sweep, *more: object) -> Evaluation:
+        sweeps.append(sweep)
+        return Evaluation(1.0, 10.0 * len(sweeps), 0.0)
+
+    monkeypatch.setattr("alexnet.run.trainer.evaluate", rising)
+    assert staged(cifar_folder, "--epochs", 4, "--set", "patience=1", "--out", "run") == 0
+    state = checkpoint.load(Path("run/best.npz"))
+    assert (state["progress/best_epoch"], state["progress/step"], state["progress/drops"]) == (4, 36, 1)
+    capsys.readouterr()
+    assert run("--status", "run") == 0
+    assert "best epoch   4: " in capsys.readouterr().out  # though the first had the lowest error
+    assert all(list(sweep.part) == list(range(28, 35)) and len(sweep.pictures) == 35 for sweep in sweeps)
 
 
 def test_until_then_the_best_is_that_of_the_lowest_error(cifar_folder: Path) -> None:
