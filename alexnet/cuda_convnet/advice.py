@@ -28,12 +28,12 @@ LAYER_KEYS = {
     "rgb2lab": "channels center",
 }
 # and of the parameter file
-RATES = "epsw epsb momw momb wc wball schedw schedb sched"
+RATES = "epsw epsb momw momb wc wball schedw schedb sched updateperiod supereps supermom dropout"
 PARAMETER_KEYS = {
     "": "quantf quantb",
-    "conv": f"{RATES} wcnormmin wcnormmax updateperiod",
-    "local": f"{RATES} updateperiod",
-    "fc": f"{RATES} updateperiod",
+    "conv": f"{RATES} wcnormmin wcnormmax",
+    "local": RATES,
+    "fc": RATES,
     **dict.fromkeys(("rnorm", "cnorm", "cmrnorm"), "scale pow mindiv"),
     "hs": "enable",
     "dropout": "enable keep",

@@ -82,8 +82,8 @@ def read_sections(text: str, file: str) -> dict[str, dict[str, str]]:
             key = assigned[1].strip().lower()
             section[key] = words[assigned.end() :].strip()
         else:
-            kind = "key=value" if section is not None else "a section, as [conv1]"
-            raise LayerFileError(f"{file}, line {number}: {kind} is expected; got {words[:60]!r}")
+            kind = "key=value" if section is not None else "a section such as [conv1]"
+            raise LayerFileError(f"{file}, line {number}: {kind} is expected; got {words[:30]!r}")
     everywhere = sections.pop("DEFAULT", {})
     return {name: {**everywhere, **values} for name, values in sections.items()}
 

@@ -41,8 +41,7 @@ def _bounded_relu(x: mg.Tensor, a: float) -> mg.Tensor:
 
 
 def _noisy_relu(x: mg.Tensor) -> mg.Tensor:
-    """max(0, r + n) with r = max(0, x) and normal noise n of variance r; its gradient is that of max(0, x) where
-    the result is above 0."""
+    """max(0, r + n) with r = max(0, x) and normal noise n of variance r, which has no gradient."""
     r = F.relu(x)
     noise = mg.sqrt(r.detach()) * mg.randn(*x.shape, dtype=x.dtype, device=x.device)
     return F.relu(r + noise)

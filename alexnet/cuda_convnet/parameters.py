@@ -12,6 +12,13 @@ from alexnet.cuda_convnet.schedules import CONSTANT, Schedule, read_rate, read_s
 
 __all__ = ["ParameterRule", "loss_scale", "parameter_rules", "project"]
 
+# keys that would change the update, with the largest value that does not, and what they ask for
+NOT_OFFERED = {
+    "updatePeriod": (1, "updates after several minibatches"),
+    "superEps": (0, "a second momentum"),
+    "superMom": (0, "a second momentum"),
+    "dropout": (0, "dropout without a layer of its own (type=hs)"),
+}
 LOCAL_NDIM = 6  # of the weight of a local layer, (row, column, channel, row, column, filter)
 
 
@@ -72,6 +79,9 @@ def parameter_rules(layers: Sections, params: Sections) -> dict[str, ParameterRu
         own = Section(f"parameters of layer {name}", settings.get(name, {}))
         if name not in settings:
             raise own.error("there is no such section in the parameter file")
+        for key, (most, asked) in NOT_OFFERED.items():
+            if own.number(key, 0.0) > most:
+                raise own.error(f"{key}={own.text(key)} cannot be done: it asks for {asked}")
         shared = weight_sources(section, count)
         for number, rule in enumerate(_weight_rules(own, count)):
             if not shared[number]:

@@ -18,7 +18,8 @@ class Pool(Layer):
 
     Window o covers rows (and columns) start + o stride ... + sizeX - 1; there are `outputsX` along a side, or, where
     that is 0, ceil((side - start - sizeX) / stride) + 1. `max` takes the largest number of the clipped window, `avg`
-    the mean of its numbers, `maxabs` the number of the largest magnitude, with its sign.
+    the mean of its numbers, `maxabs` the number of the largest magnitude, with its sign. Among equal numbers the first
+    has the gradient; in cuda-convnet each of them had.
     """
 
     def __init__(self, spec: Spec) -> None:

@@ -196,6 +196,7 @@ def test_normalisations() -> None:
     oldest = {"type": "rnorm", "channels": 4, "sizeX": 3, "scale": 1.5, "pow": 0.75}
     check(oldest, inside, [x], {})
     check(oldest, inside, [x])
+    check({**oldest, "scale": 7}, inside, [x], {"scale": 1.5})  # the parameter file comes first
     with complains("parameters of layer it", "scale"):
         make(within, [x.shape[1:]], {"pow": 1})
 

@@ -292,6 +292,8 @@ def test_nets_with_fewer_filters() -> None:
     assert shapes["a.weight"] == (4, 8) and shapes["b.bias"] == (6,)
     assert shapes.keys() == {path for path, _ in whole.named_parameters()}
     assert count(small) < count(whole) / 8
+    odd = {path: p.shape for path, p in net_of(WIDE, filter_scale=6).named_parameters()}
+    assert odd["conv.weight"][0] == 4 and odd["both.weight1"] == (12, 2, 3, 3) and odd["fc.bias"] == (11,)
     y = small(pixels(small, dtype=np.float32))
     y.sum().backward()
     assert y.shape == (3, 10) and all(p.grad is not None for p in small.parameters())

@@ -41,6 +41,8 @@ def test_every_parameter_has_its_rule() -> None:
     assert rules.keys() == dict(net.named_parameters()).keys()
     assert rules["conv3a.weight1"] == ParameterRule(0.01, 0.9, 0.0005)
     assert rules["conv3a.bias"] == ParameterRule(0.02, 0.9, 0.0)
+    same = {"updatePeriod": 1, "superEps": 0, "quantF": "default"}
+    assert rules_of(layers, params_of(layers, conv1a=same)) == rules
 
 
 def test_each_matrix_has_its_own_rates() -> None:
@@ -122,6 +124,8 @@ WRONG = {
     "one momentum for two inputs": ({"fc10": {"momW": 0.9}}, "momW"),
     "limits the wrong way round": ({"conv": {"wcNormMin": 2, "wcNormMax": 1}}, "wcNormMin"),
     "a negative decay": ({"conv": {"wc": -1}}, "wc"),
+    "a long period": ({"conv": {"updatePeriod": 2}}, "updatePeriod=2 cannot be done"),
+    "a second momentum": ({"fc10": {"superEps": 0.1}}, "superEps=0.1 cannot be done"),
     "no schedule": ({"conv": {"schedW": "dexp"}}, "schedW"),
 }
 
