@@ -71,11 +71,10 @@ def _with_noise(rule: ParameterRule, rate: float, normal: list[float]) -> tuple[
 
 def keep_limits(recipe: Recipe, network: nn.Module) -> None:
     """After a step: bring the weights of a layer file that learn back within the limits of its parameter file."""
-    if not recipe.layers:
-        return
-    for path, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            project(parameter, recipe.rules[path])
+    if recipe.limited:
+        for path, parameter in network.named_parameters():
+            if path in recipe.limited and parameter.requires_grad:
+                project(parameter, recipe.limited[path])
 
 
 def _layer(recipe: Recipe, path: str) -> tuple[str, bool, int]:

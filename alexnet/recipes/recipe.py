@@ -217,7 +217,12 @@ class Recipe:
         """What sets a rate on a command line."""
         return "--set layer_params.LAYER.epsW=..." if self.layers else "--set lr=..."
 
-    @property
+    @cached_property
+    def limited(self) -> dict[str, ParameterRule]:
+        """Those of the rules that limit their weights."""
+        return {path: rule for path, rule in self.rules.items() if rule.ball or rule.norm_max}
+
+    @cached_property
     def noisy(self) -> bool:
         """Whether a schedule multiplies rates by noise, anew at every step."""
         return any(rule.schedule.noise for rule in self.rules.values())
@@ -334,7 +339,7 @@ class Recipe:
         return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
 
 
-TABLES = ("name", "summary", "augmentation", "network_options", *SECTIONS)
+TABLES = ("name", "summary", "augmentation", "network_options")
 # What `Recipe.changed` changes, with the keys of its tables, but for those that are layers.
 KEYS = (
     *(each.name for each in fields(Recipe) if each.name not in TABLES),

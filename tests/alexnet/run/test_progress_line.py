@@ -120,6 +120,15 @@ def test_what_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> 
     line.say("something")
 
 
+def test_the_time_left_is_that_of_epochs_of_other_lengths(capsys: pytest.CaptureFixture[str]) -> None:
+    """15 of 100 steps of 2 seconds are done, and an epoch of 50 and one of 150 follow; no evaluation took any time."""
+    clock = Clock()
+    line = ProgressLine(clock)
+    line.start("epoch 1/3", 100, 0, 2, 200)
+    steps(line, clock, 15, 2, 64, 0)
+    assert "  9:30 left  " in capsys.readouterr().out  # 285 steps
+
+
 def test_numbers_in_the_plain_line_are_those_of_the_last_steps() -> None:
     """Two speeds: of the first steps nothing is left after a window of the second."""
     clock = Clock()

@@ -12,6 +12,7 @@ from training_runs import assert_same_run, log, run, state_of
 from alexnet.data import open_dataset
 from alexnet.data.sweep import Sweep
 from alexnet.run.evaluation import Evaluation
+from alexnet.run.folder import RunFolder
 from alexnet.run.trainer import Trainer
 from minigrad import checkpoint
 
@@ -89,6 +90,19 @@ def test_the_mean_is_that_of_all_training_pictures(cifar_folder: Path) -> None:
     assert staged(cifar_folder, "--epochs", 1, "--out", "run") == 0
     every = open_dataset(cifar_folder).train.pixels(32)
     np.testing.assert_allclose(state_of(Path("run"))["statistics/mean"], every.mean(axis=0), rtol=1e-6)
+
+
+def test_the_time_left_is_that_of_all_stages(cifar_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three of 36 steps are done, of four pictures or fewer, at one picture a minute."""
+    assert staged(cifar_folder, "--epochs", 4, "--steps", 3, "--out", "run") == 0
+    folder = RunFolder(Path("run"))
+    with folder.locked():
+        saved = {**log(folder.path)[0], "images_per_second": 1 / 60}
+        folder.log.write_text(json.dumps(saved) + "\n")
+        capsys.readouterr()
+        assert run("--status", "run") == 0
+    out = capsys.readouterr().out
+    assert "about 2:12:00 left" in out or "about 2:11:5" in out
 
 
 @pytest.mark.parametrize("stops", [(3,), (17,), (8, 8, 9), (2, 15, 4)])
