@@ -235,17 +235,19 @@ class RunFolder:
         """
         if self.settings.exists():
             raise RunError(f"{self.path} holds a run already; add --resume to go on with it, or choose another --out")
-        for file in (self.log, self.latest, self.previous, self.best, *self.copies):
-            if file.exists() and file.stat().st_size:  # an empty log is left by a run that was killed right here
+        contents = dict(zip(self.copies, copies, strict=False))
+        for file in (self.log, self.latest, self.previous, self.best, *contents):
+            left = contents.get(file, b"")  # an empty log and the same copies: a run was killed right here
+            if file.exists() and (file.stat().st_size != len(left) or file.read_bytes() != left):
                 raise RunError(f"{file} is there already and would be overwritten; choose another --out")
         try:
             self.log.write_bytes(b"")
-            for file, content in zip(self.copies, copies, strict=False):
+            for file, content in contents.items():
                 with whole(file) as beside:
                     beside.write_bytes(content)
             self.write_settings(settings)
         except OSError as error:
-            for file in (self.log, *self.copies):
+            for file in (self.log, *contents):
                 file.unlink(missing_ok=True)
             raise RunError(f"cannot write to {self.path} ({error.strerror}); choose another --out") from error
 

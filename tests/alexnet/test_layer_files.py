@@ -396,6 +396,15 @@ def test_a_full_disk_leaves_no_half_of_a_run(
 
 def test_a_folder_with_a_layer_file_is_not_overwritten(cifar_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("run").mkdir()
-    shutil.copy("layers-tiny.cfg", "run/layers.cfg")
+    Path("run/layers.cfg").write_text("of another run")
     assert tiny(cifar_folder, "--epochs", 1, "--out", "run") == 2
     assert "run/layers.cfg is there already and would be overwritten" in capsys.readouterr().err
+    assert Path("run/layers.cfg").read_text() == "of another run"
+
+
+def test_a_run_that_was_killed_before_it_had_a_recipe_is_begun_anew(cifar_folder: Path) -> None:
+    Path("run").mkdir()
+    Path("run/log.jsonl").touch()
+    shutil.copy("layers-tiny.cfg", "run/layers.cfg")
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "run", "--resume-or-start") == 0
+    assert Path("run/layer-params.cfg").read_text() == PARAMS
