@@ -129,7 +129,7 @@ def params_of(layers: str, **changes: Mapping[str, object]) -> str:
 
 def net_of(layers: str, params: str = "", size: int = 32, classes: int = 10, **options: object) -> LayerNet:
     """The network of two texts."""
-    sections = read_sections(layers, "layers.cfg"), read_sections(params, "params.cfg")
+    sections = read_sections(layers, "layers.cfg"), read_sections(params, "params.cfg") if params else {}
     return LayerNet(*sections, size, 3, classes, **options)  # type: ignore[arg-type]
 
 

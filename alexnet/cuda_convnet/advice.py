@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from alexnet.cuda_convnet.grammar import Section, Sections, normalised
+from alexnet.cuda_convnet.grammar import Section, Sections, lines_of, normalised
 from alexnet.cuda_convnet.schedules import read_rate
 
 __all__ = ["copied_from", "late_start", "remarks"]
@@ -98,9 +98,10 @@ def copied_from(layers: Sections) -> dict[str, str]:
 
 
 def late_start(params: Sections, text: str) -> str:
-    """What there is to say of a parameter file that holds the end of a run and not its start; "" if it does not.
+    """What there is to say of a parameter file that seems to hold the end of a run, not its start; "" if it does not.
 
-    Most files of 2012 do: rates were changed by hand in the file, which was read anew whenever a run went on.
+    Most files of 2012 hold that: rates were changed by hand in the file, which was read anew whenever a run went on.
+    But the first rates of a run may be low too, and layers frozen.
 
     Args:
         params: of the parameter file.
@@ -120,8 +121,8 @@ def late_start(params: Sections, text: str) -> str:
         facts.append(f"frozen, with a rate of 0, are the weights of {', '.join(frozen)}")
     if moving:
         facts.append(f"the rates of weights are {' and '.join(f'{rate:g}' for rate in moving)}")
-    lines = [line.lstrip("#; \t").strip() for line in text.split("\n") if line.startswith(("#", ";"))]
+    lines = [line.lstrip("#; \t").strip() for line in lines_of(text) if line.startswith(("#", ";"))]
     told = ["".join(filter(str.isprintable, line)) for line in lines if HISTORY.search(line)]
     more = ["..."] if len(told) > MOST_COMMENTS else []
     history = f"; its comments tell: {'; '.join(told[:MOST_COMMENTS] + more)}" if told else ""
-    return f"the parameter file holds the end of a run, not its start: {'; '.join(facts)}{history}"
+    return f"the parameter file looks like the end of a run, not its start: {'; '.join(facts)}{history}"

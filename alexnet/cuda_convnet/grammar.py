@@ -13,7 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LayerFileError", "Section", "Sections", "normalised", "read_sections", "read_text", "split_list"]
+__all__ = [
+    "LayerFileError",
+    "Section",
+    "Sections",
+    "lines_of",
+    "normalised",
+    "read_sections",
+    "read_text",
+    "shown",
+    "split_list",
+]
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -38,14 +48,29 @@ def read_text(path: Path) -> str:
     """The text of a layer file or a parameter file. Bytes that are no UTF-8 are of its comments, and become surrogates.
 
     Raises:
-        LayerFileError: it is larger than any such file.
+        LayerFileError: it is larger than any such file, or a folder, a device or a pipe.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        content = file.read(MOST_CHARACTERS + 1)
+    if path.exists() and not path.is_file():
+        raise LayerFileError(f"{path} is no regular file, and so no layer file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_CHARACTERS + 1)
+    except OSError as error:  # of which not all name the file
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     if len(content) > MOST_CHARACTERS:
         raise LayerFileError(f"{path} is larger than {MOST_CHARACTERS:,} bytes, and so no layer file")
     return content.decode("utf-8", errors="surrogateescape")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a file, which end with a line feed, or all with a carriage return alone."""
+    return text.split("\n" if "\n" in text else "\r")
+
+
+def shown(text: str, most: int = 60) -> str:
+    """The beginning of something in a file, in quotes, for errors: bytes that are no text are left out."""
+    return repr("".join(filter(str.isprintable, text))[:most])
 
 
 def read_sections(text: str, file: str) -> dict[str, dict[str, str]]:
@@ -60,31 +85,35 @@ def read_sections(text: str, file: str) -> dict[str, dict[str, str]]:
         file: its name, for errors.
 
     Raises:
-        LayerFileError: a line is none of these.
+        LayerFileError: a line is none of these, or there is no section.
     """
     if len(text) > MOST_CHARACTERS:
         raise LayerFileError(f"{file} has {len(text):,} characters; at most {MOST_CHARACTERS:,} are possible")
     sections: dict[str, dict[str, str]] = {}
     section: dict[str, str] | None = None
     key = ""
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+    for number, line in enumerate(lines_of(text.removeprefix("\ufeff")), 1):
         words = COMMENT_BEHIND.split(line, 1)[0].strip()
         if not words or COMMENT.match(line):
             continue
         if line[0].isspace() and section is not None and key:
             section[key] = f"{section[key]} {words}".strip()
         elif header := HEADER.match(words):
-            name = header[1]
-            if len(name) > LONGEST_NAME or not name.isprintable() or len(sections) == MOST_SECTIONS:
-                raise LayerFileError(f"{file}, line {number}: {name[:40]!r} is not the name of a layer")
+            name = header[1].strip()
+            if not name or len(name) > LONGEST_NAME or not name.isprintable():
+                raise LayerFileError(f"{file}, line {number}: {shown(name, 40)} is not the name of a layer")
+            if len(sections) == MOST_SECTIONS:
+                raise LayerFileError(f"{file}, line {number}: at most {MOST_SECTIONS:,} sections are possible")
             section, key = sections.setdefault(name, {}), ""
         elif (assigned := KEY.match(words)) and section is not None:
             key = assigned[1].strip().lower()
             section[key] = words[assigned.end() :].strip()
         else:
             kind = "key=value" if section is not None else "a section such as [conv1]"
-            raise LayerFileError(f"{file}, line {number}: {kind} is expected; got {words[:30]!r}")
+            raise LayerFileError(f"{file}, line {number}: {kind} is expected; got {shown(words, 30)}")
     everywhere = sections.pop("DEFAULT", {})
+    if not sections:
+        raise LayerFileError(f"{file} has no section, such as [conv1]: it is no layer file, and no parameter file")
     return {name: {**everywhere, **values} for name, values in sections.items()}
 
 
@@ -138,7 +167,7 @@ class Section:
         return LayerFileError(f"{self.where}: {message}")
 
     def _misfit(self, key: str, expected: str, value: str) -> LayerFileError:
-        return self.error(f"{key} is {expected}; got {value[:60]!r}")
+        return self.error(f"{key} is {expected}; got {shown(value)}")
 
     def text(self, key: str, default: str | None = None) -> str:
         """A value as it stands."""
@@ -152,6 +181,8 @@ class Section:
         items = split_list(self.text(key))
         if len(items) > MOST_ITEMS:
             raise self.error(f"{key} has more than {MOST_ITEMS} items, which no layer has")
+        if len(items) > 1 and not all(items):
+            raise self.error(f"{key} has a comma with nothing before or behind it; got {shown(self.text(key))}")
         return items
 
     def integer(self, key: str, default: int | None = None, least: int = 1) -> int:
@@ -186,11 +217,14 @@ class Section:
             return [default] * count
         items = split_list(self.text(key))
         if len(items) != count:
-            raise self.error(f"{key} has one value for each input, {count}; got {self.text(key)[:60]!r}")
+            raise self.error(f"{key} has one value for each input, {count}; got {shown(self.text(key))}")
         return items
 
     def _integer(self, key: str, value: str, least: int) -> int:
-        if not WHOLE_NUMBER.fullmatch(value) or len(value) > 20 or not least <= int(value) <= LARGEST:
+        whole = WHOLE_NUMBER.fullmatch(value)
+        if whole and (len(value) > 20 or int(value) > LARGEST):
+            raise self._misfit(key, f"a whole number of at most {LARGEST:,}", value)
+        if not whole or int(value) < least:
             raise self._misfit(key, f"a whole number, {least} or more" if least > -LARGEST else "a whole number", value)
         return int(value)
 
@@ -199,7 +233,9 @@ class Section:
             result = float(value)
         except ValueError:
             result = math.nan
-        if not least <= result <= LARGEST or "_" in value:
+        if abs(result) > LARGEST:
+            raise self._misfit(key, f"a number from {max(least, -LARGEST):,g} to {LARGEST:,}", value)
+        if not least <= result or "_" in value:
             raise self._misfit(key, f"a number, {least:g} or more" if least > -math.inf else "a number", value)
         return result
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from alexnet.cuda_convnet.grammar import LayerFileError, Section, Sections, normalised
-from alexnet.cuda_convnet.layers import LAYERS, NOT_OFFERED, WITH_WEIGHTS, Layer, Pictures, Spec
+from alexnet.cuda_convnet.grammar import LayerFileError, Section, Sections, normalised, shown
+from alexnet.cuda_convnet.layers import COSTS, LAYERS, WITH_WEIGHTS, Layer, Pictures, Spec, checked_type
+from alexnet.cuda_convnet.layers.base import changed_by
 from alexnet.cuda_convnet.layers.simple import Softmax
 from alexnet.cuda_convnet.layers.weighted import WIKI_INIT, Convolution, Filters, FullyConnected, Weighted
 from alexnet.cuda_convnet.scaling import scaled
@@ -18,7 +19,6 @@ from minigrad import nn
 
 __all__ = ["LayerNet", "initial_std", "picture_channels", "weighted_layers"]
 
-COSTS = ("cost.logreg", "cost.crossent")  # of one class an example they are the same
 CHANNEL_LIST = "channels"  # in a state, of a layer with randSparse, followed by the number of the input if not 0
 
 
@@ -65,7 +65,7 @@ class LayerNet(nn.Module):
         labels, costs = [], []
         for name, values in sections.items():
             section = Section(f"layer {name}", values)
-            kind = section.text("type")
+            kind = checked_type(section)
             if kind == "data":
                 if section.integer("dataIdx", least=0):
                     labels.append(name)
@@ -85,11 +85,6 @@ class LayerNet(nn.Module):
 
     def _add(self, name: str, section: Section, settings: Mapping[str, Mapping[str, str]], labels: list[str]) -> None:
         """Make a layer and put it behind those it reads."""
-        kind = section.text("type")
-        if kind in NOT_OFFERED:
-            raise section.error(f"type={kind} cannot be done: it needs {NOT_OFFERED[kind]}")
-        if kind not in LAYERS:
-            raise section.error(f"there is no type={kind[:60]!r}; there are data, {', '.join((*LAYERS, *COSTS))}")
         sources = tuple(section.names("inputs"))
         for source in sources:
             if source in labels:
@@ -106,7 +101,7 @@ class LayerNet(nn.Module):
         own = Section(f"parameters of layer {name}", settings.get(name, {}))
         shapes = tuple(self.layers[source].output for source in sources)
         spec = Spec(name, section, own, bool(settings), sources, shapes, first, self.layers)
-        layer = LAYERS[kind](spec)
+        layer = LAYERS[section.text("type")](spec)
         self.layers[name], self.inputs[name] = layer, sources
         self._modules[name] = layer  # not as an attribute, which a layer may have the name of
 
@@ -121,25 +116,35 @@ class LayerNet(nn.Module):
         unused = next((name for name in (*self.layers, *labels) if name not in read), "")
         if unused:
             raise LayerFileError(f"layer {unused}: no other layer reads it")
-        if len(sources) != 2 or sources[0] not in labels or sources[1] not in self.layers:
-            raise cost.error(f"its inputs are labels and a softmax; got {cost.text('inputs')[:60]!r}")
-        softmax = self.layers.pop(sources[1])
-        if not isinstance(softmax, Softmax) or softmax.activation is not None:
+        if len(sources) != 2:
+            raise cost.error(f"its inputs are labels and a softmax; got {shown(cost.text('inputs'))}")
+        if sources[0] not in labels:
+            raise cost.error(f"its first input is a layer of labels (type=data, dataIdx=1), and {sources[0]} is none")
+        softmax = self.layers.pop(sources[1], None)
+        if not isinstance(softmax, Softmax):
             raise cost.error(f"its second input is a softmax, and {sources[1]} is none")
+        if softmax.activation is not None:
+            raise cost.error(f"its second input is a softmax alone, and {sources[1]} has a neuron too")
         del self._modules[sources[1]]
         (logits,) = self.inputs[sources[1]]
         count = prod(self.layers[logits].output)
         self.num_classes = self.num_classes or count
         if count != self.num_classes:
-            last = self._outputs_of(logits)
-            change = "--set layers.NAME.outputs=... of each changes that" if last else "other filters may help"
-            if len(last) == 1:
-                change = f"--set layers.{last[0]}.outputs={self.num_classes} changes that"
-            raise LayerFileError(
-                f"layer {' and '.join(last[:5]) or logits}: {count:,} outputs do not fit {self.num_classes:,} classes; "
-                f"{change}"
-            )
+            raise LayerFileError(self._misfit(logits, count))
         return logits
+
+    def _misfit(self, logits: str, count: int) -> str:
+        """That so many logits are not those of the classes, and what changes them."""
+        unfit = f"{count:,} outputs do not fit {self.num_classes:,} classes; "
+        last = self._outputs_of(logits)
+        if not last:
+            return f"layer {logits}: {unfit}other filters may help"
+        if len(last) == 1:
+            change = f"layers.{last[0]}.outputs={self.num_classes}"
+            return f"layer {last[0]}: {unfit}{changed_by(f'outputs={self.num_classes}', change)}"
+        names = [*last[:4], *(["others"] if len(last) > 5 else last[4:])]
+        change = changed_by("other numbers of outputs", "layers.NAME.outputs=...")
+        return f"layers {', '.join(names[:-1])} and {names[-1]}: {unfit}they make them together; {change}"
 
     def _outputs_of(self, name: str) -> list[str]:
         """The layers whose key `outputs` makes the length of a layer."""

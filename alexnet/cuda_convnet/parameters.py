@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import minigrad as mg
 from alexnet.cuda_convnet.grammar import Section, Sections, normalised
-from alexnet.cuda_convnet.layers import WITH_WEIGHTS, weight_name, weight_sources
+from alexnet.cuda_convnet.layers import WITH_WEIGHTS, checked_type, weight_name, weight_sources
 from alexnet.cuda_convnet.schedules import CONSTANT, Schedule, read_rate, read_schedule
 
 __all__ = ["ParameterRule", "loss_scale", "parameter_rules", "project"]
@@ -67,13 +67,14 @@ def parameter_rules(layers: Sections, params: Sections) -> dict[str, ParameterRu
     """The rule of every parameter of `LayerNet`, by its path.
 
     Raises:
-        LayerFileError: a layer with weights has no section, or a key is missing or does not fit.
+        LayerFileError: a layer's type does not exist; one with weights has no section, or a key is missing or does not
+            fit.
     """
     sections, settings = normalised(layers), normalised(params)
     rules: dict[str, ParameterRule] = {}
     for name, values in sections.items():
         section = Section(f"layer {name}", values)
-        if section.text("type") not in WITH_WEIGHTS:
+        if checked_type(section) not in WITH_WEIGHTS:
             continue
         count = len(section.names("inputs"))
         own = Section(f"parameters of layer {name}", settings.get(name, {}))

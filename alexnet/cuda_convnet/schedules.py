@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from alexnet.cuda_convnet.grammar import Section
+from alexnet.cuda_convnet.grammar import Section, shown
 
 __all__ = ["CONSTANT", "Schedule", "read_rate", "read_schedule"]
 
 KINDS = ("linear", "exp", "dexp", "jdexp")
 BRACKETS = re.compile(r"([a-z]+)\s*\[([^\[\]]*)\]")
+AS_RATE = "dexp[base=0.01;tgtFactor=250;numSteps=4]"
 MOST = 1000  # of steps; of 2012 it is 5
 NAMES = {"base": "base", "tgtfactor": "factor", "noisestdev": "noise", "numsteps": "steps"}
 
@@ -74,9 +75,14 @@ def read_rate(section: Section, key: str, text: str) -> tuple[float, Schedule | 
     """
     if "[" not in text:
         return Section(section.where, {key.lower(): text}).number(key, least=0), None
+    if not BRACKETS.fullmatch(text):  # a comma has cut it
+        raise section.error(
+            f"{key} is a number, or a schedule with its base and with semicolons, as {AS_RATE}; got "
+            f"{shown(section.text(key, text))} (without a base it belongs into sched{key[-1]})"
+        )
     base, schedule = _read(section, key, text, ";")
     if base is None:
-        raise section.error(f"{key} has no base; got {text[:60]!r}")
+        raise section.error(f"{key}: a schedule that is a rate has a base, as {AS_RATE}; got {shown(text)}")
     return base, schedule
 
 

@@ -16,6 +16,7 @@ from alexnet.cuda_convnet.grammar import normalised
 from alexnet.data import Augmentation, Sampler
 from alexnet.model import NETWORKS
 from alexnet.recipes.typed import no_such, read_dataclass, read_table
+from alexnet.terminal import suggestion
 from minigrad import nn
 
 __all__ = ["KEYS", "Recipe", "build_network"]
@@ -276,6 +277,9 @@ class Recipe:
             if key.partition(".")[0] not in values:
                 own = [f"network_options.{name}" for name in NETWORKS[self.network].options]
                 raise no_such(key, [each for each in KEYS if each in own or not each.startswith("network_options.")])
+            if path[:1] and path[0] in SECTIONS and len(path) > 1 and path[1] not in values["layers"]:
+                near = suggestion(path[1:2], values["layers"]) or f"; there is {', '.join(values['layers']) or 'none'}"
+                raise ValueError(f"a recipe has no {key}: its layer file has no layer {path[1]}{near}")
             table = values
             for name in path:
                 table = table.setdefault(name, {})

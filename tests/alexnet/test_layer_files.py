@@ -322,8 +322,18 @@ def swapped(before: str, after: str, path: str = "layers-tiny.cfg") -> None:
         (lambda: swapped("momW=0.9", "momW=1", "layer-params-tiny.cfg"), "the momentum of conv1.weight is below 1"),
         (lambda: Path("layers-tiny.cfg").write_bytes(b"x" * (1 << 21)), "layers-tiny.cfg"),
         (lambda: Path("layers-tiny.cfg").write_bytes(bytes(range(256))), "layers-tiny.cfg, line 1"),
+        (lambda: Path("layers-tiny.cfg").write_bytes(b""), "layers-tiny.cfg has no section"),
+        (lambda: Path("layer-params-tiny.cfg").write_bytes(b"# nothing"), "layer-params-tiny.cfg has no section"),
+        (
+            lambda: [swapped(f"type={kind}", "type=cnv") for kind in ("conv", "local", "fc")],
+            "layer conv1: there is no type='cnv'",
+        ),
+        (
+            lambda: Path("layers-tiny.cfg").write_bytes(LAYERS.replace(b"\n", b"\n  ")),
+            "layer data: there is no type='data dataIdx=0 [labels] type=data dataIdx=1 [conv1] type=con'",
+        ),
         (lambda: Path("layers-tiny.cfg").unlink(), "layers-tiny.cfg cannot be read or written"),
-        (lambda: (Path("layers-tiny.cfg").unlink(), Path("layers-tiny.cfg").mkdir()), "layers-tiny.cfg cannot be read"),
+        (lambda: (Path("layers-tiny.cfg").unlink(), Path("layers-tiny.cfg").mkdir()), "layers-tiny.cfg is no regular"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_no_folder(
@@ -357,9 +367,15 @@ def test_flags_that_do_not_fit(flags: list[str], words: str, capsys: pytest.Capt
         ("bias_lr_factor=0", "takes no bias_lr_factor"),
         ("layer_weight_decay.conv1=1", "takes no layer_weight_decay"),
         ("layer_params.conv1.epsQ=1", "a change would have no effect: layer_params, [conv1]: epsq"),
-        ("layer_params.conv9.epsW=1", "a change would have no effect: layer_params, [conv9]"),
+        ("layer_params.conv9.epsW=1", "has no layer conv9; did you mean conv1?"),
         ("layers.conv1.filtres=1", "a change would have no effect: layers, [conv1]: filtres"),
-        ("layers.conv9.filters=1", "layer conv9"),
+        ("layers.conv9.filters=1", "has no layer conv9; did you mean conv1?"),
+        (
+            "layers.fc4.outputs=3",
+            "a recipe has no layers.fc4.outputs: its layer file has no layer fc4; there is data, labels, conv1, pool1,",
+        ),
+        ("layers.x.outputs=3", "its layer file has no layer x; there is data, labels, conv1,"),
+        ('layer_params.conv9={"epsW": 1}', "a change would have no effect: layer_params, [conv9]"),
         ("layer_params.conv1.epsW=fast", "conv1"),
         ("layer_params.conv1=3", "layer_params.conv1 is a table; got 3"),
         ("frozen_from.conv2=3", "a recipe has no frozen_from.conv2"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alexnet.cuda_convnet.grammar import Section, shown
 from alexnet.cuda_convnet.layers.base import Layer, Shape, Spec
 from alexnet.cuda_convnet.layers.normalisation import ContrastNorm, CrossMapNorm, WithinMapNorm
 from alexnet.cuda_convnet.layers.pictures import Blur, Lab, Mirror, Pictures, Thinning, Yuv
@@ -19,14 +20,15 @@ from alexnet.cuda_convnet.layers.weighted import (
 )
 
 __all__ = [
+    "COSTS",
     "LAYERS",
-    "NOT_OFFERED",
     "WITH_WEIGHTS",
     "Layer",
     "Pictures",
     "Shape",
     "Spec",
     "Weighted",
+    "checked_type",
     "weight_name",
     "weight_sources",
 ]
@@ -56,6 +58,7 @@ LAYERS: dict[str, Callable[[Spec], Layer]] = {
     "rgb2lab": Lab,
 }
 WITH_WEIGHTS = ("conv", "local", "fc")
+COSTS = ("cost.logreg", "cost.crossent")  # of one class an example they are the same
 
 SEVERAL = "labels that name several classes at once, which no data has"
 # types that exist and cannot be done, with what is missing
@@ -76,3 +79,18 @@ NOT_OFFERED = {
     "crop": "cutting within a network",
     "sfc": "a fully-connected layer of shared parts",
 }
+
+
+def checked_type(section: Section) -> str:
+    """The type of a layer.
+
+    Raises:
+        LayerFileError: there is no such type, or it cannot be done.
+    """
+    kind = section.text("type")
+    if kind in NOT_OFFERED:
+        raise section.error(f"type={kind} cannot be done: it needs {NOT_OFFERED[kind]}")
+    if kind not in ("data", *LAYERS, *COSTS):
+        indented = "; a line that begins with a space goes on with the value before it" if "=" in kind else ""
+        raise section.error(f"there is no type={shown(kind)}; there are data, {', '.join((*LAYERS, *COSTS))}{indented}")
+    return kind

@@ -11,7 +11,7 @@ from alexnet.cuda_convnet.grammar import Section
 from alexnet.cuda_convnet.neurons import read_neuron
 from minigrad import nn
 
-__all__ = ["Layer", "Shape", "Spec", "as_maps", "check_size", "maps_of"]
+__all__ = ["Layer", "Shape", "Spec", "as_maps", "changed_by", "check_size", "maps_of"]
 
 Shape = tuple[int, ...]  # of what a layer makes of one picture: (channels, side, side), or (length,)
 
@@ -92,7 +92,9 @@ def maps_of(spec: Spec, number: int, channels: int) -> int:
     shape, source = spec.inputs[number], spec.sources[number]
     if len(shape) == 3:
         if shape[0] != channels:
-            raise spec.section.error(f"channels={channels}, but its input {source} has {shape[0]}")
+            change = f"channels={shape[0]}"
+            fits = f"; {changed_by(change, f'layers.{spec.name}.{change}')}" if len(spec.inputs) == 1 else ""
+            raise spec.section.error(f"channels={channels}, but its input {source} has {shape[0]}{fits}")
         return shape[1]
     side = isqrt(shape[0] // channels)
     if side * side * channels != shape[0]:
@@ -106,6 +108,11 @@ def as_maps(x: mg.Tensor, channels: int) -> mg.Tensor:
         return x
     side = isqrt(x.shape[1] // channels)
     return x.reshape(x.shape[0], channels, side, side)
+
+
+def changed_by(said: str, key: str) -> str:
+    """What would help, for errors: in the file, or on the command line, where it trains."""
+    return f"{said} in the file, or --set {key} in training, would"
 
 
 def check_size(section: Section, what: str, count: int) -> None:

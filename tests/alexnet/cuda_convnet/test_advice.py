@@ -67,7 +67,7 @@ def test_the_end_of_a_run_is_told() -> None:
     start = params_of(LAYERS)
     assert late(start + HISTORY) == ""
     assert late(params_of(LAYERS, conv={"epsW": 0.001}, fc10={"epsW": 0.001})) == ""
-    begun = "the parameter file holds the end of a run, not its start: "
+    begun = "the parameter file looks like the end of a run, not its start: "
     frozen = late(params_of(LAYERS, conv={"epsW": 0, "epsB": 0}) + HISTORY)
     assert frozen == (
         f"{begun}frozen, with a rate of 0, are the weights of conv; the rates of weights are 0.01; its comments tell: "

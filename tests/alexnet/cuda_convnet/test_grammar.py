@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from checks import assert_close, complains
 from layer_files import DATA, cost, params_of, section
 from mutations import mutated, timed, watched
+from training_runs import posix
 
 import minigrad as mg
 import minigrad.functional as F
@@ -44,7 +47,8 @@ def test_lines() -> None:
     assert read("\ufeff[a]\n  key=1\nremark=2\nREM=3\nempty=\n") == {
         "a": {"key": "1", "remark": "2", "rem": "3", "empty": ""}
     }
-    assert read("") == read("# nothing") == {}
+    assert read("[ conv1 ]\n[\tfc 5]") == {"conv1": {}, "fc 5": {}}
+    assert read("# a Mac\r[a]\rx=1\r\ry=2\r") == {"a": {"x": "1", "y": "2"}}
 
 
 def test_of_what_is_said_twice_the_last_counts() -> None:
@@ -53,7 +57,8 @@ def test_of_what_is_said_twice_the_last_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("x=1", 1), ("[a]\nx=1\nwhat is this", 3), ("[a]\n=1", 2), ("[]\n", 1), ("\n\n[a\x07]", 3)]
+    ("text", "line"),
+    [("x=1", 1), ("[a]\nx=1\nwhat is this", 3), ("[a]\n=1", 2), ("[]\n", 1), ("\n\n[a\x07]", 3), ("[a]\n[ ]", 2)],
 )
 def test_what_is_no_line_is_refused(text: str, line: int) -> None:
     with complains(f"it.cfg, line {line}", error=LayerFileError):
@@ -67,10 +72,61 @@ def test_files_of_any_length_are_refused(tmp_path: Path) -> None:
         read_text(file)
     with complains("it.cfg", error=LayerFileError):
         read("[a]\n" + "#" * (1 << 18))
-    with complains("it.cfg, line 1025", error=LayerFileError):
+    with complains("it.cfg, line 1025: at most 1,024 sections", error=LayerFileError):
         read("".join(f"[{number}]\n" for number in range(5000)))
     file.write_bytes(b"[a]\nx=1 ; caf\xe9\n")
     assert read(read_text(file)) == {"a": {"x": "1"}}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "[DEFAULT]\nx=1"])
+def test_files_without_a_section_are_refused(text: str) -> None:
+    with complains("it.cfg has no section", error=LayerFileError):
+        read(text)
+
+
+def test_binary_files_are_told_of_in_printable_characters() -> None:
+    text = b"\x89PNG\r\n\x1a\n\0\xf0\xff".decode("utf-8", errors="surrogateescape")
+    with complains("it.cfg, line 1", "got 'PNG'", error=LayerFileError):
+        read(text)
+    with complains("line 1: 'conv' is not the name", error=LayerFileError):
+        read("[co\udcf0nv]")
+    with complains("size is a whole number", "got 'ab'", error=LayerFileError):
+        Section("layer it", {"size": "a\udcf0b"}).integer("size")
+
+
+@posix
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.cfg")
+    with complains("pipe.cfg is no regular file", error=LayerFileError):
+        read_text(tmp_path / "pipe.cfg")
+
+
+def test_errors_of_reading_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not all of the system's do, as of a file of /proc."""
+    file = tmp_path / "it.cfg"
+    file.touch()
+
+    def unreadable(*arguments: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", unreadable)
+    with pytest.raises(OSError) as error:
+        read_text(file)
+    assert error.value.filename == str(file) and error.value.errno == errno.EIO
+
+
+def test_limits_of_numbers_are_told() -> None:
+    section = Section("layer it", {"a": "1e30", "b": "inf", "c": "9" * 12, "d": "-inf"})
+    for wrong, words in (
+        (lambda: section.number("a"), "a is a number from -1e+09 to 1,000,000,000; got '1e30'"),
+        (lambda: section.number("b", least=0), "b is a number from 0 to 1,000,000,000; got 'inf'"),
+        (lambda: section.integer("c"), "c is a whole number of at most 1,000,000,000; got '999999999999'"),
+        (lambda: section.number("d"), "d is a number from"),
+    ):
+        with complains(words, error=LayerFileError):
+            wrong()
+    with complains("inputs has a comma with nothing before or behind it; got 'a, '", error=LayerFileError):
+        Section("layer it", {"inputs": "a, "}).names("inputs")
 
 
 def test_values_of_json_are_those_of_the_file() -> None:

@@ -326,13 +326,30 @@ REFUSED = {
         DATA + ONE + section("logprob", type="cost.logreg", inputs="labels,fc10"),
         "layer logprob: its second input is a softmax",
     ),
+    "a softmax and more": (DATA + ONE + cost("fc10", neuron="relu"), "a softmax alone, and probs has a neuron too"),
+    "no labels": (
+        DATA.partition("[labels]")[0] + ONE + cost("fc10"),
+        "layer logprob: its first input is a layer of labels (type=data, dataIdx=1), and labels is none",
+    ),
+    "one input of the cost": (
+        DATA
+        + ONE
+        + section("p", type="softmax", inputs="fc10")
+        + section("c", type="cost.logreg", inputs="labels,p,p"),
+        "its inputs are labels and a softmax",
+    ),
+    "a comma too many": (DATA + section("a", inputs="data,", **FC), "layer a: inputs has a comma"),
+    "indented lines": (
+        section("a", type="fc", inputs="data").replace("\n", "\n  "),
+        "layer a: there is no type='fc inputs=data'",
+    ),
     "other labels": (
         DATA + ONE + section("p", type="softmax", inputs="fc10") + section("c", type="cost.logreg", inputs="data,p"),
         "layer labels: no other layer",
     ),
     "classes": (
         DATA + section("fc5", inputs="data", **{**FC, "outputs": 5}) + cost("fc5"),
-        "layer fc5: 5 outputs do not fit 10 classes; --set layers.fc5.outputs=10 changes that",
+        "layer fc5: 5 outputs do not fit 10 classes; outputs=10 in the file, or --set layers.fc5.outputs=10 in",
     ),
     "classes of several": (
         DATA
@@ -340,7 +357,7 @@ REFUSED = {
         + section("b", inputs="data", **{**FC, "outputs": 7})
         + section("c", type="concat", inputs="a,b")
         + cost("c"),
-        "layer a and b: 12 outputs do not fit 10 classes",
+        "layers a and b: 12 outputs do not fit 10 classes; they make them together",
     ),
     "classes of a convolution": (
         DATA
@@ -374,7 +391,7 @@ def test_other_pictures_are_refused() -> None:
         net(mg.zeros(1, 3, 24, 24))
     with complains("LayerNet takes a tensor"):
         net(np.zeros((1, 3, 32, 32)))
-    with complains("channels=3", "has 1"):
+    with complains("channels=3", "has 1; channels=1 in the file, or --set layers.conv1.channels=1 in training, would"):
         LayerNet(read_sections(SPARSE, "layers"), {}, 32, 1, 10)
 
 

@@ -70,3 +70,10 @@ def test_what_is_no_schedule_is_refused(text: str) -> None:
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with complains("parameters of layer it", "epsW", error=LayerFileError):
         read_rate(Section("parameters of layer it", {}), "epsW", text)
+
+
+@pytest.mark.parametrize("text", ["dexp[base=0.001,tgtFactor=10,numSteps=2]", "dexp[100,3]", "exp[100]"])
+def test_a_schedule_that_is_no_rate_is_told_how_to_be_one(text: str) -> None:
+    section = Section("parameters of layer it", {"epsw": text})
+    with complains("epsW", "dexp[base=0.01;tgtFactor=250;numSteps=4]", text, error=LayerFileError):
+        read_rate(section, "epsW", section.names("epsW")[0])
