@@ -37,6 +37,11 @@ class Schedule:
     steps: int = 1
     noise: float = 0.0
 
+    @property
+    def gradual(self) -> bool:
+        """Whether the rate changes all the time, not in steps."""
+        return self.kind in ("linear", "exp")
+
     def rate(self, base: float, progress: float) -> float:
         """The rate at a progress from 0 to 1, without noise."""
         if not self.kind:

@@ -12,7 +12,7 @@ from typing import Any
 
 import minigrad as mg
 from alexnet.cuda_convnet import ParameterRule, loss_scale, parameter_rules, remarks
-from alexnet.cuda_convnet.grammar import normalised
+from alexnet.cuda_convnet.grammar import normalised, split_list
 from alexnet.data import Augmentation, Sampler
 from alexnet.model import NETWORKS
 from alexnet.recipes.typed import no_such, read_dataclass, read_table
@@ -309,7 +309,8 @@ class Recipe:
         Args:
             epoch: counted from 1.
             drops: how often the rate was divided because the validation error stood still.
-            layer: whose; "" for those without rates of their own.
+            layer: whose; "" for those without rates of their own. In a layer file each has its own, and "" stands for
+                the highest.
             bias: that of the biases, not of the weights.
             progress: how much of the run is done, for a layer file's schedules; see `Sampler.progress`.
             number: of the layer's input whose weights are meant, in a layer file.
@@ -317,6 +318,9 @@ class Recipe:
         Returns:
             the rate, 0 where the layer is frozen.
         """
+        if self.layers and not layer:
+            names = NETWORKS[self.network].layers(self.options)
+            return max(self._highest(epoch, drops, name, bias, progress) for name in names)
         if epoch >= self.frozen_from.get(layer, math.inf):
             return 0.0
         start = self._start(layer, bias, progress, number)
@@ -326,21 +330,46 @@ class Recipe:
         return start * self.drop_factor**-drops
 
     def _start(self, layer: str, bias: bool, progress: float, number: int) -> float:
-        """A rate before it is divided. In a layer file no rate is that of all layers: for "" the highest stands."""
+        """A rate before it is divided."""
         if not self.layers:
             return self.layer_lr.get(layer, self.lr) * (self.bias_lr_factor if bias else 1.0)
-        if layer:
-            path = f"{layer}.bias" if bias else f"{layer}.weight{number or ''}"
-            return self.rules[path].rate(progress) if path in self.rules else 0.0
-        return max(rule.rate(progress) for path, rule in self.rules.items() if path.endswith(".bias") == bias)
+        path = f"{layer}.bias" if bias else f"{layer}.weight{number or ''}"
+        return self.rules[path].rate(progress) if path in self.rules else 0.0
 
-    def rates(self, epoch: int, drops: int = 0) -> dict[str, float]:
-        """The rates of weights by layer, for those with a schedule of their own; under "" that of all others."""
+    def weight_rules(self, layer: str) -> list[ParameterRule]:
+        """In a layer file, the rules of a layer's weights, of those inputs that have weights of their own."""
+        return [rule for path, rule in self.rules.items() if path.startswith(f"{layer}.weight")]
+
+    def _highest(self, epoch: int, drops: int, layer: str, bias: bool, progress: float) -> float:
+        """The highest rate of a layer of a layer file over its inputs."""
+        inputs = range(len(split_list(self.layers[layer]["inputs"])))
+        return max(self.rate(epoch, drops, layer, bias, progress, number) for number in inputs)
+
+    def rates(self, epoch: int, drops: int = 0, progress: float = 0.0) -> dict[str, float]:
+        """The rates of weights by layer, for those with a schedule of their own; under "" that of all others.
+
+        In a layer file the others are the layers that start with the highest rate, if they have no `schedW`; of a layer
+        with several inputs the highest rate is taken.
+
+        Args:
+            epoch, drops, progress: as for `rate`.
+        """
         own = {**self.layer_lr, **self.layer_drop_epochs, **self.frozen_from}
-        if self.layers:
-            names = NETWORKS[self.network].layers(self.options)
-            own |= {layer: 0 for layer in names if self.rate(1, layer=layer) != self.rate(1)}
-        return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
+        if not self.layers:
+            return {layer: self.rate(epoch, drops, layer) for layer in ("", *own)}
+        names, highest = NETWORKS[self.network].layers(self.options), self.rate(1)
+        now = {name: self._highest(epoch, drops, name, False, progress) for name in names}
+        scheduled = [name for name in names if any(rule.schedule.kind for rule in self.weight_rules(name))]
+        own |= dict.fromkeys(scheduled, 0)
+        own |= {name: 0 for name in names if self._highest(1, 0, name, False, 0.0) != highest}
+        others = {"": now[name] for name in names if name not in own}
+        return others | {name: now[name] for name in own}
+
+    @cached_property
+    def gradual(self) -> frozenset[str]:
+        """The layers of a layer file whose rates change all the time, not in steps."""
+        names = NETWORKS[self.network].layers(self.options)
+        return frozenset(name for name in names if any(rule.schedule.gradual for rule in self.weight_rules(name)))
 
 
 TABLES = ("name", "summary", "augmentation", "network_options")

@@ -17,6 +17,8 @@ from minigrad.random import default_generator
 
 __all__ = ["catalogue", "recipe_table", "summaries"]
 
+DATA_BATCHES = 5  # of CIFAR-10: how far a run is at an epoch depends on them where one is held out for a time
+
 
 def catalogue(width: float) -> str:
     """The recipes, a line each or a few, in lines of at most so many characters."""
@@ -200,7 +202,10 @@ def _initial_weights(recipe: Recipe, layer: str) -> str:
 
 
 def _schedule(recipe: Recipe) -> list[tuple[str, ...]]:
-    """A line for each time in which no rate changes; layers that always learn alike share a column."""
+    """A line for each time in which no rate changes but by a layer's schedule; layers that learn alike share a column.
+
+    Of a rate with a schedule, the line says where it starts.
+    """
     changes = {1, *recipe.drop_epochs, *recipe.frozen_from.values()}
     changes |= {epoch for epochs in recipe.layer_drop_epochs.values() for epoch in epochs}
     starts = sorted(epoch for epoch in changes if 1 <= epoch <= recipe.epochs)
@@ -210,13 +215,34 @@ def _schedule(recipe: Recipe) -> list[tuple[str, ...]]:
     ]
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, *_ in _layers(recipe):
-        alike.setdefault(tuple(_rates(recipe, epoch, name) for epoch in starts), []).append(name)
+        column = _schedule_of(recipe, name), *(_rates(recipe, epoch, name) for epoch in starts)
+        alike.setdefault(column, []).append(name)
     heads = ["all layers" if len(alike) == 1 else ", ".join(names) for names in alike.values()]
-    return [("epochs", *heads), *zip(spans, *alike, strict=True)]
+    heads = [f"{head} ({schedule})" if schedule else head for head, (schedule, *_) in zip(heads, alike, strict=True)]
+    return [("epochs", *heads), *zip(spans, *(rates for _, *rates in alike), strict=True)]
+
+
+def _schedule_of(recipe: Recipe, layer: str) -> str:
+    """The schedules of a layer's weights and biases in words; "" where their rates fall by epochs alone."""
+    parts: dict[str, list[str]] = {"weights": [], "biases": []}
+    for path, rule in recipe.rules.items():
+        if path.rpartition(".")[0] == layer and rule.schedule.kind:
+            parts["biases" if path.endswith(".bias") else "weights"].append(_schedule_in_words(rule.schedule))
+    return "; ".join(f"{name} {' and '.join(dict.fromkeys(words))}" for name, words in parts.items() if words)
 
 
 def _rates(recipe: Recipe, epoch: int, layer: str) -> str:
-    inputs = range(max(1, sum(path.startswith(f"{layer}.weight") for path in recipe.rules)))
-    weights = list(dict.fromkeys(recipe.rate(epoch, layer=layer, number=number) for number in inputs))
-    bias = recipe.rate(epoch, layer=layer, bias=True)
-    return f"{' and '.join(f'{rate:g}' for rate in weights)}, {bias:g}" if any(weights) or bias else "frozen"
+    paths = [path for path in recipe.rules if path.startswith(f"{layer}.weight")] or [f"{layer}.weight"]
+    weights = list(dict.fromkeys(_rate(recipe, epoch, layer, path) for path in paths))
+    bias = _rate(recipe, epoch, layer, f"{layer}.bias")
+    return "frozen" if {*weights, bias} == {"0"} else f"{' and '.join(weights)}, {bias}"
+
+
+def _rate(recipe: Recipe, epoch: int, layer: str, path: str) -> str:
+    """The rate of a weight or bias at the start of an epoch, and whether a schedule changes it from there on."""
+    kind = path.removeprefix(f"{layer}.")
+    bias, number = kind == "bias", 0 if kind == "bias" else int(kind.removeprefix("weight") or 0)
+    done = recipe.sampler((1,) * max(DATA_BATCHES, recipe.validation_batch)).progress(epoch, 1, recipe.epochs)
+    rate = recipe.rate(epoch, 0, layer, bias, done, number)
+    timed = path in recipe.rules and recipe.rules[path].schedule.kind
+    return f"from {rate:.3g}" if timed and rate else f"{rate:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from alexnet import figures
@@ -45,18 +45,21 @@ class Journal:
         """
         self.folder.append({"event": event, "epoch": self.progress.epoch, "step": self.progress.step, **values})
 
-    def rates(self, first: Mapping[str, float], now: Mapping[str, float]) -> None:
-        """At the start of an epoch, log each rate that differs from the last one logged.
+    def rates(self, first: Mapping[str, float], now: Mapping[str, float], gradual: Collection[str] = ()) -> None:
+        """Log each rate that differs from the last one logged.
 
         Args:
             first: the rates of the first epoch by layer, see `Recipe.rates`.
             now: those of this one.
+            gradual: the layers whose rates change all the time; they are logged where they have halved or doubled.
         """
         told = dict(first)
         for line in self.folder.lines():
             if line.get("event") == "rate":
                 told[line.get("layer", "")] = line.get("to", math.nan)
         for layer, rate in now.items():
+            if layer in gradual and told[layer] / 2 < rate < told[layer] * 2:
+                continue
             if told[layer] != rate:
                 self.event("rate", **({"layer": layer} if layer else {}), **{"from": told[layer], "to": rate})
 

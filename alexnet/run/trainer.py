@@ -237,6 +237,11 @@ class Trainer:
         self._done = self.sampler.progress(p.epoch, data_batch, self.recipe.epochs)
         set_rates(self.recipe, self.model, self.optimizer, p.epoch, p.drops, self._done, (self.seed, p.step))
 
+    def _tell_rates(self) -> None:
+        """Log the rates that have changed, without their noise."""
+        p, recipe = self.progress, self.recipe
+        self.journal.rates(recipe.rates(1), recipe.rates(p.epoch, p.drops, self._done), recipe.gradual)
+
     def _repr_html_(self) -> str:
         """What Jupyter shows of the run."""
         return self.folder._repr_html_()
@@ -311,7 +316,7 @@ class Trainer:
         data_batches = self.sampler.data_batch_of_steps(p.epoch, self.recipe.batch_size).tolist()
         data_batch = data_batches[min(p.step_in_epoch, steps - 1)]
         self._set_rates(data_batch)
-        self.journal.rates(self.recipe.rates(1), self.recipe.rates(p.epoch, p.drops))
+        self._tell_rates()
         if self.recipe.trains_on_all(p.epoch):
             self.journal.trains_on_all()
         start, seen_before, waited = time.perf_counter(), p.seen, 0.0
@@ -321,8 +326,11 @@ class Trainer:
                 begin = time.perf_counter()
                 images, labels = next(batches)
                 waiting = time.perf_counter() - begin
-                if data_batches[p.step_in_epoch] != data_batch or self.recipe.noisy:
+                if data_batches[p.step_in_epoch] != data_batch:
                     data_batch = data_batches[p.step_in_epoch]
+                    self._set_rates(data_batch)
+                    self._tell_rates()
+                elif self.recipe.noisy:
                     self._set_rates(data_batch)
                 loss = self._step(images, labels)
                 waited += waiting

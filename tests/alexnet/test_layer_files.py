@@ -108,7 +108,7 @@ def test_small_pictures_are_taken_whole_in_the_order_of_the_files(
     augmentation = recipe["augmentation"]
     assert isinstance(augmentation, dict)
     assert (augmentation["crop"], augmentation["random_crop"], augmentation["mirror"]) == (32, False, False)
-    assert [line["step"] for line in log(Path("runs/layers-tiny"))] == [10, 20]
+    assert [line["step"] for line in log(Path("runs/layers-tiny")) if "event" not in line] == [10, 20]
     assert Path("runs/layers-tiny/filters.png").exists()
 
 
@@ -183,6 +183,42 @@ def test_the_rates_that_the_optimizer_has(cifar_folder: Path, monkeypatch: pytes
     np.testing.assert_allclose(lines, [0.01, 0.001])  # the highest
 
 
+def falls(folder: str) -> list[tuple[object, ...]]:
+    """The `rate` events: layer, epoch, step, from, to."""
+    return [
+        (line.get("layer", ""), line["epoch"], line["step"], line["from"], pytest.approx(line["to"]))
+        for line in log(Path(folder))
+        if line.get("event") == "rate"
+    ]
+
+
+def test_falls_by_schedule_are_told_when_they_happen(cifar_folder: Path) -> None:
+    """In the data batch in which they do, divided as the recipe says; told once, also where a run was stopped."""
+    drops = ("--set", "layer_drop_epochs.local2=[2]", "--epochs", 2)
+    assert tiny(cifar_folder, *drops, "--out", "whole") == 0
+    assert falls("whole") == [("local2", 2, 10, 0.001, 1e-4), ("local2", 2, 12, 1e-4, 1e-6)]
+    assert tiny(cifar_folder, *drops, "--steps", 13, "--out", "parts") == 0
+    assert run("--resume", "--out", "parts") == 0
+    assert falls("parts") == falls("whole")
+
+
+def test_rates_that_fall_all_the_time_are_told_where_they_have_halved(cifar_folder: Path) -> None:
+    """exp[100] over ten data batches, told of before each: .001 x 100^(-i / 10)."""
+    swapped("dexp[100,2]", "exp[100]", "layer-params-tiny.cfg")
+    assert tiny(cifar_folder, "--epochs", 2, "--out", "run") == 0
+    rates = [0.001 * 100 ** -(i / 10) for i in (2, 4, 6, 8)]
+    steps = [(1, 4), (1, 8), (2, 12), (2, 16)]
+    found = falls("run")
+    assert [each[:3] for each in found] == [("local2", *each) for each in steps]
+    assert [each[4] for each in found] == rates
+
+
+def test_the_rate_of_an_epoch_is_the_highest_that_is_used(cifar_folder: Path) -> None:
+    assert tiny(cifar_folder, "--epochs", 2, "--set", "frozen_from.fc10=2", "--out", "run") == 0
+    assert [line["lr"] for line in log(Path("run")) if "event" not in line] == [0.01, 0.001]
+    assert ("fc10", 2, 10, 0.01, 0) in falls("run")
+
+
 def test_the_end_of_a_run_is_told_at_the_start(cifar_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frozen = PARAMS.replace("epsW=0.001\nepsB=0.002", "epsW=0\nepsB=0", 1).replace("wc=0.004", "wc=0.004\nfoo=1", 1)
     Path("layer-params-tiny.cfg").write_text(frozen + "[fc7]\nepsW=1\n")
@@ -242,7 +278,7 @@ def test_the_coefficient_scales_the_gradient_and_not_the_loss_that_is_told(cifar
     assert tiny(cifar_folder, "--epochs", 1, "--out", "two") == 0
     one, two = state_of(Path("one")), state_of(Path("two"))
     assert all(np.array_equal(one[name], two[name]) for name in one if name.startswith(("model/", "progress/")))
-    assert log(Path("one"))[0]["train_loss"] == log(Path("two"))[0]["train_loss"]
+    assert log(Path("one"))[-1]["train_loss"] == log(Path("two"))[-1]["train_loss"]
 
 
 def test_channels_that_are_drawn_belong_to_the_run(cifar_folder: Path) -> None:

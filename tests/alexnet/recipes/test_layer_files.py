@@ -247,7 +247,11 @@ def test_rates_that_the_recipe_freezes_and_drops() -> None:
     r = recipe(frozen_from={"fc": 3}, layer_drop_epochs={"conv.1": (2,)}, drop_factor=2.0)
     assert [r.rate(epoch, layer="conv.1", bias=True) for epoch in (1, 2)] == [0.02, 0.01]
     assert [r.rate(epoch, layer="fc", number=1) for epoch in (2, 3)] == [0.1, 0]
-    assert r.rates(1) == {"": 0.1, "conv.1": 0, "fc": 0.01}
+    assert r.rates(1) == {"conv.1": 0, "fc": 0.1} and r.rate(1) == 0.1 and r.rate(3) == 0
+    assert recipe().rates(1) == {"": 0.1, "conv.1": 0}
+    scheduled = recipe().changed([("layer_params.fc.schedW", "exp[100]")])
+    assert scheduled.rates(1, progress=0.5) == {"conv.1": 0, "fc": pytest.approx(0.01)}
+    assert scheduled.gradual == {"fc"} and not recipe().gradual
 
 
 def test_pictures_that_all_are_small_are_taken_whole() -> None:
@@ -287,7 +291,13 @@ def test_the_table_shows_layers_rates_and_stages(capsys: pytest.CaptureFixture[s
     assert "in the order of the files, never shuffled; data batch 5 for validation, from epoch 351 on trained" in text
     rows = [" ".join(line.split()) for line in recipe_table(recipe()).splitlines()]
     assert "fc fc 3 of 32 and 108 N(0, 0.1) 0 0.03 and 0.2, biases 0" in rows
-    assert "1-10 0, 0.02 0.01 and 0.1, 0" in rows and "conv.1.bias: linear to 1 / 10" in " ".join(rows)
+    assert "epochs conv.1 (biases linear to 1 / 10) fc" in rows and "1-10 0, from 0.02 0.01 and 0.1, 0" in rows
+    assert "conv.1.bias: linear to 1 / 10" in " ".join(rows)
     assert recipes.main(["cifar10-13pct", "--set", "layer_params.conv1.schedW=exp[250]"]) == 0
-    assert "conv1.weight: exp to 1 / 250" in capsys.readouterr().out
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "schedules conv1.weight: exp to 1 / 250" in rows
+    assert "epochs conv1 (weights exp to 1 / 250) conv2, local3, local4, fc10" in rows
+    # of 4 x 100 + 5 x 60 data batches, 600 and 650 are done at epochs 141 and 151: 250^-(6/7) / 10, 250^-(13/14) / 100
+    assert "1-140 from 0.001, 0.002 0.001, 0.002" in rows and "151-160 from 5.93e-08, 0.002 1e-05, 0.002" in rows
+    assert "141-150 from 8.8e-07, 0.002 0.0001, 0.002" in rows
     assert all(max(map(len, recipe_table(RECIPES[name], 80).splitlines())) <= 80 for name in LADDER)
