@@ -362,8 +362,8 @@ class Recipe:
         scheduled = [name for name in names if any(rule.schedule.kind for rule in self.weight_rules(name))]
         own |= dict.fromkeys(scheduled, 0)
         own |= {name: 0 for name in names if self._highest(1, 0, name, False, 0.0) != highest}
-        others = {"": now[name] for name in names if name not in own}
-        return others | {name: now[name] for name in own}
+        others = [now[name] for name in names if name not in own]
+        return {**({"": others[0]} if others else {}), **{name: now[name] for name in own}}
 
     @cached_property
     def gradual(self) -> frozenset[str]:
