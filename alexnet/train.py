@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import filecmp
 import math
 import sys
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from alexnet.cli import (
     seed,
 )
 from alexnet.data import SOURCES, WORDS, DataSet, open_dataset
-from alexnet.recipes import KEYS, RECIPES, LayerFiles, Recipe, run_name, summaries, whole_or_cropped
+from alexnet.recipes import KEYS, RECIPES, LayerFiles, Recipe, fingerprint, run_name, summaries, whole_or_cropped
 from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
@@ -145,7 +144,7 @@ def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFol
         "devices": args.devices or ["cpu:0"],
     }
     if files:
-        settings["base"] = args.recipe or ""
+        settings |= {"base": args.recipe or "", "layer_files": files.fingerprints}
     if args.weights_from:
         settings["weights_from"] = str(args.weights_from.resolve())
     return folder, settings, data
@@ -177,9 +176,10 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
     for change in args.changes:
         if recipe.changed([change]) != recipe:
             raise RunError(f"--set {change[0]} would change the run in {folder.path}; leave it out to resume")
+    known = settings.get("layer_files", ["", ""])
     files = {"--layers": args.layers, "--layer-params": args.layer_params}
-    for (flag, given), copy in zip(files.items(), folder.copies, strict=True):
-        if given and given.exists() and not (copy.exists() and filecmp.cmp(given, copy, shallow=False)):
+    for (flag, given), expected in zip(files.items(), known, strict=True):
+        if given and given.exists() and fingerprint(given) != expected:
             raise RunError(f"the run in {folder.path} was not started with {flag} {given}; leave {flag} out to resume")
     settings["recipe"]["epochs"] = args.epochs or recipe.epochs
     settings["data"] = _place(args.data) if args.data else settings["data"]
@@ -334,8 +334,20 @@ def _begin(trainer: Trainer, settings: dict[str, Any]) -> None:
     trainer.measure()
 
 
+def _tell_edits(folder: RunFolder, settings: dict[str, Any]) -> None:
+    """Tell of copies of layer files that somebody has edited, as it was done in 2012 to change a rate."""
+    for copy, expected in zip(folder.copies, settings.get("layer_files", ()), strict=False):
+        if copy.exists() and fingerprint(copy) != expected:
+            say(
+                f"warning: {copy} is not what the run was started with, and is not read: the run goes on as its "
+                "recipe.json says; for other rates start another run, with --set layer_params.LAYER.epsW=...",
+                sys.stderr,
+            )
+
+
 def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
     """Bring a trainer to where its run was stopped."""
+    _tell_edits(trainer.folder, settings)
     for sentence in trainer.folder.restore(trainer.load_state):
         say(sentence, sys.stderr)
     if trainer.statistics is None:  # it was stopped before its first checkpoint

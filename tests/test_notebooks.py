@@ -102,13 +102,13 @@ def test_exercises_come_with_a_check_and_a_solution(path: Path) -> None:
         assert "solution" in tags(solution) and SOLUTION.search(solution.source)
 
 
-def test_the_table_lists_the_ten_pages() -> None:
+def test_the_table_lists_the_pages() -> None:
     """Every page has its row: its question, the sections of the paper, and the minutes it takes."""
     readme = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
     row = re.compile(r"^\| \[([\w-]+)\]\(([\w-]+\.ipynb)\) \| (.+?) \| (.+?) \| (\d+) \|$", re.MULTILINE)
     rows = row.findall(readme)
     assert [link for _, link, *_ in rows] == [path.name for path in PAGES]
-    assert [name[:2] for name, *_ in rows] == [f"{number:02d}" for number in range(1, 11)]
+    assert [name[:2] for name, *_ in rows] == [f"{number:02d}" for number in range(1, 12)]
     for (name, link, question, sections, minutes), path in zip(rows, PAGES, strict=True):
         assert link == f"{name}.ipynb"
         assert read(path).cells[0].source.splitlines()[0] == f"# {question}"

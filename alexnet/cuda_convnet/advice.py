@@ -43,13 +43,13 @@ PARAMETER_KEYS = {
     "cost.crossent": "coeff",
 }
 INSTEAD = {"initwfunc": "initW is taken", "initbfunc": "initB is taken", "initcfunc": "the list is drawn"}
-COPY = re.compile(r"initw\.make[wbc]\(([^(),]+)\)")
+COPY = re.compile(r"initw\.make([wbc])\(([^(),]+)\)")
 HISTORY = re.compile(r"eps|noise|epoch|killed", re.IGNORECASE)
 MOST_COMMENTS = 12
 LATE = 0.001  # rates of weights below it are no start: CIFAR-10 nets start at .001, those of ImageNet at .01 and above
 
 
-def remarks(layers: Sections, params: Sections, layers_file: str, params_file: str) -> list[str]:
+def remarks(layers: Sections, params: Sections, layers_file: str, params_file: str, copied: bool = False) -> list[str]:
     """A sentence for everything in a pair of files that means nothing here, or not what it says.
 
     Args:
@@ -57,15 +57,17 @@ def remarks(layers: Sections, params: Sections, layers_file: str, params_file: s
         params: of the parameter file.
         layers_file: its name.
         params_file: its name.
+        copied: whether what `copied_from` tells is done.
     """
     sections, settings = normalised(layers), normalised(params)
+    asks = copied_from(layers) if copied else {}
     kinds = {name: values.get("type", "") for name, values in sections.items()}
     result = []
     for name, values in sections.items():
         for key in _unknown(values, LAYER_KEYS, kinds[name]):
             result.append(f"{layers_file}, [{name}]: {key} is no key of type={kinds[name]}, and is ignored")
         for key in INSTEAD:
-            if key in values:
+            if key in values and key not in asks.get(name, {}):
                 result.append(
                     f"{layers_file}, [{name}]: {key}={values[key][:60]} names a function, and none is called; "
                     f"{INSTEAD[key]} instead"
@@ -87,13 +89,17 @@ def _unknown(values: dict[str, str], keys: dict[str, str], kind: str) -> list[st
     return [key for key in values if key not in known]
 
 
-def copied_from(layers: Sections) -> dict[str, str]:
-    """By layer, the layer of another run that its weights were to be copied from: `initWFunc=initw.makew(conv1)`."""
-    result = {}
+def copied_from(layers: Sections) -> dict[str, dict[str, str]]:
+    """By layer and key, the layer of another net whose weights, biases or list of channels were to be copied.
+
+    `initWFunc=initw.makew(conv1)` in a layer's section gives {"initwfunc": "conv1"}.
+    """
+    result: dict[str, dict[str, str]] = {}
     for name, values in normalised(layers).items():
-        match = COPY.fullmatch(values.get("initwfunc", "").replace(" ", ""))
-        if match:
-            result[name] = match[1]
+        for key in INSTEAD:
+            match = COPY.fullmatch(values.get(key, "").replace(" ", ""))
+            if match and key == f"init{match[1]}func":
+                result.setdefault(name, {})[key] = match[2]
     return result
 
 

@@ -4,7 +4,7 @@ Run `python -m alexnet.recipes` to list them, and `python -m alexnet.recipes NAM
 """
 
 from alexnet.recipes.catalogue import RECIPES, SMALL_WEIGHT_STD
-from alexnet.recipes.layer_files import LayerFiles, run_name, whole_or_cropped
+from alexnet.recipes.layer_files import LayerFiles, fingerprint, run_name, whole_or_cropped
 from alexnet.recipes.optimisation import keep_limits, parameter_groups, set_rates
 from alexnet.recipes.recipe import KEYS, Recipe, build_network
 from alexnet.recipes.table import summaries
@@ -16,6 +16,7 @@ __all__ = [
     "LayerFiles",
     "Recipe",
     "build_network",
+    "fingerprint",
     "keep_limits",
     "parameter_groups",
     "run_name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alexnet.cuda_convnet import copied_from, late_start, read_sections, read_text, remarks
+from alexnet.cuda_convnet import late_start, parameter_rules, read_sections, read_text, remarks
 from alexnet.data import Augmentation, DataError, Split
 from alexnet.recipes.recipe import Recipe
 
-__all__ = ["LayerFiles", "run_name", "whole_or_cropped"]
+__all__ = ["LayerFiles", "fingerprint", "run_name", "whole_or_cropped"]
 
-ORDER = ("order", "validation_batch", "all_batches_from")
+PICTURES = ("data", "rescale", "augmentation", "batch_size", "epochs", "order", "validation_batch", "all_batches_from")
+DROPS = ("drop_factor", "drop_epochs", "bias_lr_falls", "patience", "most_drops")
 SMALL = 64  # pixels: pictures of which no side is longer are taken whole
-FUNCTION = re.compile(r"init[wbc]func")
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -61,10 +62,14 @@ class LayerFiles:
         """How the net is trained: by the rates of its parameter file, on the pictures of another recipe.
 
         Args:
-            base: whose pictures, augmentation, batch size, epochs and order are taken; its rates are not.
+            base: whose pictures, augmentation, batch size, epochs and order are taken; not its rates, but, where the
+                parameter file has no schedules, the epochs at which rates drop.
         """
-        taken = ("data", "rescale", "augmentation", "batch_size", "epochs", *ORDER)
-        values: dict[str, Any] = {name: getattr(base, name) for name in taken} | self.sections
+        sections = self.sections
+        rules = parameter_rules(sections["layers"], sections["layer_params"])
+        scheduled = any(rule.schedule.kind for rule in rules.values())
+        taken = PICTURES if scheduled else (*PICTURES, *DROPS)
+        values: dict[str, Any] = {name: getattr(base, name) for name in taken} | sections
         return Recipe(
             name=run_name(Path(self.layers_file)),
             summary=f"the net of {Path(self.layers_file).name}, as {Path(self.params_file).name} says",
@@ -80,24 +85,37 @@ class LayerFiles:
 
         Args:
             recipe: made of them, and perhaps changed.
-            copied: whether the weights that `initWFunc` asks for are there.
+            copied: whether the weights of another run that functions ask for are there.
         """
-        layers = recipe.layers
-        if copied:
-            asks = copied_from(layers)
-            layers = {
-                name: {key: value for key, value in values.items() if name not in asks or not FUNCTION.fullmatch(key)}
-                for name, values in layers.items()
-            }
         late = late_start(recipe.layer_params, self.params_text)
         return [
-            *remarks(layers, recipe.layer_params, self.layers_file, self.params_file),
+            *remarks(recipe.layers, recipe.layer_params, self.layers_file, self.params_file, copied),
             *([f"{self.params_file}: {late}"] if late else []),
         ]
 
     def contents(self) -> list[bytes]:
         """Both, byte by byte."""
-        return [text.encode("utf-8", "surrogateescape") for text in (self.layers_text, self.params_text)]
+        return [_bytes(text) for text in (self.layers_text, self.params_text)]
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Of both, as `fingerprint` tells that of one."""
+        return [hashlib.sha256(content).hexdigest() for content in self.contents()]
+
+
+def fingerprint(path: Path) -> str:
+    """What tells a layer file or parameter file from any other: the SHA-256 of its bytes.
+
+    Raises:
+        LayerFileError: it is too large.
+        OSError: it cannot be read.
+    """
+    return hashlib.sha256(_bytes(read_text(path))).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes of a file that `read_text` has read."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def run_name(layers: Path) -> str:
@@ -119,7 +137,7 @@ def whole_or_cropped(base: Recipe, train: Split) -> Recipe:
     rescale, augmentation = base.rescale, base.augmentation
     if side:
         rescale, augmentation = side, Augmentation(crop=side, random_crop=False, mirror=False)
-    common = replace(base, batch_size=128, epochs=10, order="file")
+    common = replace(base, batch_size=128, epochs=10, order="file", drop_epochs=(), layer_drop_epochs={}, patience=0)
     return replace(common, rescale=rescale, augmentation=augmentation, network_options={})
 
 

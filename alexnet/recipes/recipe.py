@@ -287,8 +287,8 @@ class Recipe:
                     raise ValueError(f"a recipe has no {key}: {name} is a single value")
             table[last] = value
         result = Recipe.from_json(values)
-        told = set(remarks(self.layers, self.layer_params, *SECTIONS))
-        for remark in remarks(result.layers, result.layer_params, *SECTIONS):
+        told = set(remarks(self.layers, self.layer_params, *SECTIONS, copied=True))
+        for remark in remarks(result.layers, result.layer_params, *SECTIONS, copied=True):
             if remark not in told:
                 raise ValueError(f"a change would have no effect: {remark}")
         return result

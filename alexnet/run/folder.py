@@ -42,8 +42,9 @@ SETTINGS: dict[str, Any] = {  # of recipe.json, with their types
     "data_batches": Sequence[int],
     "base": str,
     "weights_from": str,
+    "layer_files": Sequence[str],
 }
-NEWER = {"pictures", "data_batches", "base", "weights_from"}  # which runs of earlier versions lack
+NEWER = {"pictures", "data_batches", "base", "weights_from", "layer_files"}  # which runs of earlier versions lack
 
 
 class RunError(ValueError):
@@ -114,8 +115,7 @@ class RunFolder:
 
     Attributes:
         log, latest, previous, best, settings: its files.
-        copies: of the layer file and the parameter file that it was started with, where it was; nothing reads them but
-            to compare.
+        copies: of the layer file and the parameter file that it was started with, where it was; for people.
     """
 
     def __init__(self, path: Path) -> None:

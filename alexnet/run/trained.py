@@ -19,8 +19,8 @@ from minigrad import nn
 
 __all__ = ["copy_weights", "load_predictor"]
 
-# by a key of a section, the beginning of the names of what it wants from another run
-WANTED = {"initwfunc": "weight", "initbfunc": "bias", "initcfunc": "channels"}
+# by the beginning of a parameter's name, the key of a section that wants it from another run
+KEYS = {"weight": "initwfunc", "bias": "initbfunc", "channels": "initcfunc"}
 
 
 def load_predictor(folder: Path, best: bool, devices: Sequence[str]) -> Predictor:
@@ -66,19 +66,21 @@ def copy_weights(model: nn.Module, layers: Mapping[str, Mapping[str, str]], fold
     """
     sources = copied_from(layers)
     if not sources:
-        raise RunError("no layer of the file names another's weights (initWFunc); leave --weights-from out")
-    theirs = part(RunFolder(folder).load(best=True), MODEL)
+        raise RunError("no layer of the layer file asks for weights of another (initWFunc); leave --weights-from out")
+    run = RunFolder(folder)
+    run.read_settings()  # so that a folder that holds no run is called that
+    theirs = part(run.load(best=True), MODEL)
     state: dict[str, Any] = dict(model.state_dict())
     for path, value in state.items():
         layer, _, name = path.rpartition(".")
-        if layer not in sources or not any(name.startswith(WANTED[key]) for key in WANTED if key in layers[layer]):
+        source = sources.get(layer, {}).get(KEYS[name.rstrip("0123456789")])
+        if source is None:
             continue
-        found = theirs.get(f"{sources[layer]}.{name}", np.empty(0))
+        found = theirs.get(f"{source}.{name}", np.empty(0))
         if found.shape != value.shape:
             there = f"has the shape {found.shape}" if found.size else "is not there"
             raise RunError(
-                f"layer {layer} takes {name} of shape {value.shape} from layer {sources[layer]} of {folder}, where it "
-                f"{there}"
+                f"layer {layer} takes {name} of shape {value.shape} from layer {source} of {folder}, where it {there}"
             )
         state[path] = found
     model.load_state_dict(state)

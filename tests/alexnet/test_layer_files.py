@@ -127,10 +127,18 @@ def test_a_recipe_gives_its_pictures_and_stages_and_the_file_its_rates(cifar_fol
     assert tiny(cifar_folder, "--recipe", "cifar10-13pct", "--steps", 1, "--out", "run") == 0
     recipe = recipe_of("run")
     assert (recipe["epochs"], recipe["validation_batch"], recipe["all_batches_from"]) == (160, 5, 101)
-    assert (recipe["lr"], recipe["drop_epochs"], recipe["name"]) == (0, [], "layers-tiny")
+    assert (recipe["lr"], recipe["drop_epochs"], recipe["name"]) == (0, [], "layers-tiny")  # the file has a schedule
     assert run("--resume", "--out", "run", "--steps", 1) == 0
     assert run("--resume", "--out", "run", "--steps", 1, "--recipe", "cifar10-13pct") == 0
     assert run("--resume", "--out", "run", "--steps", 1, "--recipe", "cifar10-11pct") == 2
+
+
+def test_where_the_file_has_no_schedule_its_rates_drop_when_the_recipe_s_do(cifar_folder: Path) -> None:
+    swapped("schedW=dexp[100,2]", "", "layer-params-tiny.cfg")
+    assert tiny(cifar_folder, "--recipe", "cifar10-13pct", "--steps", 1, "--out", "run") == 0
+    assert (recipe_of("run")["drop_epochs"], recipe_of("run")["bias_lr_falls"]) == ([141, 151], False)
+    assert tiny(cifar_folder, "--epochs", 90, "--steps", 1, "--out", "plain") == 0
+    assert recipe_of("plain")["drop_epochs"] == []
 
 
 def test_the_folder_has_copies_and_the_originals_are_needed_no_more(cifar_folder: Path) -> None:
@@ -153,6 +161,24 @@ def test_other_files_are_refused_where_a_run_goes_on(cifar_folder: Path, capsys:
     assert tiny(cifar_folder, "--resume", "--out", "run") == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert "was not started with --layer-params layer-params-tiny.cfg" in error
+    Path("layer-params-tiny.cfg").write_text(PARAMS)
+    Path("run/layer-params.cfg").write_text(PARAMS.replace("0.001", "0.5"))  # by hand, as rates were changed in 2012
+    assert tiny(cifar_folder, "--resume", "--steps", 1, "--out", "run") == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: run/layer-params.cfg ")]
+    assert len(told) == 1 and "is not read" in told[0]
+    assert (
+        tiny(
+            cifar_folder,
+            "--resume",
+            "--layers",
+            "run/layers.cfg",
+            "--layer-params",
+            "run/layer-params.cfg",
+            "--out",
+            "run",
+        )
+        == 2
+    )
     Path("layer-params-tiny.cfg").unlink()  # as where a supervisor's command line outlives the files
     assert tiny(cifar_folder, "--resume-or-start", "--out", "run") == 0
 
@@ -325,7 +351,8 @@ def test_weights_of_another_run_are_taken_again_where_there_is_no_checkpoint(cif
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("", "", "no layer of the file names another's weights (initWFunc); leave --weights-from out"),
+        ("", "", "no layer of the layer file asks for weights of another (initWFunc); leave --weights-from out"),
+        ("partialSum", "initBFunc=initw.makeb(fc10)\npartialSum", "takes bias of shape (4,) from layer fc10 of first"),
         ("partialSum", "initWFunc=initw.makew(conv7)\npartialSum", "from layer conv7 of first, where it is not there"),
         ("partialSum", "initWFunc=initw.makew(fc10)\npartialSum", "where it has the shape (10, "),
     ],

@@ -51,7 +51,19 @@ def test_functions_that_a_file_names_are_not_called() -> None:
             ("fc10", "initwfunc=initw.zero()", "initW is taken"),
         )
     ]
-    assert copied_from(read_sections(layers, "l")) == {"conv": "conv1a"} and copied_from({}) == {}
+    asks = {"conv": {"initwfunc": "conv1a", "initbfunc": "conv1a"}}
+    assert copied_from(read_sections(layers, "l")) == asks and copied_from({}) == {}
+    sections = read_sections(layers, "l"), read_sections(params_of(LAYERS), "p")
+    told = remarks(*sections, "layers.cfg", "layer-params.cfg", copied=True)
+    assert [line.partition("=")[0] for line in told] == [
+        "layers.cfg, [conv]: initcfunc",
+        "layers.cfg, [fc10]: initwfunc",
+    ]
+
+
+def test_every_key_asks_for_its_own_kind_of_numbers() -> None:
+    mixed = {"initWFunc": "initw.makeb(conv1)", "initBFunc": "initw.makeb(fc3)", "initCFunc": "initw.makec( conv2 )"}
+    assert copied_from({"conv": mixed}) == {"conv": {"initbfunc": "fc3", "initcfunc": "conv2"}}
 
 
 HISTORY = (

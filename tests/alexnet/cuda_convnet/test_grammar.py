@@ -221,7 +221,7 @@ def words(text: str, draw: random.Random) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_files_changed_at_random_end_in_a_net_or_in_one_error(times: int) -> None:
     use(LAYERS, PARAMS)
     draw, bits = random.Random(7), np.random.default_rng(7)
