@@ -24,7 +24,17 @@ from alexnet.cli import (
     seed,
 )
 from alexnet.data import SOURCES, WORDS, DataSet, open_dataset
-from alexnet.recipes import KEYS, RECIPES, LayerFiles, Recipe, fingerprint, run_name, summaries, whole_or_cropped
+from alexnet.recipes import (
+    KEYS,
+    RECIPES,
+    LayerFiles,
+    Recipe,
+    fingerprint,
+    how_pictures_come,
+    run_name,
+    summaries,
+    whole_or_cropped,
+)
 from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
@@ -198,11 +208,13 @@ def _closing_table(trainer: Trainer) -> str:
             f"{name} (epoch {line['epoch']})".ljust(18) + f"{line['val_top1']:7.2f} % {line['val_top5']:7.2f} %"
         )
     if trainer.recipe.trains_on_all(epochs[-1]["epoch"]):
-        measure = command_line("python", "-m", "alexnet.evaluate", trainer.folder.path)
+        views = ("--views", "10") if trainer.recipe.augmentation.crop < trainer.recipe.rescale else ()
+        measure = command_line("python", "-m", "alexnet.evaluate", trainer.folder.path, *views)
         lines += [
             "",
             f"Since epoch {trainer.recipe.all_batches_from} the validation pictures are trained on too: their error",
-            f"says nothing of other pictures, and best.npz is the latest checkpoint. For the test: {measure}",
+            "says nothing of other pictures, and best.npz is the latest checkpoint.",
+            f"For the test: {measure}",
         ]
     filters = "filters.png, " if (trainer.folder.path / "filters.png").exists() else ""
     lines += ["", f"{trainer.folder.path} holds the log, curves.png, {filters}checkpoint.npz and best.npz."]
@@ -229,7 +241,10 @@ def _next(trainer: Trainer, epoch: int, top1: float) -> str:
             "Next, look at the pictures there, or try CIFAR-10: "
             "python -m alexnet.train --recipe cifar10-80sec --data cifar-10"
         )
-    return f"Next, train longer: {resume} --epochs {epoch + 10}"
+    risen = ""
+    if any(rule.schedule.kind for rule in trainer.recipe.rules.values()):
+        risen = "Schedules go by the share of all epochs: with more, rates rise again.\n"
+    return f"{risen}Next, train longer: {resume} --epochs {epoch + 10}"
 
 
 def train(args: argparse.Namespace) -> int:
@@ -269,6 +284,8 @@ def train(args: argparse.Namespace) -> int:
             held.enter_context(folder.locked())
             folder.create(settings, files.contents() if files else ())
             _tell_folder(trainer, settings["devices"])
+            if files and not args.recipe:
+                say(f"{how_pictures_come(trainer.recipe)}; --recipe NAME changes that")
             _warn(trainer, files.told(trainer.recipe, bool(args.weights_from)) if files else [])
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
@@ -321,10 +338,19 @@ def _warn(trainer: Trainer, sentences: Sequence[str]) -> None:
 
 
 def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
-    """By which recipe a run is trained, on which devices, into which folder, and how large that becomes, if it does."""
+    """By which recipe a run is trained, on which devices, into which folder, and how large that becomes, if it does.
+
+    And what of the recipe is lost where it has fewer epochs than it was made for.
+    """
     size = trainer.checkpoint_size()
     large = f", which will take {room_in_words(size)}" if room(size) >= LARGE else ""
     say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}, into {trainer.folder.path}{large}")
+    late = trainer.recipe.too_late()
+    if late:
+        stages = ", ".join(f"{key} {', '.join(map(str, epochs))}" for key, epochs in late.items())
+        say(
+            f"these stages of the recipe come after epoch {trainer.recipe.epochs}, its last, and never happen: {stages}"
+        )
 
 
 def _begin(trainer: Trainer, settings: dict[str, Any]) -> None:

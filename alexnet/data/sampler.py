@@ -40,7 +40,8 @@ class Sampler:
         if self.held_out > count or (self.held_out and count == 1):
             raise DataError(
                 f"validation_batch is {self.held_out}, and the training pictures come in {count} "
-                f"data batch{'es' if count > 1 else ''}; take data of several files, as CIFAR-10, or set it to 0"
+                f"data batch{'es' if count > 1 else ''}; take data of several files, as CIFAR-10, not a store of them, "
+                "which has one data batch, or set it to 0"
             )
 
     @property

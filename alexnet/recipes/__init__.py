@@ -7,7 +7,7 @@ from alexnet.recipes.catalogue import RECIPES, SMALL_WEIGHT_STD
 from alexnet.recipes.layer_files import LayerFiles, fingerprint, run_name, whole_or_cropped
 from alexnet.recipes.optimisation import keep_limits, parameter_groups, set_rates
 from alexnet.recipes.recipe import KEYS, Recipe, build_network
-from alexnet.recipes.table import summaries
+from alexnet.recipes.table import how_pictures_come, summaries
 
 __all__ = [
     "KEYS",
@@ -17,6 +17,7 @@ __all__ = [
     "Recipe",
     "build_network",
     "fingerprint",
+    "how_pictures_come",
     "keep_limits",
     "parameter_groups",
     "run_name",

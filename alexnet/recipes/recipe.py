@@ -190,6 +190,18 @@ class Recipe:
         if self.all_batches_from < 0:
             raise ValueError(f"a recipe's all_batches_from counts epochs from 1; got {self.all_batches_from}")
 
+    def too_late(self) -> dict[str, list[int]]:
+        """By key, the epochs at which something was to happen after the last one: it never will."""
+        stages: dict[str, Sequence[int]] = {
+            "all_batches_from": (self.all_batches_from,),
+            "drop_epochs": self.drop_epochs,
+            **{f"layer_drop_epochs.{layer}": epochs for layer, epochs in self.layer_drop_epochs.items()},
+            **{f"frozen_from.{layer}": (epoch,) for layer, epoch in self.frozen_from.items()},
+            "augmentation.noise_off_epoch": (self.augmentation.noise_off_epoch,),
+        }
+        late = {key: [epoch for epoch in epochs if epoch > self.epochs] for key, epochs in stages.items()}
+        return {key: epochs for key, epochs in late.items() if epochs}
+
     def sampler(self, data_batches: tuple[int, ...]) -> Sampler:
         """Which pictures come when, of a training set of so many in each of its data batches.
 
@@ -217,6 +229,12 @@ class Recipe:
     def rate_flag(self) -> str:
         """What sets a rate on a command line."""
         return "--set layer_params.LAYER.epsW=..." if self.layers else "--set lr=..."
+
+    @property
+    def weights_flag(self) -> str:
+        """What sets the size of initial weights on a command line; "" if nothing does."""
+        option = "--set network_options.weight_std=..." if self.network == "alexnet" else ""
+        return "--set layers.LAYER.initW=..." if self.layers else option
 
     @cached_property
     def limited(self) -> dict[str, ParameterRule]:

@@ -15,7 +15,7 @@ from alexnet.terminal import folded, table
 from minigrad import nn
 from minigrad.random import default_generator
 
-__all__ = ["catalogue", "recipe_table", "summaries"]
+__all__ = ["catalogue", "how_pictures_come", "recipe_table", "summaries"]
 
 DATA_BATCHES = 5  # of CIFAR-10: how far a run is at an epoch depends on them where one is held out for a time
 
@@ -48,6 +48,12 @@ def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
         "learning rates of weights and biases\n" + table(_schedule(recipe), width),
     ]
     return "\n\n".join(parts)
+
+
+def how_pictures_come(recipe: Recipe) -> str:
+    """How a recipe takes pictures, for how long and in which order, in a line."""
+    noise = ", with colour noise" if recipe.augmentation.noise(1) else ""
+    return f"pictures {_pictures(recipe)}{noise}; {_length(recipe)}{_order(recipe)}"
 
 
 def _network(recipe: Recipe) -> str:
@@ -90,17 +96,26 @@ def _noise(recipe: Recipe) -> str:
 def _training(recipe: Recipe) -> str:
     momenta = {rule.momentum for rule in recipe.rules.values()} or {recipe.momentum}
     momentum = " or ".join(f"{each:g}" for each in sorted(momenta))
-    words = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, momentum {momentum}"
+    words = f"{_length(recipe)}, momentum {momentum}{_order(recipe)}"
+    if recipe.patience:
+        falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
+        words += f"; {falling} / {recipe.drop_factor:g} after {recipe.patience} epochs without a lower validation "
+        words += f"error, at most {recipe.most_drops} times"
+    return words
+
+
+def _length(recipe: Recipe) -> str:
+    return f"{recipe.epochs} epochs, batches of {recipe.batch_size}"
+
+
+def _order(recipe: Recipe) -> str:
+    words = ""
     if recipe.order == "file":
         words += "; pictures in the order of the files, never shuffled"
     if recipe.validation_batch:
         words += f"; data batch {recipe.validation_batch} for validation"
     if recipe.all_batches_from:
         words += f", from epoch {recipe.all_batches_from} on trained on too"
-    if recipe.patience:
-        falling = "rates" if recipe.bias_lr_falls else "the rates of weights"
-        words += f"; {falling} / {recipe.drop_factor:g} after {recipe.patience} epochs without a lower validation "
-        words += f"error, at most {recipe.most_drops} times"
     return words
 
 

@@ -303,10 +303,11 @@ class Trainer:
 
     def _not_finite(self, what: str) -> RunError:
         kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
-        return RunError(
-            f"{what}; the rate {self.rate():g} may be too high for this network (a new run takes "
-            f"{self.recipe.rate_flag}); {kept}"
-        )
+        cause, flag = f"the rate {self.rate():g} may be too high for this network", self.recipe.rate_flag
+        if not self.progress.step:
+            cause, flag = "no rate has acted yet: the initial weights may be too large", self.recipe.weights_flag
+        advice = f" (a new run takes {flag})" if flag else ""
+        return RunError(f"{what}; {cause}{advice}; {kept}")
 
     def _epoch(self, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""

@@ -102,7 +102,13 @@ def test_small_pictures_are_taken_whole_in_the_order_of_the_files(
     cifar_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tiny(cifar_folder, "--epochs", 2) == 0
-    assert capsys.readouterr().err == ""  # partialSum changes nothing, and is passed over in silence
+    output = capsys.readouterr()
+    assert output.err == ""  # partialSum changes nothing, and is passed over in silence
+    told = (
+        "pictures 32 x 32, minus the mean; crops of 32 x 32 from the centre; 2 epochs, batches of 4; pictures in the "
+        "order of the files, never shuffled; --recipe NAME changes that"
+    )
+    assert told in output.out.splitlines()
     recipe = recipe_of("runs/layers-tiny")
     assert (recipe["rescale"], recipe["order"], recipe["epochs"], recipe["batch_size"]) == (32, "file", 2, 4)
     augmentation = recipe["augmentation"]
@@ -123,8 +129,11 @@ def test_large_pictures_are_cut_as_in_the_recipe_original(pictures: Path) -> Non
     assert (augmentation["crop"], augmentation["colour_noise"], augmentation["crop_group"]) == (224, 0.1, 32)
 
 
-def test_a_recipe_gives_its_pictures_and_stages_and_the_file_its_rates(cifar_folder: Path) -> None:
+def test_a_recipe_gives_its_pictures_and_stages_and_the_file_its_rates(
+    cifar_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert tiny(cifar_folder, "--recipe", "cifar10-13pct", "--steps", 1, "--out", "run") == 0
+    assert "--recipe NAME" not in capsys.readouterr().out
     recipe = recipe_of("run")
     assert (recipe["epochs"], recipe["validation_batch"], recipe["all_batches_from"]) == (160, 5, 101)
     assert (recipe["lr"], recipe["drop_epochs"], recipe["name"]) == (0, [], "layers-tiny")  # the file has a schedule
@@ -226,6 +235,17 @@ def test_falls_by_schedule_are_told_when_they_happen(cifar_folder: Path) -> None
     assert tiny(cifar_folder, *drops, "--steps", 13, "--out", "parts") == 0
     assert run("--resume", "--out", "parts") == 0
     assert falls("parts") == falls("whole")
+
+
+@pytest.mark.parametrize("schedule", ["dexp[100,2]", "default"])
+def test_schedules_are_stretched_where_a_run_gets_more_epochs(
+    schedule: str, cifar_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swapped("dexp[100,2]", schedule, "layer-params-tiny.cfg")
+    assert tiny(cifar_folder, "--epochs", 1, "--out", "run") == 0
+    *_, before, last = capsys.readouterr().out.splitlines()
+    assert last.endswith("--resume --out run --epochs 11")
+    assert ("with more, rates rise again" in before) == (schedule != "default") and len(before) < 80
 
 
 def test_rates_that_fall_all_the_time_are_told_where_they_have_halved(cifar_folder: Path) -> None:

@@ -66,7 +66,9 @@ def test_a_run_of_more_epochs_than_can_be_counted_is_no_matter() -> None:
 
 @pytest.mark.parametrize(("data_batches", "held_out"), [((5,), 1), ((5, 5), 3)])
 def test_a_data_batch_that_there_is_not_is_one_sentence(data_batches: tuple[int, ...], held_out: int) -> None:
-    with pytest.raises(DataError, match=f"validation_batch is {held_out}, and the training pictures come in "):
+    with pytest.raises(
+        DataError, match=f"validation_batch is {held_out}, and the .* not a store of them, which has one data batch"
+    ):
         Sampler(data_batches, held_out=held_out)
 
 

@@ -117,6 +117,20 @@ def test_a_recipe_is_changed_by_key() -> None:
     assert paper.changed([]) == paper == RECIPES["paper"]
 
 
+def test_stages_after_the_last_epoch_are_known() -> None:
+    assert not any(recipe.too_late() for recipe in RECIPES.values())
+    assert RECIPES["original"].changed([("epochs", 60)]).too_late() == {
+        "drop_epochs": [79],
+        "layer_drop_epochs.conv1": [67],
+        "frozen_from.conv1": [72],
+        "augmentation.noise_off_epoch": [67],
+    }
+    short = RECIPES["cifar10-13pct"].changed([("epochs", 145)])
+    assert short.too_late() == {"drop_epochs": [151]}
+    flags = [RECIPES[name].weights_flag for name in ("paper", "cifar10-13pct", "cifar10-80sec")]
+    assert flags == ["--set network_options.weight_std=...", "--set layers.LAYER.initW=...", ""]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

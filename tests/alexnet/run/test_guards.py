@@ -201,6 +201,21 @@ def test_a_rate_far_too_high_stops_the_run_and_names_a_layer(
     assert not Path("run/checkpoint.npz").exists()
 
 
+def test_before_the_first_step_no_rate_is_to_blame(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure = Trainer.measure
+
+    def damaged(self: Trainer) -> None:
+        measure(self)
+        set_weight(self.model.fc10.bias, np.inf)
+
+    monkeypatch.setattr(Trainer, "measure", damaged)
+    assert cifar(pictures, "--out", "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "at step 1" in error and "no rate has acted yet: the initial weights may be too large; nothing" in error
+
+
 def test_a_validation_that_overflows_stops_the_run_before_its_line(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -488,7 +503,7 @@ def test_a_run_that_was_warned_and_learns_is_told_to_train_longer(
     assert cifar(pictures, "--epochs", 2, "--out", "run") == 0
     out = capsys.readouterr().out
     before, after = out.split("it may not start")
-    assert "epoch" not in before
+    assert "top-1" not in before
     assert log(Path("run"))[0] == {"event": "flat", "epoch": 1, "step": 0, "reason": "it may not start"}
     last = log(Path("run"))[-1]["val_top1"]
     assert last < 40, "dark from bright"

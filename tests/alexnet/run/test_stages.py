@@ -48,7 +48,8 @@ def test_four_data_batches_then_five_in_order(
     assert "cifar-10: 28 training and 7 validation pictures, data batch 5, of 10 classes" in out
     assert "epoch 3: from here on the validation pictures are trained on too" in out
     assert "Since epoch 3 the validation pictures are trained on too" in out and "best (epoch 4)" in out
-    assert "python -m alexnet.evaluate run" in out
+    assert "checkpoint.\nFor the test: python -m alexnet.evaluate run\n" in out
+    assert "epoch 4, its last, and never happen: drop_epochs 9\n" in out
     lines = log(Path("run"))
     assert [line["epoch"] for line in lines if line.get("event") == "all data"] == [3]
     assert [line["step"] for line in lines if "event" not in line] == [8, 16, 26, 36]
@@ -59,6 +60,23 @@ def test_four_data_batches_then_five_in_order(
     assert run("--status", "run") == 0
     out = capsys.readouterr().out
     assert "best epoch   4: " in out and "the validation pictures are trained on too" in out
+
+
+def test_stages_that_never_come_are_told_and_ten_views_where_the_net_sees_crops(
+    cifar_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = ("--set", "rescale=40", "--set", "all_batches_from=2", "--set", "drop_epochs=[9,12]")
+    assert staged(cifar_folder, *changes, "--epochs", 2, "--out", "run") == 0
+    out = capsys.readouterr().out
+    assert "\nFor the test: python -m alexnet.evaluate run --views 10\n" in out
+    assert max(map(len, out.partition("validation error")[2].splitlines())) <= 80
+    told = (
+        "these stages of the recipe come after epoch 1, its last, and never happen: all_batches_from 3, drop_epochs 9\n"
+    )
+    assert staged(cifar_folder, "--epochs", 1, "--out", "short") == 0
+    assert told in capsys.readouterr().out
+    assert staged(cifar_folder, "--epochs", 9, "--steps", 1, "--out", "whole") == 0
+    assert "never happen" not in capsys.readouterr().out
 
 
 def test_the_latest_is_the_best_once_all_is_learned_whatever_the_error(
