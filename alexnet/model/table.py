@@ -8,6 +8,7 @@ from math import inf, prod
 
 import minigrad as mg
 from alexnet.cuda_convnet import LayerNet
+from alexnet.cuda_convnet.layers import Layer, Pictures
 from alexnet.model.alexnet import AlexNet
 from alexnet.terminal import table
 from minigrad import nn
@@ -23,7 +24,7 @@ class LayerRow:
         name: name in Figure 2.
         output: shape of what one column makes of one image.
         columns: how many columns make it.
-        kernels: kernels and what each sees, in words.
+        kernels: kernels and what each sees, in words; of a layer file also the activation.
         parameters: weights and biases of all columns.
         multiply_adds: for one image, all columns.
         devices: where it is.
@@ -70,9 +71,14 @@ def _rows_of_file(model: LayerNet) -> list[LayerRow]:
     for path, parameter in model.named_parameters():
         counts[path.rpartition(".")[0]] += parameter.numel()
     return [
-        LayerRow(name, layer.output, 1, layer.filters, counts[name], layer.multiply_adds, str(layer.device))
+        LayerRow(name, layer.output, 1, _in_words(layer), counts[name], layer.multiply_adds, str(layer.device))
         for name, layer in model.layers.items()
     ]
+
+
+def _in_words(layer: Layer | Pictures) -> str:
+    """Filters or windows and activation, in few letters, so that there is room for the other columns."""
+    return ", ".join(filter(None, [layer.filters.replace(", stride ", " / "), layer.neuron]))
 
 
 def _row(name: str, layers: list[tuple[nn.Module, tuple[int, ...]]]) -> LayerRow:

@@ -173,15 +173,11 @@ def _layers_of_file(recipe: Recipe, network: LayerNet) -> list[tuple[str, ...]]:
     owners = {path.rpartition(".")[0]: path.rpartition(".")[0] for path in recipe.rules}
     parts: dict[str, list[str]] = {name: [] for name in owners}
     for name, layer in network.layers.items():
-        values = recipe.layers[name]
         if name not in owners:
             owners[name] = next((owners[source] for source in network.inputs[name]), "")
         if owners[name]:
-            words = f"{values['pool']} pool" if values["type"] == "pool" else values["type"]
-            parts[owners[name]] += [
-                f"{words} {layer.filters}".strip(),
-                *([values["neuron"]] if "neuron" in values else []),
-            ]
+            words = f"{recipe.layers[name]['type']} {layer.filters}".strip()
+            parts[owners[name]] += [words, *([layer.neuron] if layer.neuron else [])]
     rows: list[tuple[str, ...]] = []
     for name in parts:
         decays = [rule.weight_decay for path, rule in recipe.rules.items() if path.startswith(f"{name}.weight")]

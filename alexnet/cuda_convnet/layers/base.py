@@ -68,6 +68,7 @@ class Layer(nn.Module):
         device: where it is.
         output: the shape of what it makes of one picture.
         filters: its filters or windows, in words.
+        neuron: its activation, as the file says it; "" for none.
         multiply_adds: for one picture.
         activation: what its results go through; None for nothing.
     """
@@ -76,6 +77,7 @@ class Layer(nn.Module):
         check_size(spec.section, "numbers that it makes of a picture", prod(output))
         self.device, self.output, self.filters, self.multiply_adds = spec.device, output, filters, multiply_adds
         self.activation = read_neuron(spec.section)
+        self.neuron = self.activation.extra_repr() if self.activation is not None else ""
 
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """The layer itself, before its activation."""

@@ -21,7 +21,7 @@ XYZ = ((0.49, 0.31, 0.2), (0.17697, 0.8124, 0.01063), (0.0, 0.01, 0.99))
 class Pictures(nn.Module):
     """The pictures of a batch, as they come."""
 
-    filters, multiply_adds = "", 0
+    filters, neuron, multiply_adds = "", "", 0
 
     def __init__(self, output: Shape, device: mg.Device) -> None:
         self.output, self.device = output, device

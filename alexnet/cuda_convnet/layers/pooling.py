@@ -44,7 +44,7 @@ class Pool(Layer):
         reach = self.start + (count - 1) * self.stride  # where the last window begins
         if count < 1 or reach >= side:
             raise section.error(f"windows of {self.size} from {self.start} do not fit the {side} x {side} of its input")
-        super().__init__(spec, (channels, count, count), f"{self.size} x {self.size}, stride {self.stride}")
+        super().__init__(spec, (channels, count, count), f"{self.kind} {self.size} x {self.size}, stride {self.stride}")
         first, end = max(0, self.start), min(side, reach + self.size)
         self.cut = slice(first, end) if (first, end) != (0, side) else None
         before, after = max(0, -self.start), max(0, reach + self.size - side)

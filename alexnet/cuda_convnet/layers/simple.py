@@ -92,11 +92,11 @@ class Dropout(Layer):
 
     def __init__(self, spec: Spec) -> None:
         hidden = spec.section.text("type") == "hs"
-        super().__init__(spec, spec.only_input())
         keep = spec.section if hidden or "keep" not in spec.settings else spec.settings
         self.drop = 1 - keep.number("keep", None if hidden else 0.5, least=0)
         if self.drop < 0:
             raise keep.error(f"keep is a probability, 0 to 1; got {1 - self.drop:g}")
+        super().__init__(spec, spec.only_input(), f"keep {1 - self.drop:g}")
         self.enabled = spec.settings.flag("enable", None if hidden and spec.trained else True)
         self.scale_at = "train" if spec.section.text("type") == "dropout" else "test"
 

@@ -13,7 +13,7 @@ from layer_files import DATA, cost, net_of, params_of, pixels, section, two_colu
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.cuda_convnet import LayerFileError, LayerNet, parameter_rules, read_sections
+from alexnet.cuda_convnet import LayerFileError, LayerNet, nets, parameter_rules, read_sections
 from alexnet.model import AlexNet
 from alexnet.model.__main__ import main
 from alexnet.recipes import RECIPES
@@ -411,12 +411,23 @@ def test_the_table_of_a_layer_file(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = [re.split(" {2,}", line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == ["total", "60,965,224", "724,406,816"]  # as many as Figure 2 has
     rows = {line[0]: line[1:] for line in lines}
-    assert rows["conv3b"] == ["192 x 13 x 13", "192 of 3 x 3 x 128 and 3 x 3 x 128", "442,560", "74,760,192", "cpu:1"]
-    assert rows["conv1a"] == ["48 x 55 x 55", "48 of 11 x 11 x 3, stride 4", "17,472", "52,707,600", "cpu:0"]
-    assert rows["cnorm2a"] == ["128 x 27 x 27", "over 5 x 5 of a map", "cpu:0"] and rows["hs7a"] == ["2048", "cpu:0"]
+    crossing = "192 of 3 x 3 x 128 and 3 x 3 x 128, relu"
+    assert rows["conv3b"] == ["192 x 13 x 13", crossing, "442,560", "74,760,192", "cpu:1"]
+    assert rows["conv1a"] == ["48 x 55 x 55", "48 of 11 x 11 x 3 / 4", "17,472", "52,707,600", "cpu:0"]
+    assert rows["cnorm2a"] == ["128 x 27 x 27", "over 5 x 5 of a map", "cpu:0"]
+    assert rows["pool1a"] == ["48 x 27 x 27", "max 3 x 3 / 2, relu", "cpu:0"]
+    assert rows["hs7a"] == ["2048", "keep 0.5", "cpu:0"]
     file.write_text(DATA + section("fc", inputs="data", **FC) + cost("fc"))
     assert main(["--layers", str(file), "--image-size", "4", "--classes", "10"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split() == ["total", "490", "480"]
+
+
+@pytest.mark.parametrize("name", ["11pct", "13pct", "18pct", "19pct"])
+def test_the_tables_of_cifar_10_nets_fit_a_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(nets.__file__).parent / f"layers-{name}.cfg"
+    assert main(["--layers", str(file), "--image-size", "24", "--classes", "10"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) < 80 and "max 3 x 3 / 2" in out
 
 
 @pytest.mark.parametrize(

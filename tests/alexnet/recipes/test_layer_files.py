@@ -281,7 +281,7 @@ def test_bytes_that_are_no_text_come_back_as_they_were(tmp_path: Path) -> None:
 def test_the_table_shows_layers_rates_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [" ".join(line.split()) for line in recipe_table(RECIPES["cifar10-11pct"]).splitlines()]
     for wanted in (
-        "conv1 conv 64 of 5 x 5 x 3, relu, max pool 3 x 3, stride 2, cmrnorm over 9 maps N(0, 0.0001) 0 0, biases 0",
+        "conv1 conv 64 of 5 x 5 x 3, relu, pool max 3 x 3, stride 2, cmrnorm over 9 maps N(0, 0.0001) 0 0, biases 0",
         "local3 local 64 of 3 x 3 x 64, relu N(0, 0.04) 0 0.004, biases 0",
         "501-510 0.0001, 0.002",
         "511-520 1e-05, 0.002",
