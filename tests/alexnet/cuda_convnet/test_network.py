@@ -341,7 +341,7 @@ REFUSED = {
     "a comma too many": (DATA + section("a", inputs="data,", **FC), "layer a: inputs has a comma"),
     "indented lines": (
         section("a", type="fc", inputs="data").replace("\n", "\n  "),
-        "layer a: there is no type='fc inputs=data'",
+        "a line that begins with a space goes on with the value before it",
     ),
     "other labels": (
         DATA + ONE + section("p", type="softmax", inputs="fc10") + section("c", type="cost.logreg", inputs="data,p"),
