@@ -39,8 +39,8 @@ from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
 from alexnet.run.signals import Stop
+from alexnet.run.start import begin, go_on, open_trainer
 from alexnet.run.status import describe
-from alexnet.run.trained import copy_weights
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import command_line, counted, say
 
@@ -271,14 +271,14 @@ def train(args: argparse.Namespace) -> int:
     with ExitStack() as held:
         if resume:
             held.enter_context(folder.locked())
-        trainer = _trainer(args, folder, settings, data)
+        trainer = open_trainer(folder, settings, args.workers, data)
         trainer.compile()  # while the data is opened
         if resume:
             _tell_folder(trainer, settings["devices"])
-            _continue(trainer, settings)
+            go_on(trainer, settings)
         else:
             folder.check_room(trainer.checkpoint_size())
-            _begin(trainer, settings)  # what is wrong with the pictures is found before there is a folder
+            begin(trainer, settings)  # what is wrong with the pictures is found before there is a folder
             if not args.out:
                 folder.make_free(trainer.recipe.name)
             held.enter_context(folder.locked())
@@ -301,26 +301,6 @@ def _complete(folder: RunFolder, epochs: int) -> bool:
     """Whether the last checkpoint is the one after so many epochs. Nothing is written, and no data are needed."""
     saved = folder.saved()
     return saved is not None and saved.epoch > epochs
-
-
-def _trainer(args: argparse.Namespace, folder: RunFolder, settings: dict[str, Any], data: DataSet | None) -> Trainer:
-    """Open the data if that is not done yet, complete the settings by them, and build the network."""
-    recipe = Recipe.from_json(settings["recipe"])
-    data = data or open_dataset(settings["data"], settings["seed"])
-    sampler = recipe.sampler(data.train.data_batches)
-    held_out = len(sampler.held_out_pictures)
-    of = f", data batch {recipe.validation_batch}, of" if held_out else " of"
-    say(
-        f"{data.name}: {sampler.count(1):,} training and {held_out or len(data.val):,} validation pictures{of} "
-        f"{len(data.classes):,} classes"
-    )
-    ids = list(data.ids or data.classes)
-    if settings.setdefault("ids", ids) != ids:
-        raise RunError(f"{data.name} has other classes than the run in {folder.path} was started with")
-    pictures = {"train": len(data.train), "val": len(data.val)}
-    settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
-    settings["data_batches"] = list(data.train.data_batches)
-    return Trainer(recipe, data, settings["devices"], settings["seed"], folder, args.workers)
 
 
 def _warn(trainer: Trainer, sentences: Sequence[str]) -> None:
@@ -351,43 +331,6 @@ def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
         say(
             f"these stages of the recipe come after epoch {trainer.recipe.epochs}, its last, and never happen: {stages}"
         )
-
-
-def _begin(trainer: Trainer, settings: dict[str, Any]) -> None:
-    """Bring a trainer to where a run starts."""
-    if "weights_from" in settings:
-        copy_weights(trainer.model, trainer.recipe.layers, Path(settings["weights_from"]))
-    trainer.measure()
-
-
-def _tell_edits(folder: RunFolder, settings: dict[str, Any]) -> None:
-    """Tell of copies of layer files that somebody has edited, as it was done in 2012 to change a rate."""
-    for copy, expected in zip(folder.copies, settings.get("layer_files", ()), strict=False):
-        if copy.exists() and fingerprint(copy) != expected:
-            say(
-                f"warning: {copy} is not what the run was started with, and is not read: the run goes on as its "
-                "recipe.json says; for other rates start another run, with --set layer_params.LAYER.epsW=...",
-                sys.stderr,
-            )
-
-
-def _continue(trainer: Trainer, settings: dict[str, Any]) -> None:
-    """Bring a trainer to where its run was stopped."""
-    _tell_edits(trainer.folder, settings)
-    for sentence in trainer.folder.restore(trainer.load_state):
-        say(sentence, sys.stderr)
-    if trainer.statistics is None:  # it was stopped before its first checkpoint
-        _begin(trainer, settings)
-    before = settings["pictures"] | trainer.folder.read_settings().get("pictures", {})
-    with trainer.folder.writing():
-        trainer.folder.write_settings(settings)
-    progress = trainer.progress
-    if progress.epoch > trainer.recipe.epochs:
-        say(f"{trainer.folder.path} has had its {counted(trainer.recipe.epochs, 'epoch')}; --epochs gives it more")
-    else:
-        trainer.journal.event("resumed")
-        if before != settings["pictures"]:
-            trainer.journal.other_data(before, settings["pictures"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

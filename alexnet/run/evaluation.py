@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import minigrad as mg
 import minigrad.functional as F
 from alexnet.data.sweep import Sweep
-from alexnet.run.folder import RunError
+from alexnet.run.folder import DivergedError
 from alexnet.run.guards import first_fault
 from alexnet.scores import Errors, errors
 from minigrad import nn
@@ -44,7 +44,7 @@ def evaluate(
         progress: told how many batches are done, 0 at the beginning.
 
     Raises:
-        RunError: the loss of a batch is not finite.
+        DivergedError: the loss of a batch is not finite.
         DataError: too many pictures cannot be read.
     """
     loss, found = 0.0, Errors()
@@ -59,7 +59,7 @@ def evaluate(
                 logits = model(x)
                 value = F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
                 if not math.isfinite(value):
-                    raise RunError(f"the loss of validation batch {done} became {value}: {first_fault(model, x)}")
+                    raise DivergedError(f"the loss of validation batch {done} became {value}: {first_fault(model, x)}")
                 loss += value
                 found += errors(logits.numpy(), labels)
                 progress(done)

@@ -23,10 +23,20 @@ from alexnet.terminal import amount, command_line
 from minigrad import checkpoint, display
 from minigrad.folders import rename
 
-__all__ = ["RunError", "RunFolder", "best_epoch", "free_folder", "latest_folder", "room", "room_in_words"]
+__all__ = [
+    "DivergedError",
+    "RunError",
+    "RunFolder",
+    "best_epoch",
+    "free_folder",
+    "latest_folder",
+    "room",
+    "room_in_words",
+]
 
 DEFAULT_PARENT = Path("runs")
 EPOCH_KEYS = ("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second")
+NEWER_EPOCH_KEYS = ("train_top1",)  # which runs of earlier versions lack
 LAST_EPOCHS = 5  # that Jupyter shows
 COPIES = ("layers.cfg", "layer-params.cfg")
 KEPT = 3  # checkpoints: the latest, the one before, and the best
@@ -49,6 +59,10 @@ NEWER = {"pictures", "data_batches", "base", "weights_from", "layer_files"}  # w
 
 class RunError(ValueError):
     """A run cannot be started or continued; one sentence says why and what to do."""
+
+
+class DivergedError(RunError):
+    """Numbers of a run are no longer finite: it would come to the same end again."""
 
 
 def _last_number(name: str) -> int:
@@ -306,7 +320,8 @@ class RunFolder:
         for number, text in enumerate(whole, 1):
             try:
                 line = json.loads(text)
-                found.append(line if "event" in line else {name: line[name] for name in EPOCH_KEYS})
+                keys = (*EPOCH_KEYS, *(name for name in NEWER_EPOCH_KEYS if name in line))
+                found.append(line if "event" in line else {name: line[name] for name in keys})
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise RunError(f"{self.log}, line {number} is damaged ({error}); restore or remove it") from None
         return found

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["Progress"]
 
+NEWER = {"rejected", "wrong"}  # which earlier versions did not save
+
 
 @dataclass
 class Progress:
@@ -20,6 +22,7 @@ class Progress:
         step: steps made so far, in all epochs.
         step_in_epoch: steps made in this epoch.
         loss_sum, seen: loss of the examples seen in this epoch, added up, and their number.
+        wrong: how many of these were taken for another class; nan where an earlier version began the epoch.
         drops: how often the rate was divided because the validation error stood still.
         best_top1: lowest validation error so far, in percent.
         best_epoch: the epoch that reached it; 0 before the first.
@@ -32,6 +35,7 @@ class Progress:
     step_in_epoch: int = 0
     loss_sum: float = 0.0
     seen: int = 0
+    wrong: float = 0.0
     drops: int = 0
     best_top1: float = math.inf
     best_epoch: int = 0
@@ -69,7 +73,10 @@ class Progress:
             ValueError: a field is missing or unknown, or no single number.
         """
         types = {name: type(value) for name, value in vars(cls()).items()}
-        only_new_missing = types.keys() - arrays.keys() <= {"rejected"}  # which earlier versions did not save
+        only_new_missing = types.keys() - arrays.keys() <= NEWER
         if not only_new_missing or arrays.keys() - types.keys() or any(value.ndim for value in arrays.values()):
             raise ValueError("what it says of the run's progress is incomplete")
-        return cls(**{name: types[name](value.item()) for name, value in arrays.items()})
+        found = cls(**{name: types[name](value.item()) for name, value in arrays.items()})
+        if "wrong" not in arrays and found.seen:
+            found.wrong = math.nan
+        return found

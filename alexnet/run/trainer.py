@@ -21,10 +21,11 @@ from alexnet.recipes import Recipe, build_network, keep_limits, parameter_groups
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
 from alexnet.run.compiling import Compiling
 from alexnet.run.evaluation import Evaluation, evaluate
-from alexnet.run.folder import RunError, RunFolder
+from alexnet.run.folder import DivergedError, RunError, RunFolder
 from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
 from alexnet.run.journal import Journal
 from alexnet.run.progress import Progress
+from alexnet.scores import errors
 from alexnet.terminal import counted
 from minigrad import nn, optim
 from minigrad.compilation import needed_by
@@ -251,6 +252,7 @@ class Trainer:
         steps: int | None = None,
         minutes: float = math.inf,
         stop: Callable[[], object] = lambda: False,
+        enough: Callable[[], object] = lambda: False,
     ) -> None:
         """Train until the recipe's epochs are done, for so many steps, or until told to stop; the state is then saved.
 
@@ -258,6 +260,7 @@ class Trainer:
             steps: how many to make at most; each is printed.
             minutes: between the checkpoints within an epoch.
             stop: asked after every step.
+            enough: asked before every epoch; if it says so, the run ends there.
         """
         last_step = None if steps is None else self.progress.step + steps
         self._saved = time.monotonic()
@@ -266,13 +269,14 @@ class Trainer:
                 return
             if self.progress.step == 0 and not self.recipe.layers:  # whose weights start as their file says
                 self._tell(fading_start(self.model))
-            while self.progress.epoch <= self.recipe.epochs:
+            while self.progress.epoch <= self.recipe.epochs and not enough():
                 if not self._epoch(last_step, minutes, stop):
                     self._save()
                     return
         except Exception as error:
             with suppress(RunError):  # where the log cannot be written, this is what the error says already
-                self.journal.event("failed", reason=str(error) or type(error).__name__)
+                diverged = {"diverged": True} if isinstance(error, DivergedError) else {}
+                self.journal.event("failed", reason=str(error) or type(error).__name__, **diverged)
             raise
         finally:
             self.journal.line.clear()
@@ -301,13 +305,13 @@ class Trainer:
         self.folder.save(state, best)
         self._saved, self._saved_step = time.monotonic(), self.progress.step
 
-    def _not_finite(self, what: str) -> RunError:
+    def _not_finite(self, what: str) -> DivergedError:
         kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
         cause, flag = f"the rate {self.rate():g} may be too high for this network", self.recipe.rate_flag
         if not self.progress.step:
             cause, flag = "no rate has acted yet: the initial weights may be too large", self.recipe.weights_flag
         advice = f" (a new run takes {flag})" if flag else ""
-        return RunError(f"{what}; {cause}{advice}; {kept}")
+        return DivergedError(f"{what}; {cause}{advice}; {kept}")
 
     def _epoch(self, last_step: int | None, minutes: float, stop: Callable[[], object]) -> bool:
         """The rest of an epoch, its evaluation and its line in the log; False if it was stopped before its end."""
@@ -358,7 +362,8 @@ class Trainer:
         drawn = default_generator.state()
         self.optimizer.zero_grad()
         x = mg.tensor(images, self.device)
-        loss = F.cross_entropy(self.model(x), mg.tensor(labels, self.device))
+        logits = self.model(x)
+        loss = F.cross_entropy(logits, mg.tensor(labels, self.device))
         value = float(loss)
         if not math.isfinite(value):
             default_generator.set_state(drawn)  # so that dropout drops the same units once more
@@ -375,6 +380,7 @@ class Trainer:
         p.step_in_epoch += 1
         p.loss_sum += value * len(labels)
         p.seen += len(labels)
+        p.wrong += errors(logits.numpy(), labels).top1
         self._tell(dead or self._flat.look_at_loss(p.step, value))
         return value
 
@@ -406,10 +412,12 @@ class Trainer:
             "val_top5": score.top5,
             "images_per_second": speed,
         }
+        if not math.isnan(p.wrong):
+            line["train_top1"] = 100 * p.wrong / p.seen
         learned = self.recipe.trains_on_all(p.epoch)
         best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops, learned)
         replaced = p.rejected
-        p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.rejected = p.epoch + 1, 0, 0.0, 0, 0
+        p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.wrong, p.rejected = p.epoch + 1, 0, 0.0, 0, 0.0, 0
         state = self._sound_state()
         self.journal.epoch(self.recipe.epochs, line, waited, replaced)
         self._write(state, best)

@@ -48,6 +48,7 @@ def test_a_run_leaves_everything_in_its_folder(pictures: Path, capsys: pytest.Ca
     assert [line["epoch"] for line in lines] == [1, 2] and lines[-1]["step"] == 10
     assert set(lines[0]) == {
         *("epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "val_top5", "images_per_second"),
+        "train_top1",
     }
     title = f"recipe cifar10-80sec, data {pictures.name}"
     figures.save_figure(figures.curves(lines, title), Path("curves.png"))

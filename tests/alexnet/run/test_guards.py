@@ -130,6 +130,7 @@ def assert_stopped(begun: bytes, error: str, *words: str) -> None:
     assert Path("run/checkpoint.npz").read_bytes() == begun
     failed = log(Path("run"))[-1]
     assert failed["event"] == "failed" and all(word in failed["reason"] for word in words)
+    assert failed["diverged"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

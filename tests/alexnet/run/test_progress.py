@@ -22,6 +22,13 @@ def test_progress_comes_back_with_its_types() -> None:
     assert Progress.from_arrays(part(state, "progress/")) == progress
 
 
+def test_the_training_error_of_an_epoch_that_an_earlier_version_began_is_not_known() -> None:
+    for seen, known in ((0, True), (60, False)):
+        arrays = Progress(seen=seen).arrays()
+        del arrays["wrong"]
+        assert np.isnan(Progress.from_arrays(arrays).wrong) != known
+
+
 @pytest.mark.parametrize("change", [{"step": None}, {"more": np.array(1)}, {"step": np.array([1, 2])}])
 def test_progress_that_is_incomplete_complains(change: dict[str, np.ndarray | None]) -> None:
     arrays = {name: value for name, value in {**Progress().arrays(), **change}.items() if value is not None}
