@@ -18,6 +18,7 @@ from training_runs import assert_same_run, cifar, log, run, state_of
 
 from alexnet import figures, train
 from alexnet.data import open_dataset
+from alexnet.run import start
 from alexnet.run.folder import RunFolder
 from alexnet.run.trainer import Trainer
 from minigrad import checkpoint
@@ -287,9 +288,12 @@ def test_the_folder_that_is_told_of_is_there(
 ) -> None:
     told: list[tuple[str, bool]] = []
     say = train.say
-    monkeypatch.setattr(
-        train, "say", lambda text: (told.append((text, Path("runs/cifar10-80sec/recipe.json").exists())), say(text))
-    )
+    for module in (train, start):
+        monkeypatch.setattr(
+            module,
+            "say",
+            lambda text: (told.append((text, Path("runs/cifar10-80sec/recipe.json").exists())), say(text)),
+        )
     assert cifar(pictures, "--steps", 1) == 0
     assert told[0] == ("pictures: 24 training and 8 validation pictures of 2 classes", False)
     assert told[1] == (f"recipe cifar10-80sec, on cpu:0, into {Path('runs/cifar10-80sec')}", True)
