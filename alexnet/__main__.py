@@ -14,6 +14,7 @@ TOOLS = {
     "predict": "label pictures, and find training pictures like them",
     "prepare": "make of a data set a store that is fast to read",
     "recipes": "list what can be trained, or show one as a table",
+    "experiments": "what the paper claims, beside what is measured here",
     "model": "show the layers of AlexNet as a table",
 }
 

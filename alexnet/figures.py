@@ -1,4 +1,4 @@
-"""Learning curves, the filters of the first layer (Figure 3), labels and neighbours (Figure 4), mistakes."""
+"""Learning curves, errors (Figure 1), filters of the first layer (Figure 3), labels and neighbours (4), mistakes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "Seen",
     "confusion",
     "curves",
+    "errors",
     "filters",
     "first_filters",
     "mistakes",
@@ -65,6 +66,31 @@ def curves(epochs: Sequence[Mapping[str, Any]], title: str) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         axes.legend()
+    return figure
+
+
+def errors(curves: Mapping[str, Sequence[Sequence[float]]], points: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Training errors against epochs, as Figure 1.
+
+    Args:
+        curves: by name, those of several seeds, each with an error in percent for every epoch.
+        points: by the same names, what the paper's figure shows: errors in percent by epoch.
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for colour, (name, seeds) in zip((BLUE, ORANGE, GREEN), curves.items(), strict=False):
+        for number, values in enumerate(seeds):
+            label = f"{name}, here" if not number else None
+            axes.plot(range(1, len(values) + 1), values, color=colour, alpha=0.6, linewidth=1.2, label=label)
+        paper = points.get(name, {})
+        axes.plot(list(paper), list(paper.values()), "o", color=colour, markersize=4, label=f"{name}, Figure 1")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training error (%)")
+    axes.update_datalim([(0, 0)])
+    axes.autoscale_view()
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
     return figure
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import minigrad as mg
@@ -23,7 +22,7 @@ from alexnet.cli import (
     run_command,
     seed,
 )
-from alexnet.data import SOURCES, WORDS, DataSet, open_dataset
+from alexnet.data import SOURCES, DataSet, open_dataset
 from alexnet.recipes import (
     KEYS,
     RECIPES,
@@ -39,7 +38,7 @@ from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
 from alexnet.run.signals import Stop
-from alexnet.run.start import begin, go_on, open_trainer
+from alexnet.run.start import begin, go_on, open_trainer, place
 from alexnet.run.status import describe
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import command_line, counted, say
@@ -135,7 +134,7 @@ def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFol
     if files:
         base = RECIPES[args.recipe or "original"]
         if not args.recipe and args.data:
-            data = open_dataset(_place(args.data), args.seed or 0)
+            data = open_dataset(place(args.data), args.seed or 0)
             base = whole_or_cropped(base, data.train)
         recipe = files.recipe(base)
     else:
@@ -149,7 +148,7 @@ def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFol
     folder = RunFolder(args.out or free_folder(recipe.name))
     settings = {
         "recipe": recipe.to_json(),
-        "data": _place(source),
+        "data": place(source),
         "seed": args.seed or 0,
         "devices": args.devices or ["cpu:0"],
     }
@@ -158,11 +157,6 @@ def _new_run(args: argparse.Namespace, files: LayerFiles | None) -> tuple[RunFol
     if args.weights_from:
         settings["weights_from"] = str(args.weights_from.resolve())
     return folder, settings, data
-
-
-def _place(source: str) -> str:
-    """A data set's word, or its path from anywhere."""
-    return source if source in WORDS else str(Path(source).expanduser().resolve())
 
 
 def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
@@ -192,7 +186,7 @@ def _old_run(args: argparse.Namespace) -> tuple[RunFolder, dict[str, Any]]:
         if given and given.exists() and fingerprint(given) != expected:
             raise RunError(f"the run in {folder.path} was not started with {flag} {given}; leave {flag} out to resume")
     settings["recipe"]["epochs"] = args.epochs or recipe.epochs
-    settings["data"] = _place(args.data) if args.data else settings["data"]
+    settings["data"] = place(args.data) if args.data else settings["data"]
     settings["devices"] = [str(mg.device(name)) for name in args.devices or settings["devices"]]
     return folder, settings
 

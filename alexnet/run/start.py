@@ -6,14 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from alexnet.data import DataSet, open_dataset
+from alexnet.data import WORDS, DataSet, open_dataset
 from alexnet.recipes import Recipe, fingerprint
 from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.trained import copy_weights
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import counted, say
 
-__all__ = ["begin", "go_on", "open_trainer"]
+__all__ = ["begin", "go_on", "open_trainer", "place"]
+
+
+def place(source: str) -> str:
+    """A data set's word, or its path from anywhere."""
+    return source if source in WORDS else str(Path(source).expanduser().resolve())
 
 
 def open_trainer(

@@ -1,0 +1,73 @@
+"""What an experiment costs on this machine: a training step of each of its networks is timed, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+import minigrad as mg
+import minigrad.functional as F
+from alexnet.experiments.experiment import Runs
+from alexnet.files import cached_file, keep
+from alexnet.recipes import Recipe, build_network, parameter_groups
+from alexnet.terminal import say
+from minigrad import checkpoint, optim
+
+__all__ = ["estimated_seconds", "machine"]
+
+STEPS = 3  # of which the quickest counts, after one that compiles
+
+
+def machine() -> str:
+    """The processor and its cores, in words."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{name}, {mg.get_num_threads()} threads, {platform.system()}"
+
+
+def estimated_seconds(runs: Runs) -> float:
+    """Of all epochs that an experiment may take, without validations; most trials are over sooner."""
+    arms = runs.experiment.arms
+    if not arms:
+        return 0.0
+    picture = max(_seconds_a_picture(arm.trained(None), runs.devices[0]) for arm in arms)
+    return runs.most_epochs() * runs.experiment.pictures * picture
+
+
+def _seconds_a_picture(recipe: Recipe, device: str) -> float:
+    """Of a training step with ten classes; kept in the user's cache folder."""
+    what = f"{recipe.network} {recipe.options} {recipe.batch_size} {recipe.image_size} {device}"
+    digest = hashlib.sha256(f"{what} {machine()} {os.cpu_count()} {mg.__version__}".encode()).hexdigest()
+    path = cached_file("step", digest)
+    with suppress(OSError, ValueError, KeyError):
+        return float(checkpoint.load(path)["seconds"])
+    say(f"timing a step of {recipe.name}", sys.stderr)
+    seconds = _timed(recipe, device) / recipe.batch_size
+    keep(path, {"seconds": np.array(seconds)})
+    return seconds
+
+
+def _timed(recipe: Recipe, device: str) -> float:
+    """The seconds of a step on pictures of noise."""
+    network = build_network(recipe, 10, 3, [device])
+    optimizer = optim.SGD(parameter_groups(recipe, network), lr=recipe.lr)
+    shape = recipe.batch_size, 3, recipe.image_size, recipe.image_size
+    pictures = np.random.default_rng(0).standard_normal(shape, np.float32)
+    labels = mg.tensor(np.arange(recipe.batch_size) % 10, device)
+    taken = []
+    for _ in range(1 + STEPS):
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        F.cross_entropy(network(mg.tensor(pictures, device)), labels).backward()
+        optimizer.step()
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])

@@ -1,0 +1,131 @@
+"""The experiments themselves: what they train, and how they judge what is known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_grid import never, own_folder, pretend
+
+from alexnet import evaluate
+from alexnet.experiments.catalogue import EXPERIMENTS
+from alexnet.experiments.experiment import Runs
+from alexnet.experiments.figure1 import FIGURE1, POINTS
+from alexnet.experiments.figure3 import FIGURE3, chroma
+from alexnet.experiments.grid import train
+from alexnet.experiments.parameters import PARAMETERS
+from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
+from alexnet.experiments.views import VIEWS
+from alexnet.recipes import build_network
+from minigrad import nn
+
+__all__ = ["own_folder"]  # a fixture
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_arm_is_a_recipe(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    assert experiment.name == name
+    for arm in experiment.arms:
+        assert list(arm.rates) == sorted(arm.rates)
+        for rate in arm.rates or (None,):
+            recipe = arm.trained(rate)
+            assert not recipe.too_late() and (rate is None or recipe.rate(1) == rate)
+
+
+def test_the_nets_of_figure_1_differ_in_their_activation_alone() -> None:
+    relu, tanh = (arm.trained(0.001) for arm in FIGURE1.arms)
+    for layer, section in relu.layers.items():
+        expected = {**section, **({"neuron": "tanh[1,1]"} if section.get("neuron") == "relu" else {})}
+        assert tanh.layers[layer] == expected
+    assert relu.layer_params == tanh.layer_params and not any(rule.weight_decay for rule in relu.rules.values())
+    assert relu.augmentation == tanh.augmentation and not relu.augmentation.random_crop
+    kinds = [type(each) for each in build_network(tanh, 10, 3, ["cpu:0"]).modules()]
+    assert nn.ReLU not in kinds
+
+
+def filled(points: dict[int, float], more: float = 0.0) -> list[float]:
+    """An error for every epoch, where some are known; the first epoch below 25 % is the last of them."""
+    epochs = np.arange(1, max(points) + 1)
+    return (np.interp(epochs, list(points), list(points.values())) + more).tolist()
+
+
+def figure1(seeds: int, slower: float = 0.0, ratio: str = "tanh") -> Runs:
+    """The runs of Figure 1 as the paper drew them, at one rate of each activation; the others are hopeless."""
+    runs = Runs(FIGURE1, Path("out"), "nowhere", seeds)
+    for arm, name in zip(FIGURE1.arms, ("relu", ratio), strict=True):
+        for trial in runs.sweep(arm):
+            pretend(trial, filled(POINTS[name]) if trial.rate == 0.001 else [90.0] * 5)
+        for number, trial in enumerate(runs.seeded(arm)):
+            errors = filled(POINTS[name])
+            pretend(trial, [errors[0]] * number * (arm.name == "tanh") + errors)
+    return runs
+
+
+def test_figure_1_as_in_the_paper_is_seen() -> None:
+    judgement = FIGURE1.judge(figure1(3))
+    (found,) = judgement.findings
+    assert found.verdict == SEEN and found.measured.startswith("6.17 (95 %: 5.") and "3 seeds" in found.measured
+    rates, seeds = judgement.tables
+    assert len(rates.rows) == sum(len(arm.rates) for arm in FIGURE1.arms) and len(seeds.rows) == 6
+    assert [row[-1] for row in rates.rows].count("best") == 2
+    assert [row[-1] for row in rates.rows].count("dropped after 5 epochs") == len(rates.rows) - 2
+    assert list(judgement.figures) == ["curves"]
+
+
+def test_figure_1_without_a_difference_is_not_seen() -> None:
+    (found,) = FIGURE1.judge(figure1(2, ratio="relu")).findings
+    assert not found.verdict.startswith(SEEN)
+    (found,) = FIGURE1.judge(figure1(1)).findings
+    assert found.verdict == f"{TOO_SMALL}: one seed has no spread"
+
+
+def test_before_a_pair_is_at_its_end_there_is_no_finding() -> None:
+    runs = Runs(FIGURE1, Path("out"), "nowhere", 2)
+    judgement = FIGURE1.judge(runs)
+    assert not judgement.findings and not judgement.figures and judgement.tables[0].rows[0][-1] == "not finished"
+
+
+def test_the_parameters() -> None:
+    judgement = PARAMETERS.judge(Runs(PARAMETERS, Path("out"), "", 0))
+    found = {each.what: each for each in judgement.findings}
+    assert found["parameters"].measured == "60,965,224" and found["parameters"].verdict == SEEN
+    assert found["units"].measured == "659,272" and found["units"].verdict == SEEN
+    assert found["units of conv1"].verdict == NOT_SEEN and found["units of conv2"].verdict == SEEN
+    assert found["share of the parameters in each convolution"].verdict == f"{NOT_SEEN}: 2 have more"
+
+
+def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = (("epochs", 1), ("batch_size", 7))
+    short = replace(VIEWS, arms=(replace(VIEWS.arms[0], changes=changes),))
+    runs = Runs(short, Path("out"), str(cifar_folder), 2)
+    assert not VIEWS.judge(runs).findings
+    assert train(runs, never)
+    judgement = short.judge(runs)
+    (table,) = judgement.tables
+    capsys.readouterr()
+    for row in table.rows:
+        for cell, views in zip(row[1:3], ("1", "10"), strict=True):
+            flags = "--checkpoint", "latest", "--views", views
+            assert evaluate.main([f"out/13pct-seed-{row[0]}", *flags]) == 0
+            assert f"top-1 error {float(cell.split()[0]):6.2f} %" in capsys.readouterr().out
+    differences = [float(row[3]) for row in table.rows]
+    assert f"{np.mean(differences):.2f} +-" in judgement.findings[0].measured
+
+
+def test_chroma() -> None:
+    grey = np.ones((1, 3, 2, 2)) * np.random.default_rng(0).standard_normal((1, 1, 2, 2))
+    red_less_green = np.array([1.0, -1, 0]).reshape(1, 3, 1, 1) * np.ones((1, 3, 2, 2))
+    red = np.array([1.0, 0, 0]).reshape(1, 3, 1, 1) * np.ones((1, 3, 2, 2))
+    found = chroma(np.concatenate([grey, red_less_green, red]))
+    assert found == pytest.approx([0, 1, 2 / 3], abs=1e-12)
+
+
+def test_figure_3_draws_the_filters_of_each_seed(pictures: Path) -> None:
+    short = replace(FIGURE3, arms=(replace(FIGURE3.arms[0], changes=(("epochs", 1), ("batch_size", 5))),))
+    runs = Runs(short, Path("out"), str(pictures), 1)
+    assert not short.judge(runs).figures and train(runs, never)
+    judgement = short.judge(runs)
+    assert list(judgement.figures) == ["filters-seed-0"] and "32 filters" in judgement.findings[0].measured

@@ -1,0 +1,114 @@
+"""The command, what it keeps, and the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_grid import TINY, own_folder
+
+from alexnet import evaluate, train
+from alexnet.experiments import __main__ as command
+from alexnet.experiments import catalogue, timing
+from alexnet.experiments.experiment import Arm, Experiment, Finding, Judgement, Runs, Table
+from alexnet.figures import errors
+from alexnet.recipes import RECIPES
+
+__all__ = ["own_folder"]  # a fixture
+
+
+def judge(runs: Runs) -> Judgement:
+    measured = [trial.errors()[-1] for trial in runs.seeded(runs.experiment.arms[0]) if trial.over()]
+    found = [Finding("a <what>", "1 | 2", f"{len(measured)} seeds", "seen")] if measured else []
+    return Judgement(found, [Table("all", ("head",), [("cell",)])], {"curves": errors({"a": [measured]}, {})})
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, pictures: Path) -> Path:
+    """Two experiments, one of which takes a second."""
+    arm = Arm("arm", "cifar10-80sec", TINY)
+    quick = Experiment("quick", "a <claim>", "1", "one & two", (arm,), judge, str(pictures), 24, seeds=2)
+    other = replace(quick, name="other")
+    monkeypatch.setattr(timing, "_seconds_a_picture", lambda recipe, device: 1.0)
+    for name, experiment in (("quick", quick), ("other", other)):
+        monkeypatch.setitem(catalogue.EXPERIMENTS, name, experiment)
+    for name in set(catalogue.EXPERIMENTS) - {"quick", "other"}:
+        monkeypatch.delitem(catalogue.EXPERIMENTS, name)
+    return pictures
+
+
+def run(*arguments: object) -> int:
+    return command.main([str(each) for each in arguments])
+
+
+def test_the_list_says_what_there_is_and_what_has_been_run(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("quick"))
+    assert re.fullmatch(rf"quick +a <claim> +1 +{re.escape(str(tiny))} +2 +not yet", line)
+    assert run("quick") == 0
+    capsys.readouterr()
+    assert run() == 0
+    assert "2 runs" in capsys.readouterr().out
+
+
+def test_an_experiment_is_run_kept_and_reported(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("quick", "--out", "here", "--seeds", 1) == 0
+    assert "a <what>: 1 seeds (paper: 1 | 2): seen" in capsys.readouterr().out
+    result = json.loads(Path("here/quick/result.json").read_text())
+    assert result["runs"] == result["seeds"] == 1 and result["seconds"] > 0 and result["machine"]
+    assert run("report", "--out", "here") == 0
+    page, text = Path("here/report.html").read_text(), Path("here/report.md").read_text()
+    assert "a &lt;what&gt;" in page and "one &amp; two" in page and "<claim>" not in page
+    assert 'src="data:image/png;base64,' in page and not re.search(r'(src|href)="(?!data:)', page)
+    assert "| a <what> | 1 / 2 | 1 seeds | seen |" in text and "![quick](quick/curves.png)" in text
+    for each in (page, text):
+        assert each.count("not run here") == 1 + len(catalogue.IMAGENET)
+        assert "python -m alexnet.experiments other" in each and result["version"] in each
+
+
+def test_what_the_budget_leaves_out_is_told(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("quick", "--budget", "0.001s", "--out", "a b") == 0
+    out = capsys.readouterr().out
+    assert "nothing can be said yet" in out
+    assert "go on with: python -m alexnet.experiments quick --out 'a b'" in out
+
+
+@pytest.mark.parametrize("wrong", [("figure9",), ("quick", "--budget", "3"), ("quick", "--budget", "0m")])
+def test_what_is_wrong_is_told(tiny: Path, wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(*wrong)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"name": "other"}'])
+def test_a_damaged_result_is_told(tiny: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("here/quick").mkdir(parents=True)
+    Path("here/quick/result.json").write_text(content)
+    assert run("report", "--out", "here") == 2
+    assert "result.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [line for each in catalogue.IMAGENET for line in each.commands])
+def test_the_commands_for_imagenet_are_commands(line: str) -> None:
+    python, flag, module, *words = shlex.split(line)
+    assert (python, flag) == ("python", "-m")
+    if module == "alexnet.train":
+        args = train.parser().parse([each.replace("cuda", "cpu") for each in words])
+        RECIPES[args.recipe].changed(args.changes)
+    else:
+        assert module == "alexnet.evaluate" and evaluate.parser().parse(words).views == 10
+
+
+def test_a_step_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = []
+    monkeypatch.setattr(timing, "_timed", lambda recipe, device: timed.append(recipe.name) or 128.0)
+    experiment = Experiment("quick", "", "", "", (Arm("arm", "cifar10-80sec"),), judge, "", 100, seeds=2)
+    runs = Runs(experiment, Path("out"), "", 2)
+    for _ in range(2):
+        assert timing.estimated_seconds(runs) == 2 * 10 * 100 * 1.0
+    assert timed == ["cifar10-80sec"]
+    assert timing.estimated_seconds(Runs(replace(experiment, arms=()), Path("out"), "", 2)) == 0

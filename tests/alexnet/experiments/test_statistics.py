@@ -1,0 +1,90 @@
+"""Intervals against tables and scipy, and verdicts as they are defined."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from alexnet.experiments.statistics import (
+    NOT_SEEN,
+    SEEN,
+    TOO_SMALL,
+    Difference,
+    binomial_interval,
+    incomplete_beta,
+    spread,
+    student_quantile,
+)
+
+
+def test_quantiles_are_those_of_the_tables() -> None:
+    for freedom, quantile in ((1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (30, 2.042), (100_000, 1.960)):
+        assert student_quantile(freedom) == pytest.approx(quantile, abs=5e-4)
+    assert student_quantile(4, 0.99) == pytest.approx(4.604, abs=5e-4)
+
+
+@given(st.floats(0, 1), st.floats(0.5, 5000), st.floats(0.5, 5000))
+def test_the_incomplete_beta_function(x: float, a: float, b: float) -> None:
+    assert incomplete_beta(x, a, b) == pytest.approx(special.betainc(a, b, x), rel=1e-8, abs=1e-12)
+
+
+@given(st.integers(1, 20_000), st.data())
+def test_the_interval_of_an_error(count: int, data: st.DataObject) -> None:
+    wrong = data.draw(st.integers(0, count))
+    expected = stats.binomtest(wrong, count).proportion_ci(method="exact")
+    assert binomial_interval(wrong, count) == pytest.approx(tuple(expected), abs=1e-9)
+
+
+def test_the_interval_of_no_error() -> None:
+    low, high = binomial_interval(0, 100)
+    assert low == 0 and high == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert binomial_interval(100, 100)[1] == 1
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=20))
+def test_the_interval_of_differences(values: list[float]) -> None:
+    mean, deviation = spread(values)
+    low, high = Difference(tuple(values), 1.0).interval
+    assert mean == pytest.approx((low + high) / 2, abs=1e-9)
+    if deviation > 1e-6:
+        sound = stats.t.interval(0.95, len(values) - 1, mean, deviation / math.sqrt(len(values)))
+        assert (low, high) == pytest.approx(sound, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "paper", "verdict"),
+    [
+        ((1.4, 1.5, 1.6), 1.5, SEEN),
+        ((0.4, 0.5, 0.6), 1.5, SEEN),  # smaller than the paper's, and there
+        ((3.0, 3.1, 3.2), 1.5, SEEN),
+        ((-0.1, 0.0, 0.1), 1.5, NOT_SEEN),
+        ((-1.4, -1.5, -1.6), 1.5, NOT_SEEN),  # the other way round
+        ((-1.0, 1.0, 1.5), 1.5, TOO_SMALL),
+        ((1.5,), 1.5, TOO_SMALL),
+    ],
+)
+def test_verdicts(values: tuple[float, ...], paper: float, verdict: str) -> None:
+    difference = Difference(values, paper)
+    assert difference.verdict == verdict and difference.sentence.startswith(verdict)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=2, max_size=6), st.floats(0.2, 3))
+def test_so_many_seeds_would_tell(values: list[float], paper: float) -> None:
+    needed = Difference(tuple(values), paper).seeds_needed
+    deviation = spread(values)[1]
+
+    def tells(seeds: int) -> bool:
+        return bool(2 * stats.t.ppf(0.975, seeds - 1) * deviation / math.sqrt(seeds) < paper)
+
+    assert tells(needed) and (needed == 2 or not tells(needed - 1))
+
+
+def test_the_sentence_says_how_many() -> None:
+    assert Difference((-1.0, 1.0, 1.5), 1.5).sentence == "too small to see here: about 15 seeds would tell"
+    assert Difference((1.0,), 1.5).sentence == "too small to see here: one seed has no spread"
+    assert "no number" in Difference((-1.0, 1.0), 1e-4).sentence
+    assert Difference((1.0, 1.1), 0.5).sentence == SEEN
