@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_grid import never, own_folder, pretend
+from pretended import never, pretend
 
 from alexnet import evaluate
 from alexnet.experiments.catalogue import EXPERIMENTS
@@ -20,8 +20,6 @@ from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
 from alexnet.recipes import build_network
 from minigrad import nn
-
-__all__ = ["own_folder"]  # a fixture
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -46,13 +44,13 @@ def test_the_nets_of_figure_1_differ_in_their_activation_alone() -> None:
     assert nn.ReLU not in kinds
 
 
-def filled(points: dict[int, float], more: float = 0.0) -> list[float]:
+def filled(points: dict[int, float]) -> list[float]:
     """An error for every epoch, where some are known; the first epoch below 25 % is the last of them."""
     epochs = np.arange(1, max(points) + 1)
-    return (np.interp(epochs, list(points), list(points.values())) + more).tolist()
+    return (np.interp(epochs, list(points), list(points.values()))).tolist()
 
 
-def figure1(seeds: int, slower: float = 0.0, ratio: str = "tanh") -> Runs:
+def figure1(seeds: int, ratio: str = "tanh") -> Runs:
     """The runs of Figure 1 as the paper drew them, at one rate of each activation; the others are hopeless."""
     runs = Runs(FIGURE1, Path("out"), "nowhere", seeds)
     for arm, name in zip(FIGURE1.arms, ("relu", ratio), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pretended import never, pretend
 from training_runs import assert_same_run, log, run
 
 from alexnet.experiments.experiment import LOOK, MARGIN, Arm, Experiment, Judgement, Runs, Trial
@@ -28,19 +28,6 @@ def nothing(runs: Runs) -> Judgement:
 
 def experiment(arms: Sequence[Arm], **more: Any) -> Experiment:
     return Experiment("tiny", "a claim", "1", "a number", tuple(arms), nothing, **more)
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def pretend(trial: Trial, errors: Sequence[float], *events: dict[str, Any]) -> None:
-    """The log of a run with these errors by epoch."""
-    trial.folder.path.mkdir(parents=True, exist_ok=True)
-    line = dict.fromkeys(("step", "lr", "train_loss", "val_loss", "val_top5", "images_per_second"), 1.0)
-    lines = [{**line, "epoch": epoch, "train_top1": e, "val_top1": e} for epoch, e in enumerate(errors, 1)]
-    trial.folder.log.write_text("".join(json.dumps(each) + "\n" for each in [*lines, *events]))
 
 
 def searched(until: float = 25.0) -> tuple[Runs, Arm, list[Trial]]:
@@ -142,10 +129,6 @@ def test_rates_are_not_chosen_by_the_test_set() -> None:
 def tiny(pictures: Path, seeds: int = 2) -> Runs:
     arms = Arm("slow", "cifar10-80sec", TINY, (0.0001,)), Arm("fast", "cifar10-80sec", TINY)
     return Runs(experiment(arms), Path("out"), str(pictures), seeds)
-
-
-def never() -> bool:
-    return False
 
 
 def test_trials_are_ordinary_runs_and_made_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_grid import TINY, own_folder
 
 from alexnet import evaluate, train
 from alexnet.experiments import __main__ as command
@@ -17,8 +16,6 @@ from alexnet.experiments import catalogue, timing
 from alexnet.experiments.experiment import Arm, Experiment, Finding, Judgement, Runs, Table
 from alexnet.figures import errors
 from alexnet.recipes import RECIPES
-
-__all__ = ["own_folder"]  # a fixture
 
 
 def judge(runs: Runs) -> Judgement:
@@ -30,7 +27,7 @@ def judge(runs: Runs) -> Judgement:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch, pictures: Path) -> Path:
     """Two experiments, one of which takes a second."""
-    arm = Arm("arm", "cifar10-80sec", TINY)
+    arm = Arm("arm", "cifar10-80sec", (("batch_size", 5), ("epochs", 2)))
     quick = Experiment("quick", "a <claim>", "1", "one & two", (arm,), judge, str(pictures), 24, seeds=2)
     other = replace(quick, name="other")
     monkeypatch.setattr(timing, "_seconds_a_picture", lambda recipe, device: 1.0)
