@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from alexnet.data import DataSet, open_dataset
 from alexnet.recipes import RECIPES, Recipe
-from alexnet.run.folder import RunFolder
+from alexnet.run.folder import RunError, RunFolder
 
 __all__ = ["LOOK", "MARGIN", "Arm", "Experiment", "Finding", "Judgement", "Runs", "Table", "Trial"]
 
@@ -87,9 +87,19 @@ class Trial:
         return self.folder.lines() if self.folder.log.exists() else []
 
     def errors(self) -> list[float]:
-        """By epoch, in percent: while it is trained, where there is a threshold; else of the validation."""
+        """By epoch, in percent: while it is trained, where there is a threshold; else of the validation.
+
+        Raises:
+            RunError: the log has none.
+        """
         key = "train_top1" if self.until else "val_top1"
-        return [line[key] for line in self.lines() if "event" not in line]
+        lines = [line for line in self.lines() if "event" not in line]
+        if not all(key in line for line in lines):
+            raise RunError(
+                f"{self.folder.log} lacks the training error of an epoch, which an earlier version began; remove "
+                f"{self.folder.path}, or choose another --out"
+            )
+        return [line[key] for line in lines]
 
     @property
     def diverged(self) -> bool:

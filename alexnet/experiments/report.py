@@ -5,23 +5,25 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import minigrad as mg
 from alexnet import figures
 from alexnet.experiments.catalogue import EXPERIMENTS, IMAGENET
-from alexnet.experiments.experiment import Experiment, Judgement, Runs
+from alexnet.experiments.experiment import Experiment, Finding, Judgement, Runs, Table
 from alexnet.experiments.timing import machine
 from alexnet.files import whole
+from alexnet.recipes.typed import read_dataclass
 from alexnet.run.folder import RunError
 from alexnet.terminal import duration
 
 __all__ = ["command", "keep", "kept", "summary", "write"]
 
 RESULT = "result.json"
+PICTURE = re.compile(r"[a-z0-9-]+\.png")
 NOT_RUN = "not run here"
 HEAD = ("what", "the paper", "measured", "verdict")
 STYLE = """
@@ -32,28 +34,51 @@ th { border-bottom: 2px solid #888 } img { max-width: 100% } caption { text-alig
 code { background: #f3f3f3; padding: .1em .3em } pre { background: #f3f3f3; padding: .7em; overflow-x: auto }
 """
 
-Result = dict[str, Any]
+
+@dataclass(frozen=True)
+class Result:
+    """What is kept of an experiment.
+
+    Attributes:
+        name: its own.
+        findings, tables: as they were judged.
+        pictures: names of files beside.
+        runs: how many have begun.
+        seeds: that are measured; 0 where nothing is trained.
+        seconds: of training in all runs.
+        machine, version: that judged them.
+    """
+
+    name: str
+    findings: Sequence[Finding]
+    tables: Sequence[Table]
+    pictures: Sequence[str]
+    runs: int
+    seeds: int
+    seconds: float
+    machine: str
+    version: str
 
 
 def keep(runs: Runs, judgement: Judgement) -> Result:
     """Write the result and the pictures of an experiment into its folder."""
     trials = runs.all_trials()
-    result: Result = {
-        "name": runs.experiment.name,
-        "findings": [asdict(each) for each in judgement.findings],
-        "tables": [asdict(each) for each in judgement.tables],
-        "pictures": [f"{name}.png" for name in judgement.figures],
-        "runs": sum(bool(trial.errors()) for trial in trials),
-        "seeds": runs.seeds if trials else 0,
-        "seconds": sum(trial.seconds() for trial in trials),
-        "machine": machine(),
-        "version": mg.__version__,
-    }
+    result = Result(
+        name=runs.experiment.name,
+        findings=judgement.findings,
+        tables=judgement.tables,
+        pictures=[f"{name}.png" for name in judgement.figures],
+        runs=sum(bool(trial.errors()) for trial in trials),
+        seeds=runs.seeds if trials else 0,
+        seconds=sum(trial.seconds() for trial in trials),
+        machine=machine(),
+        version=mg.__version__,
+    )
     runs.place.mkdir(parents=True, exist_ok=True)
     for name, figure in judgement.figures.items():
         figures.save_figure(figure, runs.place / f"{name}.png")
     with whole(runs.place / RESULT) as beside:
-        beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
     return result
 
 
@@ -65,13 +90,19 @@ def kept(out: Path, name: str) -> Result | None:
     """
     path = out / name / RESULT
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(result, dict) or result["name"] != name:
-            raise ValueError("it is of another experiment")
+        values = json.loads(path.read_text(encoding="utf-8"))
+        lacking = {each.name for each in fields(Result)} - set(values)
+        if lacking or not isinstance(values, dict):
+            raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
+        result = read_dataclass(values, Result)
+        if result.name != name:
+            raise ValueError(f"it is of the experiment {result.name}")
+        if any(PICTURE.fullmatch(picture) is None for picture in result.pictures):
+            raise ValueError("a picture is not a file beside it")
         return result
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}); remove it and run the experiment again") from error
 
 
@@ -82,9 +113,7 @@ def command(name: str) -> str:
 
 def summary(result: Result) -> str:
     """The findings as lines of text."""
-    lines = [
-        f"{each['what']}: {each['measured']} (paper: {each['paper']}): {each['verdict']}" for each in result["findings"]
-    ]
+    lines = [f"{each.what}: {each.measured} (paper: {each.paper}): {each.verdict}" for each in result.findings]
     return "\n".join(lines or ["nothing can be said yet: no trial that is measured is at its end"])
 
 
@@ -100,18 +129,18 @@ def write(out: Path) -> list[Path]:
     return written
 
 
-def _rows(result: Result | None, experiment: Experiment) -> list[tuple[str, ...]]:
+def _rows(result: Result | None, experiment: Experiment) -> Sequence[Sequence[str]]:
     """The findings of an experiment, or that there are none."""
     if result is None:
         return [(experiment.claim, experiment.paper, NOT_RUN, "")]
-    rows = [tuple(each[key] for key in ("what", "paper", "measured", "verdict")) for each in result["findings"]]
+    rows = [(each.what, each.paper, each.measured, each.verdict) for each in result.findings]
     return rows or [(experiment.claim, experiment.paper, "not finished", "")]
 
 
 def _cost(result: Result) -> str:
     """In a line: how long it took, on what, by which version, with how many seeds."""
-    trained = f"{result['runs']} runs, {duration(result['seconds'])} of training, {result['seeds']} seeds; "
-    return f"{trained if result['runs'] else ''}{result['machine']}; version {result['version']}"
+    trained = f"{result.runs} runs, {duration(result.seconds)} of training, {result.seeds} seeds; "
+    return f"{trained if result.runs else ''}{result.machine}; version {result.version}"
 
 
 def _markdown(results: dict[str, Result | None]) -> str:
@@ -122,9 +151,9 @@ def _markdown(results: dict[str, Result | None]) -> str:
         parts += [f"## {name}: {experiment.claim}", f"Section {experiment.section}. {experiment.paper}"]
         parts += [_markdown_table(HEAD, _rows(result, experiment)), f"`{command(name)}`"]
         if result is not None:
-            parts += [f"![{name}]({name}/{picture})" for picture in result["pictures"]]
-            for table in result["tables"]:
-                parts += [f"*{table['title']}*", _markdown_table(table["head"], table["rows"])]
+            parts += [f"![{name}]({name}/{picture})" for picture in result.pictures]
+            for table in result.tables:
+                parts += [f"*{table.title}*", _markdown_table(table.head, table.rows)]
             parts.append(_cost(result))
     parts.append("## What only ImageNet answers")
     for each in IMAGENET:
@@ -147,8 +176,8 @@ def _html(out: Path, results: dict[str, Result | None]) -> str:
         parts.append(f"<p>Section {html.escape(f'{experiment.section}. {experiment.paper}')}</p>")
         parts += [_html_table("", HEAD, _rows(result, experiment)), f"<p><code>{command(name)}</code></p>"]
         if result is not None:
-            parts += [_picture(out / name / picture, name) for picture in result["pictures"]]
-            parts += [_html_table(table["title"], table["head"], table["rows"]) for table in result["tables"]]
+            parts += [_picture(out / name / picture, name) for picture in result.pictures]
+            parts += [_html_table(table.title, table.head, table.rows) for table in result.tables]
             parts.append(f"<p>{html.escape(_cost(result))}</p>")
     parts.append("<h2>What only ImageNet answers</h2>")
     for each in IMAGENET:

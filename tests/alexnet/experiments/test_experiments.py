@@ -10,6 +10,7 @@ import pytest
 from pretended import never, pretend
 
 from alexnet import evaluate
+from alexnet.experiments import views
 from alexnet.experiments.catalogue import EXPERIMENTS
 from alexnet.experiments.experiment import Runs
 from alexnet.experiments.figure1 import FIGURE1, POINTS
@@ -19,6 +20,7 @@ from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
 from alexnet.recipes import build_network
+from alexnet.scores import Errors
 from minigrad import nn
 
 
@@ -101,16 +103,28 @@ def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.Capt
     runs = Runs(short, Path("out"), str(cifar_folder), 2)
     assert not VIEWS.judge(runs).findings
     assert train(runs, never)
+    for trial in runs.all_trials():
+        trial.folder.best.unlink()  # which was chosen
     judgement = short.judge(runs)
     (table,) = judgement.tables
     capsys.readouterr()
     for row in table.rows:
-        for cell, views in zip(row[1:3], ("1", "10"), strict=True):
-            flags = "--checkpoint", "latest", "--views", views
+        for cell, number in zip(row[1:3], ("1", "10"), strict=True):
+            flags = "--checkpoint", "latest", "--views", number
             assert evaluate.main([f"out/13pct-seed-{row[0]}", *flags]) == 0
             assert f"top-1 error {float(cell.split()[0]):6.2f} %" in capsys.readouterr().out
     differences = [float(row[3]) for row in table.rows]
     assert f"{np.mean(differences):.2f} +-" in judgement.findings[0].measured
+
+
+def test_ten_views_that_help_are_seen(monkeypatch: pytest.MonkeyPatch, cifar_folder: Path) -> None:
+    wrong = {1: iter((40, 41, 39)), 10: iter((35, 36, 33))}
+    monkeypatch.setattr(views, "_errors", lambda runs, folder, split, count: Errors(next(wrong[count]), 0, 100))
+    runs = Runs(VIEWS, Path("out"), str(cifar_folder), 3)
+    for trial in runs.all_trials():
+        pretend(trial, [50.0] * trial.recipe.epochs)
+    (found,) = VIEWS.judge(runs).findings
+    assert found.verdict == SEEN and found.measured.startswith("5.33 +- 0.58 points")
 
 
 def test_chroma() -> None:

@@ -73,6 +73,14 @@ def test_a_trial_is_over_when_it_has_its_epochs_or_has_diverged() -> None:
     assert trial.over()
 
 
+def test_a_log_without_training_errors_is_told_of() -> None:
+    trial = searched()[2][0]
+    pretend(trial, [90.0])
+    trial.folder.log.write_text(trial.folder.log.read_text().replace('"train_top1": 90.0, ', ""))
+    with pytest.raises(RunError, match="lacks the training error"):
+        trial.errors()
+
+
 # the search
 
 

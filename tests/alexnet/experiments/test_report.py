@@ -81,10 +81,13 @@ def test_what_is_wrong_is_told(tiny: Path, wrong: tuple[str, ...], capsys: pytes
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"name": "other"}'])
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"name": "other"}', "RUNS", "NAME", "PICTURE"])
 def test_a_damaged_result_is_told(tiny: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("here/quick").mkdir(parents=True)
-    Path("here/quick/result.json").write_text(content)
+    assert run("quick", "--out", "here", "--budget", "0.001s") == 0
+    whole = Path("here/quick/result.json").read_text()
+    changed = {"RUNS": whole.replace('"runs": 0', '"runs": "none"'), "NAME": whole.replace("quick", "other")}
+    changed["PICTURE"] = whole.replace("curves.png", "../curves.png")
+    Path("here/quick/result.json").write_text(changed.get(content, content))
     assert run("report", "--out", "here") == 2
     assert "result.json is damaged" in capsys.readouterr().err
 
