@@ -100,11 +100,11 @@ class Difference:
 
     Attributes:
         values: by seed.
-        paper: the paper's; above 0.
+        paper: the paper's, above 0; None where it gives only the sign.
     """
 
     values: tuple[float, ...]
-    paper: float
+    paper: float | None
 
     @property
     def mean(self) -> float:
@@ -125,28 +125,35 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """SEEN: the interval lies above 0. NOT_SEEN: it does not, and leaves out the paper's value. Else TOO_SMALL."""
+        """SEEN: the interval lies above 0. NOT_SEEN: it does not, and leaves out the paper's value. Else TOO_SMALL.
+
+        Where the paper gives only the sign, NOT_SEEN is an interval with nothing above 0.
+        """
         low, high = self.interval
         if low > 0:
             return SEEN
-        return TOO_SMALL if high >= self.paper else NOT_SEEN
+        return TOO_SMALL if high >= (self.paper or 0.0) else NOT_SEEN
 
     @property
     def seeds_needed(self) -> int:
         """How many seeds that spread like these would tell: no interval then holds both 0 and the paper's value.
 
-        0 where nobody can know it, from one seed, or nobody would train so many.
+        Where the paper gives only the sign: an interval around this mean leaves out 0.
+
+        Returns:
+            their number, 0 where nobody can know it, from one seed, or nobody would train so many.
         """
         if len(self.values) < 2:
             return 0
+        widest = self.paper or 2 * abs(self.mean)
         low, high = 1, 2  # the second tells, or will
-        while 2 * self._half_width(high) >= self.paper:
+        while 2 * self._half_width(high) >= widest:
             low, high = high, 2 * high
             if high > MOST_SEEDS:
                 return 0
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if 2 * self._half_width(middle) >= self.paper else (low, middle)
+            low, high = (middle, high) if 2 * self._half_width(middle) >= widest else (low, middle)
         return high
 
     @property

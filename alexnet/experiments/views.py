@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from alexnet.experiments.comparisons import difference_in_points, error_in_words, test_errors, trained
+from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
 
-from alexnet.data import Split
-from alexnet.experiments.experiment import Arm, Experiment, Finding, Judgement, Runs, Table
-from alexnet.experiments.statistics import Difference, binomial_interval, spread
-from alexnet.inference.predictor import probabilities_of
-from alexnet.run.trained import load_predictor
-from alexnet.scores import Errors, errors
-
-__all__ = ["VIEWS"]
+__all__ = ["TENTH", "VIEWS"]
 
 POINTS = 1.5  # 39.0 % with one view, 37.5 % with ten: top-1, ILSVRC-2010
 
@@ -19,35 +13,18 @@ POINTS = 1.5  # 39.0 % with one view, 37.5 % with ten: top-1, ILSVRC-2010
 def judge(runs: Runs) -> Judgement:
     """The errors of each trained net on the test pictures, with one view and with ten."""
     split = runs.data().val
-    trained = [trial for trial in runs.seeded(runs.experiment.arms[0]) if trial.over() and not trial.diverged]
     rows, differences = [], []
-    for trial in trained:
-        one, ten = (_errors(runs, trial.folder.path, split, count) for count in (1, 10))
+    for trial in trained(runs, runs.experiment.arms[0]):
+        one, ten = (test_errors(runs, trial, split, views) for views in (1, 10))
         differences.append(one.top1_percent - ten.top1_percent)
-        rows.append([str(trial.seed), _in_words(one), _in_words(ten), f"{differences[-1]:.2f}"])
+        rows.append([str(trial.seed), error_in_words(one), error_in_words(ten), f"{differences[-1]:.2f}"])
     if not rows:
         return Judgement(())
-    difference = Difference(tuple(differences), POINTS)
-    mean, deviation = spread(differences)
-    measured = f"{mean:.2f} points, one seed"
-    if len(differences) > 1:
-        low, high = difference.interval
-        measured = f"{mean:.2f} +- {deviation:.2f} points (95 %: {low:.2f} to {high:.2f}), {len(differences)} seeds"
-    found = Finding("error of one view less that of ten", f"{POINTS} points (ImageNet)", measured, difference.sentence)
+    found = difference_in_points(
+        "error of one view less that of ten", f"{POINTS} points (ImageNet)", POINTS, differences
+    )
     head = ("seed", "one view (95 %)", "ten views (95 %)", "difference in points")
     return Judgement([found], [Table(f"Top-1 error on the {len(split):,} test pictures", head, rows)])
-
-
-def _errors(runs: Runs, folder: Path, split: Split, count: int) -> Errors:
-    """Of the latest checkpoint, since none is chosen by these pictures."""
-    predictor = load_predictor(folder, False, runs.devices)
-    probabilities, read, _ = probabilities_of(predictor, split, count)
-    return errors(probabilities[read], split.labels[read])
-
-
-def _in_words(found: Errors) -> str:
-    low, high = (100 * share for share in binomial_interval(found.top1, found.count))
-    return f"{found.top1_percent:.2f} % ({low:.2f} to {high:.2f})"
 
 
 # a tenth of the recipe's schedule

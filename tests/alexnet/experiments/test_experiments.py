@@ -10,12 +10,16 @@ import pytest
 from pretended import never, pretend
 
 from alexnet import evaluate
-from alexnet.experiments import views
+from alexnet.data import Split, open_dataset
+from alexnet.experiments import averaging, crops, nearest, views
+from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.catalogue import EXPERIMENTS
-from alexnet.experiments.experiment import Runs
+from alexnet.experiments.crops import CROPS
+from alexnet.experiments.experiment import Experiment, Runs, Trial
 from alexnet.experiments.figure1 import FIGURE1, POINTS
 from alexnet.experiments.figure3 import FIGURE3, chroma
 from alexnet.experiments.grid import train
+from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
@@ -99,13 +103,13 @@ def test_the_parameters() -> None:
 
 def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = (("epochs", 1), ("batch_size", 7))
-    short = replace(VIEWS, arms=(replace(VIEWS.arms[0], changes=changes),))
-    runs = Runs(short, Path("out"), str(cifar_folder), 2)
+    brief = replace(VIEWS, arms=(replace(VIEWS.arms[0], changes=changes),))
+    runs = Runs(brief, Path("out"), str(cifar_folder), 2)
     assert not VIEWS.judge(runs).findings
     assert train(runs, never)
     for trial in runs.all_trials():
         trial.folder.best.unlink()  # which was chosen
-    judgement = short.judge(runs)
+    judgement = brief.judge(runs)
     (table,) = judgement.tables
     capsys.readouterr()
     for row in table.rows:
@@ -119,12 +123,62 @@ def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.Capt
 
 def test_ten_views_that_help_are_seen(monkeypatch: pytest.MonkeyPatch, cifar_folder: Path) -> None:
     wrong = {1: iter((40, 41, 39)), 10: iter((35, 36, 33))}
-    monkeypatch.setattr(views, "_errors", lambda runs, folder, split, count: Errors(next(wrong[count]), 0, 100))
+    monkeypatch.setattr(views, "test_errors", lambda runs, trial, split, count: Errors(next(wrong[count]), 0, 100))
     runs = Runs(VIEWS, Path("out"), str(cifar_folder), 3)
     for trial in runs.all_trials():
         pretend(trial, [50.0] * trial.recipe.epochs)
     (found,) = VIEWS.judge(runs).findings
     assert found.verdict == SEEN and found.measured.startswith("5.33 +- 0.58 points")
+
+
+def short(experiment: Experiment, *changes: tuple[str, object]) -> Experiment:
+    """The same with an epoch of a few pictures, instead of the three changes that make a schedule of sixteen."""
+    few = (("epochs", 1), ("batch_size", 7), *changes)
+    arms = tuple(replace(arm, changes=(*arm.changes[3:], *few)) for arm in experiment.arms)
+    return replace(experiment, arms=arms)
+
+
+def test_crops_are_compared_seed_by_seed(cifar_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"crops-seed-0": 30, "centres-seed-0": 41, "crops-seed-1": 35, "centres-seed-1": 47}
+    runs = Runs(short(CROPS), Path("out"), str(cifar_folder), 2)
+    assert not CROPS.judge(runs).findings and train(runs, never)
+    judgement = CROPS.judge(runs)
+    assert [row[:2] for row in judgement.tables[0].rows] == [[a, s] for s in "01" for a in ("crops", "centres")]
+    assert len({row[3] for row in judgement.tables[0].rows}) > 1
+    monkeypatch.setattr(crops, "test_errors", lambda runs, trial, split: Errors(wrong[trial.name], 0, 100))
+    (found,) = CROPS.judge(runs).findings
+    assert found.measured.startswith("11.50 +- 0.71 points") and found.verdict == SEEN
+
+
+def test_fives_are_averaged(cifar_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = open_dataset(str(cifar_folder), 0).val.labels
+
+    def said(runs: Runs, trial: Trial, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        """Each net of a five is wrong about one picture, and the others outvote it."""
+        scores = np.eye(10)[labels]
+        scores[trial.seed % 5] = np.roll(scores[trial.seed % 5], 1)
+        return scores, np.ones(7, bool)
+
+    monkeypatch.setattr(averaging, "test_probabilities", said)
+    runs = Runs(AVERAGING, Path("out"), str(cifar_folder), 12)
+    assert not AVERAGING.judge(runs).findings
+    for trial in runs.all_trials():
+        pretend(trial, [50.0] * trial.recipe.epochs)
+    judgement = AVERAGING.judge(runs)
+    assert [row[0] for row in judgement.tables[0].rows] == ["0 to 4", "5 to 9"]
+    assert all(row[2].startswith("0.00 %") for row in judgement.tables[0].rows)
+    assert judgement.findings[0].measured.startswith(f"{100 / 7:.2f} +- 0.00 points")
+
+
+def test_the_nearest_are_of_the_class_that_was_learned(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearest, "NEIGHBOURS", 12)
+    runs = Runs(short(NEAREST), Path("out"), str(pictures), 1)
+    assert not NEAREST.judge(runs).findings and train(runs, never)
+    (row,) = NEAREST.judge(runs).tables[0].rows
+    assert row[2] == "100.0 %"  # dark pictures are nearest to the dark ones
+    monkeypatch.setattr(nearest, "NEIGHBOURS", 24)
+    (row,) = NEAREST.judge(runs).tables[0].rows
+    assert row[1:] == ["50.0 %", "50.0 %"]  # all pictures there are
 
 
 def test_chroma() -> None:
@@ -136,8 +190,7 @@ def test_chroma() -> None:
 
 
 def test_figure_3_draws_the_filters_of_each_seed(pictures: Path) -> None:
-    short = replace(FIGURE3, arms=(replace(FIGURE3.arms[0], changes=(("epochs", 1), ("batch_size", 5))),))
-    runs = Runs(short, Path("out"), str(pictures), 1)
-    assert not short.judge(runs).figures and train(runs, never)
-    judgement = short.judge(runs)
+    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 1)
+    assert not FIGURE3.judge(runs).figures and train(runs, never)
+    judgement = FIGURE3.judge(runs)
     assert list(judgement.figures) == ["filters-seed-0"] and "32 filters" in judgement.findings[0].measured

@@ -72,6 +72,14 @@ def test_verdicts(values: tuple[float, ...], paper: float, verdict: str) -> None
     assert difference.verdict == verdict and difference.sentence.startswith(verdict)
 
 
+def test_where_the_paper_gives_only_the_sign() -> None:
+    assert Difference((1.0, 1.1, 1.2), None).verdict == SEEN
+    assert Difference((-1.0, -1.1, -1.2), None).verdict == NOT_SEEN
+    unclear = Difference((-1.0, 1.0, 3.0), None)
+    assert unclear.verdict == TOO_SMALL and unclear.seeds_needed == 18
+    assert stats.t.ppf(0.975, 17) * 2 / math.sqrt(18) < 1 < stats.t.ppf(0.975, 16) * 2 / math.sqrt(17)
+
+
 @given(st.lists(st.floats(-2, 2), min_size=2, max_size=6), st.floats(0.2, 3))
 def test_so_many_seeds_would_tell(values: list[float], paper: float) -> None:
     needed = Difference(tuple(values), paper).seeds_needed

@@ -1,0 +1,54 @@
+"""Five nets that differ in their seed alone, averaged (Table 2), against one."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import numpy as np
+
+from alexnet.experiments.comparisons import difference_in_points, error_in_words, test_probabilities, trained
+from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
+from alexnet.scores import errors
+
+__all__ = ["AVERAGING"]
+
+NETS = 5
+POINTS = 2.6  # 40.7 % with one net, 38.1 % with five: top-1, ILSVRC-2012
+
+
+def judge(runs: Runs) -> Judgement:
+    """The error of each five nets together beside their errors alone; no net is in two fives."""
+    split = runs.data().val
+    trials = trained(runs, runs.experiment.arms[0])
+    rows, differences = [], []
+    for start in range(0, len(trials) - NETS + 1, NETS):
+        five = trials[start : start + NETS]
+        total, readable, alone = np.zeros((len(split), 1)), np.ones(len(split), bool), []
+        for trial in five:
+            probabilities, read = test_probabilities(runs, trial, split)
+            total, readable = total + probabilities, readable & read
+            alone.append(errors(probabilities[read], split.labels[read]).top1_percent)
+        together = errors(total[readable], split.labels[readable])
+        differences.append(fmean(alone) - together.top1_percent)
+        seeds = f"{five[0].seed} to {five[-1].seed}"
+        rows.append([seeds, ", ".join(f"{each:.2f}" for each in alone), error_in_words(together)])
+    if not rows:
+        return Judgement(())
+    finding = difference_in_points(
+        "mean error of five nets less that of their average", f"{POINTS} points (ImageNet)", POINTS, differences
+    )
+    head = ("seeds", "errors alone, %", "error of the average (95 %)")
+    return Judgement([finding], [Table(f"Top-1 error on the {len(split):,} test pictures", head, rows)])
+
+
+AVERAGING = Experiment(
+    name="averaging",
+    claim="the average of five nets errs less than one",
+    section="6, Table 2",
+    paper="One net has 40.7 % top-1 error on the validation pictures of ILSVRC-2012, the average of five 38.1 %.",
+    data="cifar-10",
+    pictures=50_000,
+    arms=(Arm("80sec", "cifar10-80sec"),),
+    judge=judge,
+    seeds=3 * NETS,
+)
