@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.crops import CROPS
-from alexnet.experiments.figure1 import FIGURE1
+from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.parameters import PARAMETERS
@@ -14,7 +14,9 @@ from alexnet.experiments.views import VIEWS
 
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
-EXPERIMENTS = {each.name: each for each in (FIGURE1, VIEWS, CROPS, AVERAGING, NEAREST, PARAMETERS, FIGURE3)}
+EXPERIMENTS = {
+    each.name: each for each in (FIGURE1, *FIGURE1_VARIANTS, VIEWS, CROPS, AVERAGING, NEAREST, PARAMETERS, FIGURE3)
+}
 
 
 @dataclass(frozen=True)

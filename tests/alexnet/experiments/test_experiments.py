@@ -9,23 +9,25 @@ import numpy as np
 import pytest
 from pretended import never, pretend
 
+import minigrad as mg
+import minigrad.functional as F
 from alexnet import evaluate
-from alexnet.data import Split, open_dataset
+from alexnet.data import Augmentation, Split, open_dataset
 from alexnet.experiments import averaging, crops, nearest, views
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.catalogue import EXPERIMENTS
 from alexnet.experiments.crops import CROPS
-from alexnet.experiments.experiment import Experiment, Runs, Trial
-from alexnet.experiments.figure1 import FIGURE1, POINTS
+from alexnet.experiments.experiment import Arm, Experiment, Runs, Trial
+from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS, POINTS
 from alexnet.experiments.figure3 import FIGURE3, chroma
 from alexnet.experiments.grid import train
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
-from alexnet.recipes import build_network
+from alexnet.recipes import RECIPES, build_network, parameter_groups
 from alexnet.scores import Errors
-from minigrad import nn
+from minigrad import optim
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -39,15 +41,43 @@ def test_every_arm_is_a_recipe(name: str) -> None:
             assert not recipe.too_late() and (rate is None or recipe.rate(1) == rate)
 
 
-def test_the_nets_of_figure_1_differ_in_their_activation_alone() -> None:
-    relu, tanh = (arm.trained(0.001) for arm in FIGURE1.arms)
+@pytest.mark.parametrize("experiment", [FIGURE1, *FIGURE1_VARIANTS], ids=lambda each: each.name)
+def test_the_nets_of_figure_1_differ_in_their_activation_alone(experiment: Experiment) -> None:
+    relu, tanh = (arm.trained(0.001) for arm in experiment.arms)
+    activations = [section["neuron"] for section in tanh.layers.values() if "neuron" in section]
+    assert len(set(activations)) == 1 and activations[0].startswith("tanh[") and len(activations) in (3, 4)
     for layer, section in relu.layers.items():
-        expected = {**section, **({"neuron": "tanh[1,1]"} if section.get("neuron") == "relu" else {})}
+        expected = {**section, **({"neuron": activations[0]} if section.get("neuron") == "relu" else {})}
         assert tanh.layers[layer] == expected
     assert relu.layer_params == tanh.layer_params and not any(rule.weight_decay for rule in relu.rules.values())
-    assert relu.augmentation == tanh.augmentation and not relu.augmentation.random_crop
-    kinds = [type(each) for each in build_network(tanh, 10, 3, ["cpu:0"]).modules()]
-    assert nn.ReLU not in kinds
+    pictures = relu.augmentation
+    assert pictures == tanh.augmentation == Augmentation(crop=32, random_crop=False, mirror=False)
+    assert build_network(tanh, 10, 3, ["cpu:0"]).layers["conv2"].neuron.startswith("tanh")
+
+
+def test_a_lower_rate_of_layer_1_is_a_net_on_standardised_pixels() -> None:
+    """Ten steps on pixels of deviation 62, and on the same divided by 62 with weights on them 62 times as large."""
+    recipe = EXPERIMENTS["figure1-standardised"].arms[1].trained(0.01)
+    net = RECIPES["cifar10-19pct"]
+    tanh = [(f"layers.{layer}.neuron", "tanh[1,1]") for layer in ("pool1", "conv2", "conv3")]
+    decay = [(f"layer_params.{layer}.wc", 0) for layer in ("conv1", "conv2", "conv3", "fc10")]
+    ordinary = Arm("tanh", net.name, (*tanh, *decay)).trained(0.01)
+    pixels = np.random.default_rng(0).normal(0, 62, (10, 8, 3, 32, 32)).astype(np.float32)
+    moved = []
+    for trained, scale in ((recipe, 1), (ordinary, 62)):
+        mg.manual_seed(0)
+        model = build_network(trained, 10, 3, ["cpu:0"])
+        state = dict(model.state_dict())
+        before = np.array(state["conv1.weight"]) * scale
+        model.load_state_dict({**state, "conv1.weight": before})
+        optimizer = optim.SGD(parameter_groups(trained, model), lr=trained.lr)
+        for batch in pixels:
+            optimizer.zero_grad()
+            F.cross_entropy(model(mg.tensor(batch / scale)), mg.tensor(np.arange(8))).backward()
+            optimizer.step()
+        moved.append((np.array(model.state_dict()["conv1.weight"]) - before) / scale)
+    np.testing.assert_allclose(moved[0], moved[1], rtol=1e-2, atol=1e-2 * np.abs(moved[0]).max())
+    assert np.abs(moved[0]).max() > 1e-7
 
 
 def filled(points: dict[int, float]) -> list[float]:
