@@ -18,12 +18,13 @@ from alexnet.experiments.timing import machine
 from alexnet.files import whole
 from alexnet.recipes.typed import read_dataclass
 from alexnet.run.folder import RunError
-from alexnet.terminal import duration
+from alexnet.terminal import counted, duration
 
 __all__ = ["command", "keep", "kept", "summary", "write"]
 
 RESULT = "result.json"
 PICTURE = re.compile(r"[a-z0-9-]+\.png")
+TITLE = "The claims of the paper"
 NOT_RUN = "not run here"
 HEAD = ("what", "the paper", "measured", "verdict")
 STYLE = """
@@ -31,7 +32,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 table { border-collapse: collapse; margin: 1em 0; font-size: 90%; display: block; overflow-x: auto }
 td, th { border-bottom: 1px solid #ccc; padding: .3em .7em; text-align: left; vertical-align: top }
 th { border-bottom: 2px solid #888 } img { max-width: 100% } caption { text-align: left; font-style: italic }
-code { background: #f3f3f3; padding: .1em .3em } pre { background: #f3f3f3; padding: .7em; overflow-x: auto }
+pre { background: #f3f3f3; padding: .7em; overflow-x: auto }
 """
 
 
@@ -121,81 +122,95 @@ def write(out: Path) -> list[Path]:
     """Write report.html and report.md of all that was run in a folder; returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
     results = {name: kept(out, name) for name in EXPERIMENTS}
+    blocks = _page(out, results)
     written = []
-    for name, page in (("report.html", _html(out, results)), ("report.md", _markdown(results))):
+    for name, page in (("report.html", _html(blocks)), ("report.md", _markdown(blocks, out))):
         with whole(out / name) as beside:
             beside.write_text(page, encoding="utf-8")
         written.append(out / name)
     return written
 
 
+@dataclass(frozen=True)
+class Text:
+    """A heading ("h1", "h2"), a paragraph ("p") or lines of a program ("pre")."""
+
+    kind: str
+    text: str
+
+
+Block = Text | Table | Path  # of which a page consists; a path is that of a picture
+
+
+def _page(out: Path, results: dict[str, Result | None]) -> list[Block]:
+    """All that there is to say, in order: the findings together, then each experiment, then ImageNet."""
+    rows = [(name, *row) for name, result in results.items() for row in _rows(result, EXPERIMENTS[name])]
+    blocks: list[Block] = [Text("h1", TITLE), Table("", ("experiment", *HEAD), rows)]
+    for name, result in results.items():
+        experiment = EXPERIMENTS[name]
+        blocks += [
+            Text("h2", f"{name}: {experiment.claim}"),
+            Text("p", f"Section {experiment.section}. {experiment.paper}"),
+            Text("pre", command(name)),
+        ]
+        if result is not None:
+            blocks += [*(out / name / picture for picture in result.pictures), *result.tables]
+            blocks.append(Text("p", _cost(result)))
+    blocks.append(Text("h2", "What only ImageNet answers"))
+    for each in IMAGENET:
+        blocks.append(Text("p", f"{each.claim} (section {each.section}): {each.paper}; {NOT_RUN}."))
+        blocks.append(Text("pre", "\n".join(each.commands)))
+    return blocks
+
+
 def _rows(result: Result | None, experiment: Experiment) -> Sequence[Sequence[str]]:
     """The findings of an experiment, or that there are none."""
-    if result is None:
-        return [(experiment.claim, experiment.paper, NOT_RUN, "")]
-    rows = [(each.what, each.paper, each.measured, each.verdict) for each in result.findings]
-    return rows or [(experiment.claim, experiment.paper, "not finished", "")]
+    found = [(each.what, each.paper, each.measured, each.verdict) for each in result.findings] if result else []
+    return found or [(experiment.claim, "", "not finished" if result else NOT_RUN, "")]
 
 
 def _cost(result: Result) -> str:
     """In a line: how long it took, on what, by which version, with how many seeds."""
-    trained = f"{result.runs} runs, {duration(result.seconds)} of training, {result.seeds} seeds; "
+    trained = (
+        f"{counted(result.runs, 'run')}, {duration(result.seconds)} of training, {counted(result.seeds, 'seed')}; "
+    )
     return f"{trained if result.runs else ''}{result.machine}; version {result.version}"
 
 
-def _markdown(results: dict[str, Result | None]) -> str:
-    """The page for a site; its pictures lie beside it."""
-    parts = ["# The claims of the paper"]
-    for name, result in results.items():
-        experiment = EXPERIMENTS[name]
-        parts += [f"## {name}: {experiment.claim}", f"Section {experiment.section}. {experiment.paper}"]
-        parts += [_markdown_table(HEAD, _rows(result, experiment)), f"`{command(name)}`"]
-        if result is not None:
-            parts += [f"![{name}]({name}/{picture})" for picture in result.pictures]
-            for table in result.tables:
-                parts += [f"*{table.title}*", _markdown_table(table.head, table.rows)]
-            parts.append(_cost(result))
-    parts.append("## What only ImageNet answers")
-    for each in IMAGENET:
-        parts.append(f"**{each.claim}** (section {each.section}): {each.paper}; {NOT_RUN}.")
-        parts.append("\n".join(["```", *each.commands, "```"]))
+def _markdown(blocks: Sequence[Block], out: Path) -> str:
+    """The page for a site; its pictures lie in folders beside it."""
+    begin = {"h1": "# ", "h2": "## ", "p": "", "pre": "```\n"}
+    parts = []
+    for block in blocks:
+        if isinstance(block, Text):
+            parts.append(begin[block.kind] + block.text + ("\n```" if block.kind == "pre" else ""))
+        elif isinstance(block, Path):
+            parts.append(f"![{block.stem}]({block.relative_to(out).as_posix()})")
+        else:
+            lines = [block.head, ["---"] * len(block.head), *block.rows]
+            table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+            parts.append(f"*{block.title}*\n\n{table}" if block.title else table)
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-
-
-def _html(out: Path, results: dict[str, Result | None]) -> str:
+def _html(blocks: Sequence[Block]) -> str:
     """The page with its pictures in it."""
-    parts = ["<h1>The claims of the paper</h1>"]
-    for name, result in results.items():
-        experiment = EXPERIMENTS[name]
-        parts.append(f"<h2>{html.escape(f'{name}: {experiment.claim}')}</h2>")
-        parts.append(f"<p>Section {html.escape(f'{experiment.section}. {experiment.paper}')}</p>")
-        parts += [_html_table("", HEAD, _rows(result, experiment)), f"<p><code>{command(name)}</code></p>"]
-        if result is not None:
-            parts += [_picture(out / name / picture, name) for picture in result.pictures]
-            parts += [_html_table(table.title, table.head, table.rows) for table in result.tables]
-            parts.append(f"<p>{html.escape(_cost(result))}</p>")
-    parts.append("<h2>What only ImageNet answers</h2>")
-    for each in IMAGENET:
-        told = f"(section {each.section}): {each.paper}; {NOT_RUN}."
-        parts.append(f"<p><b>{html.escape(each.claim)}</b> {html.escape(told)}</p>")
-        parts.append(f"<pre>{html.escape(chr(10).join(each.commands))}</pre>")
+    parts = []
+    for block in blocks:
+        if isinstance(block, Text):
+            parts.append(_element(block.kind, block.text))
+        elif isinstance(block, Path):
+            content = base64.b64encode(block.read_bytes()).decode()
+            parts.append(f'<p><img alt="{block.stem}" src="data:image/png;base64,{content}"></p>')
+        else:
+            rows = ["".join(_element("th", cell) for cell in block.head)]
+            rows += ["".join(_element("td", cell) for cell in row) for row in block.rows]
+            caption = _element("caption", block.title) if block.title else ""
+            parts.append(f"<table>{caption}{''.join(f'<tr>{row}</tr>' for row in rows)}</table>")
+    head = f'<meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     body = "\n".join(parts)
-    head = f'<meta charset="utf-8"><title>The claims of the paper</title><style>{STYLE}</style>'
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
 
 
-def _html_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
-    lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-    return f"<table>{caption}{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _picture(path: Path, name: str) -> str:
-    """A PNG in the page itself."""
-    return f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"></p>'
+def _element(kind: str, text: str) -> str:
+    return f"<{kind}>{html.escape(text)}</{kind}>"

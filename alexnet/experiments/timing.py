@@ -17,7 +17,7 @@ import minigrad.functional as F
 from alexnet.experiments.experiment import Runs
 from alexnet.files import cached_file, keep
 from alexnet.recipes import Recipe, build_network, parameter_groups
-from alexnet.terminal import say
+from alexnet.terminal import counted, say
 from minigrad import checkpoint, optim
 
 __all__ = ["estimated_seconds", "machine"]
@@ -31,7 +31,7 @@ def machine() -> str:
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{name}, {mg.get_num_threads()} threads, {platform.system()}"
+    return f"{name}, {counted(mg.get_num_threads(), 'thread')}, {platform.system()}"
 
 
 def estimated_seconds(runs: Runs) -> float:

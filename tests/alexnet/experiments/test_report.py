@@ -61,7 +61,7 @@ def test_an_experiment_is_run_kept_and_reported(tiny: Path, capsys: pytest.Captu
     page, text = Path("here/report.html").read_text(), Path("here/report.md").read_text()
     assert "a &lt;what&gt;" in page and "one &amp; two" in page and "<claim>" not in page
     assert 'src="data:image/png;base64,' in page and not re.search(r'(src|href)="(?!data:)', page)
-    assert "| a <what> | 1 / 2 | 1 seeds | seen |" in text and "![quick](quick/curves.png)" in text
+    assert "| quick | a <what> | 1 / 2 | 1 seeds | seen |" in text and "![curves](quick/curves.png)" in text
     for each in (page, text):
         assert each.count("not run here") == 1 + len(catalogue.IMAGENET)
         assert "python -m alexnet.experiments other" in each and result["version"] in each
