@@ -20,7 +20,7 @@ def judge(runs: Runs) -> Judgement:
     """The error of each five nets together beside their errors alone; no net is in two fives."""
     split = runs.data().val
     trials = trained(runs, runs.experiment.arms[0])
-    rows, differences = [], []
+    rows, gained = [], []
     for start in range(0, len(trials) - NETS + 1, NETS):
         five = trials[start : start + NETS]
         total, readable, alone = np.zeros((len(split), 1)), np.ones(len(split), bool), []
@@ -29,16 +29,14 @@ def judge(runs: Runs) -> Judgement:
             total, readable = total + probabilities, readable & read
             alone.append(errors(probabilities[read], split.labels[read]).top1_percent)
         together = errors(total[readable], split.labels[readable])
-        differences.append(fmean(alone) - together.top1_percent)
+        gained.append(fmean(alone) - together.top1_percent)
         seeds = f"{five[0].seed} to {five[-1].seed}"
         rows.append([seeds, ", ".join(f"{each:.2f}" for each in alone), error_in_words(together)])
-    if not rows:
-        return Judgement(())
-    finding = difference_in_points(
-        "mean error of five nets less that of their average", f"{POINTS} points (ImageNet)", POINTS, differences
+    findings = difference_in_points(
+        "mean error of five nets less that of their average", f"{POINTS} points (ImageNet)", POINTS, gained
     )
     head = ("seeds", "errors alone, %", "error of the average (95 %)")
-    return Judgement([finding], [Table(f"Top-1 error on the {len(split):,} test pictures", head, rows)])
+    return Judgement(findings, [Table(f"Top-1 error on the {len(split):,} test pictures", head, rows)])
 
 
 AVERAGING = Experiment(

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.crops import CROPS
+from alexnet.experiments.decay import DECAY
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.nearest import NEAREST
+from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.views import VIEWS
 
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
-EXPERIMENTS = {
-    each.name: each for each in (FIGURE1, *FIGURE1_VARIANTS, VIEWS, CROPS, AVERAGING, NEAREST, PARAMETERS, FIGURE3)
-}
+_FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
+_CLAIMS = VIEWS, CROPS, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY
+EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,12 +13,25 @@ from alexnet.inference.predictor import probabilities_of
 from alexnet.run.trained import load_predictor
 from alexnet.scores import Errors, errors
 
-__all__ = ["difference_in_points", "error_in_words", "test_errors", "test_probabilities", "trained"]
+__all__ = [
+    "difference_in_points",
+    "differences",
+    "error_in_words",
+    "learned",
+    "test_errors",
+    "test_probabilities",
+    "trained",
+]
 
 
 def trained(runs: Runs, arm: Arm) -> list[Trial]:
     """The trials of an arm that are measured and at their end."""
     return [trial for trial in runs.seeded(arm) if trial.over() and not trial.diverged]
+
+
+def learned(trial: Trial) -> float:
+    """The training error of the last epoch in percent, of minibatches before their steps."""
+    return float(trial.lines()[-1]["train_top1"])
 
 
 def test_probabilities(runs: Runs, trial: Trial, split: Split, views: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -31,10 +44,18 @@ def test_probabilities(runs: Runs, trial: Trial, split: Split, views: int = 1) -
     return probabilities, read
 
 
-def test_errors(runs: Runs, trial: Trial, split: Split, views: int = 1) -> Errors:
-    """The errors of that."""
-    probabilities, read = test_probabilities(runs, trial, split, views)
-    return errors(probabilities[read], split.labels[read])
+def test_errors(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int, Errors]:
+    """The errors of an arm by seed."""
+    found = {}
+    for trial in trained(runs, arm):
+        probabilities, read = test_probabilities(runs, trial, split, views)
+        found[trial.seed] = errors(probabilities[read], split.labels[read])
+    return found
+
+
+def differences(worse: Mapping[int, Errors], better: Mapping[int, Errors]) -> list[float]:
+    """By how many points the top-1 error of one is above that of the other, for the seeds that both have."""
+    return [worse[seed].top1_percent - better[seed].top1_percent for seed in worse if seed in better]
 
 
 def error_in_words(found: Errors) -> str:
@@ -43,19 +64,21 @@ def error_in_words(found: Errors) -> str:
     return f"{found.top1_percent:.2f} % ({low:.2f} to {high:.2f})"
 
 
-def difference_in_points(what: str, said: str, paper: float | None, differences: Sequence[float]) -> Finding:
-    """A finding of differences in points of percent, one for each seed.
+def difference_in_points(what: str, said: str, paper: float | None, values: Sequence[float]) -> list[Finding]:
+    """The finding of differences in points of percent, one for each seed; none where there are none.
 
     Args:
         what: is the difference of what.
         said: by the paper.
         paper: the same as a number, None for the sign alone.
-        differences: of the sign for which the paper's is above 0.
+        values: of the sign for which the paper's is above 0.
     """
-    difference = Difference(tuple(differences), paper)
-    mean, deviation = spread(differences)
+    if not values:
+        return []
+    difference = Difference(tuple(values), paper)
+    mean, deviation = spread(values)
     measured = f"{mean:.2f} points, one seed"
-    if len(differences) > 1:
+    if len(values) > 1:
         low, high = difference.interval
-        measured = f"{mean:.2f} +- {deviation:.2f} points (95 %: {low:.2f} to {high:.2f}), {len(differences)} seeds"
-    return Finding(what, said, measured, difference.sentence)
+        measured = f"{mean:.2f} +- {deviation:.2f} points (95 %: {low:.2f} to {high:.2f}), {len(values)} seeds"
+    return [Finding(what, said, measured, difference.sentence)]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from alexnet.experiments.comparisons import difference_in_points, error_in_words, test_errors, trained
+from alexnet.experiments.comparisons import (
+    difference_in_points,
+    differences,
+    error_in_words,
+    learned,
+    test_errors,
+    trained,
+)
 from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
 from alexnet.experiments.views import TENTH
 
@@ -12,24 +19,25 @@ __all__ = ["CROPS"]
 def judge(runs: Runs) -> Judgement:
     """Errors on test pictures, one view, paired by seed; and training errors, which show who overfits."""
     split = runs.data().val
-    with_crops, without = (trained(runs, arm) for arm in runs.experiment.arms)
-    rows, differences = [], []
-    for better, worse in zip(with_crops, without, strict=False):
-        found = [test_errors(runs, trial, split) for trial in (better, worse)]
-        differences.append(found[1].top1_percent - found[0].top1_percent)
-        for trial, each in zip((better, worse), found, strict=True):
-            learned = trial.lines()[-1]["train_top1"]
-            rows.append([trial.arm.name, str(trial.seed), error_in_words(each), f"{learned:.2f} %"])
-    if not rows:
-        return Judgement(())
-    finding = difference_in_points(
+    found = {arm.name: test_errors(runs, arm, split) for arm in runs.experiment.arms}
+    rows = [
+        [
+            arm.name,
+            str(trial.seed),
+            error_in_words(found[arm.name][trial.seed]),
+            f"{learned(trial):.2f} %",
+        ]
+        for arm in runs.experiment.arms
+        for trial in trained(runs, arm)
+    ]
+    findings = difference_in_points(
         "test error without crops and mirrors less that with them",
         '"without this scheme, our network suffers from substantial overfitting": more',
         None,
-        differences,
+        differences(found["centres"], found["crops"]),
     )
     head = ("pictures", "seed", "test error (95 %)", "training error in the last epoch")
-    return Judgement([finding], [Table(f"Top-1 error on {len(split):,} test pictures, and in training", head, rows)])
+    return Judgement(findings, [Table(f"Top-1 error on {len(split):,} test pictures, and in training", head, rows)])
 
 
 CROPS = Experiment(

@@ -23,12 +23,10 @@ NEIGHBOURS = 6  # of each, as in Figure 4
 def judge(runs: Runs) -> Judgement:
     """How many of the nearest training pictures are of the class of the test picture, by activations and by pixels."""
     trials = trained(runs, runs.experiment.arms[0])
-    if not trials:
-        return Judgement(())
     data = runs.data()
     asked = np.linspace(0, len(data.val) - 1, min(QUERIES, len(data.val))).astype(int)
     labels = data.val.labels[asked]
-    rows, differences = [], []
+    rows, gained = [], []
     for trial in trials:
         predictor = load_predictor(trial.folder.path, False, runs.devices)
         train, test = _pixels(data.train, predictor), _pixels(data.val, predictor)[asked]
@@ -38,17 +36,17 @@ def judge(runs: Runs) -> Judgement:
                 Index(train.reshape(len(train), -1), data), test.reshape(len(test), -1).astype(np.float32), labels
             ),
         ]
-        differences.append(shares[0] - shares[1])
+        gained.append(shares[0] - shares[1])
         rows.append([str(trial.seed), *(f"{share:.1f} %" for share in shares)])
-    finding = difference_in_points(
+    findings = difference_in_points(
         f"agreement of the {NEIGHBOURS} nearest in the last hidden layer less that in pixels",
         "nearest in fc7 are alike in meaning, and not close in pixels: more",
         None,
-        differences,
+        gained,
     )
     head = ("seed", "last hidden layer", "pixels")
     title = f"Share of the {NEIGHBOURS} nearest training pictures that are of the same class"
-    return Judgement([finding], [Table(title, head, rows)])
+    return Judgement(findings, [Table(title, head, rows)])
 
 
 def _pixels(split: Split, predictor: Predictor) -> np.ndarray:

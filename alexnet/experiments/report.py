@@ -154,7 +154,10 @@ def _page(out: Path, results: dict[str, Result | None]) -> list[Block]:
             Text("pre", command(name)),
         ]
         if result is not None:
-            blocks += [*(out / name / picture for picture in result.pictures), *result.tables]
+            blocks += [
+                *(out / name / picture for picture in result.pictures),
+                *(table for table in result.tables if table.rows),
+            ]
             blocks.append(Text("p", _cost(result)))
     blocks.append(Text("h2", "What only ImageNet answers"))
     for each in IMAGENET:

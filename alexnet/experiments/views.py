@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alexnet.experiments.comparisons import difference_in_points, error_in_words, test_errors, trained
+from alexnet.experiments.comparisons import difference_in_points, differences, error_in_words, test_errors
 from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
 
 __all__ = ["TENTH", "VIEWS"]
@@ -12,19 +12,16 @@ POINTS = 1.5  # 39.0 % with one view, 37.5 % with ten: top-1, ILSVRC-2010
 
 def judge(runs: Runs) -> Judgement:
     """The errors of each trained net on the test pictures, with one view and with ten."""
-    split = runs.data().val
-    rows, differences = [], []
-    for trial in trained(runs, runs.experiment.arms[0]):
-        one, ten = (test_errors(runs, trial, split, views) for views in (1, 10))
-        differences.append(one.top1_percent - ten.top1_percent)
-        rows.append([str(trial.seed), error_in_words(one), error_in_words(ten), f"{differences[-1]:.2f}"])
-    if not rows:
-        return Judgement(())
+    split, arm = runs.data().val, runs.experiment.arms[0]
+    one, ten = (test_errors(runs, arm, split, views) for views in (1, 10))
+    rows = [[str(seed), error_in_words(one[seed]), error_in_words(ten[seed])] for seed in one]
     found = difference_in_points(
-        "error of one view less that of ten", f"{POINTS} points (ImageNet)", POINTS, differences
+        "error of one view less that of ten", f"{POINTS} points (ImageNet)", POINTS, differences(one, ten)
     )
-    head = ("seed", "one view (95 %)", "ten views (95 %)", "difference in points")
-    return Judgement([found], [Table(f"Top-1 error on the {len(split):,} test pictures", head, rows)])
+    table = Table(
+        f"Top-1 error on the {len(split):,} test pictures", ("seed", "one view (95 %)", "ten views (95 %)"), rows
+    )
+    return Judgement(found, [table])
 
 
 # a tenth of the recipe's schedule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +14,18 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet import evaluate
 from alexnet.data import Augmentation, Split, open_dataset
-from alexnet.experiments import averaging, crops, nearest, views
+from alexnet.experiments import averaging, crops, nearest, normalisation, views
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.catalogue import EXPERIMENTS
+from alexnet.experiments.comparisons import differences, trained
 from alexnet.experiments.crops import CROPS
+from alexnet.experiments.decay import DECAY
 from alexnet.experiments.experiment import Arm, Experiment, Runs, Trial
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS, POINTS
 from alexnet.experiments.figure3 import FIGURE3, chroma
 from alexnet.experiments.grid import train
 from alexnet.experiments.nearest import NEAREST
+from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
@@ -64,13 +68,13 @@ def test_a_lower_rate_of_layer_1_is_a_net_on_standardised_pixels() -> None:
     ordinary = Arm("tanh", net.name, (*tanh, *decay)).trained(0.01)
     pixels = np.random.default_rng(0).normal(0, 62, (10, 8, 3, 32, 32)).astype(np.float32)
     moved = []
-    for trained, scale in ((recipe, 1), (ordinary, 62)):
+    for each, scale in ((recipe, 1), (ordinary, 62)):
         mg.manual_seed(0)
-        model = build_network(trained, 10, 3, ["cpu:0"])
+        model = build_network(each, 10, 3, ["cpu:0"])
         state = dict(model.state_dict())
         before = np.array(state["conv1.weight"]) * scale
         model.load_state_dict({**state, "conv1.weight": before})
-        optimizer = optim.SGD(parameter_groups(trained, model), lr=trained.lr)
+        optimizer = optim.SGD(parameter_groups(each, model), lr=each.lr)
         for batch in pixels:
             optimizer.zero_grad()
             F.cross_entropy(model(mg.tensor(batch / scale)), mg.tensor(np.arange(8))).backward()
@@ -147,18 +151,34 @@ def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.Capt
             flags = "--checkpoint", "latest", "--views", number
             assert evaluate.main([f"out/13pct-seed-{row[0]}", *flags]) == 0
             assert f"top-1 error {float(cell.split()[0]):6.2f} %" in capsys.readouterr().out
-    differences = [float(row[3]) for row in table.rows]
-    assert f"{np.mean(differences):.2f} +-" in judgement.findings[0].measured
+    errors = [[float(cell.split()[0]) for cell in row[1:]] for row in table.rows]
+    assert f"{np.mean([one - ten for one, ten in errors]):.2f} +-" in judgement.findings[0].measured
+
+
+def errors_of(wrong: dict[str, int]) -> Callable[..., dict[int, Errors]]:
+    """Instead of measured errors, so many of a hundred pictures by the name of the trial and the number of views."""
+
+    def found(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int, Errors]:
+        numbers = {trial.seed: wrong[f"{trial.name} {views}"] for trial in trained(runs, arm)}
+        return {seed: Errors(number, 0, 100) for seed, number in numbers.items()}
+
+    return found
 
 
 def test_ten_views_that_help_are_seen(monkeypatch: pytest.MonkeyPatch, cifar_folder: Path) -> None:
-    wrong = {1: iter((40, 41, 39)), 10: iter((35, 36, 33))}
-    monkeypatch.setattr(views, "test_errors", lambda runs, trial, split, count: Errors(next(wrong[count]), 0, 100))
+    wrong = {1: (40, 41, 39), 10: (35, 36, 33)}
+    numbers = {f"13pct-seed-{seed} {count}": each[seed] for count, each in wrong.items() for seed in range(3)}
+    monkeypatch.setattr(views, "test_errors", errors_of(numbers))
     runs = Runs(VIEWS, Path("out"), str(cifar_folder), 3)
     for trial in runs.all_trials():
         pretend(trial, [50.0] * trial.recipe.epochs)
     (found,) = VIEWS.judge(runs).findings
     assert found.verdict == SEEN and found.measured.startswith("5.33 +- 0.58 points")
+
+
+def test_only_seeds_that_both_have_are_compared() -> None:
+    worse, better = {0: Errors(9, 0, 100), 1: Errors(8, 0, 100)}, {1: Errors(5, 0, 100)}
+    assert differences(worse, better) == [3.0]
 
 
 def short(experiment: Experiment, *changes: tuple[str, object]) -> Experiment:
@@ -169,13 +189,13 @@ def short(experiment: Experiment, *changes: tuple[str, object]) -> Experiment:
 
 
 def test_crops_are_compared_seed_by_seed(cifar_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = {"crops-seed-0": 30, "centres-seed-0": 41, "crops-seed-1": 35, "centres-seed-1": 47}
+    wrong = {"crops-seed-0 1": 30, "centres-seed-0 1": 41, "crops-seed-1 1": 35, "centres-seed-1 1": 47}
     runs = Runs(short(CROPS), Path("out"), str(cifar_folder), 2)
     assert not CROPS.judge(runs).findings and train(runs, never)
     judgement = CROPS.judge(runs)
-    assert [row[:2] for row in judgement.tables[0].rows] == [[a, s] for s in "01" for a in ("crops", "centres")]
+    assert [row[:2] for row in judgement.tables[0].rows] == [[a, s] for a in ("crops", "centres") for s in "01"]
     assert len({row[3] for row in judgement.tables[0].rows}) > 1
-    monkeypatch.setattr(crops, "test_errors", lambda runs, trial, split: Errors(wrong[trial.name], 0, 100))
+    monkeypatch.setattr(crops, "test_errors", errors_of(wrong))
     (found,) = CROPS.judge(runs).findings
     assert found.measured.startswith("11.50 +- 0.71 points") and found.verdict == SEEN
 
@@ -209,6 +229,38 @@ def test_the_nearest_are_of_the_class_that_was_learned(pictures: Path, monkeypat
     monkeypatch.setattr(nearest, "NEIGHBOURS", 24)
     (row,) = NEAREST.judge(runs).tables[0].rows
     assert row[1:] == ["50.0 %", "50.0 %"]  # all pictures there are
+
+
+def test_the_middle_arm_has_normalisation_alone() -> None:
+    before, middle, _ = (arm.trained(None) for arm in NORMALISATION.arms)
+    around = {"rnorm1": "pool1", "rnorm2": "conv2"}
+    without = {
+        name: {key: around.get(value, value) for key, value in section.items()}
+        for name, section in middle.layers.items()
+        if name not in around
+    }
+    assert without == before.layers and middle.rules == before.rules
+    assert middle.drop_epochs == before.drop_epochs and middle.bias_lr_falls == before.bias_lr_falls
+
+
+def test_normalisation_is_judged_alone_too(monkeypatch: pytest.MonkeyPatch, cifar_folder: Path) -> None:
+    numbers = {"13pct": (20, 21, 22), "normalised": (20, 21, 22), "11pct": (17, 18, 20)}
+    wrong = {f"{name}-seed-{seed} 10": each[seed] for name, each in numbers.items() for seed in range(3)}
+    monkeypatch.setattr(normalisation, "test_errors", errors_of(wrong))
+    runs = Runs(NORMALISATION, Path("out"), str(cifar_folder), 3)
+    for trial in runs.all_trials():
+        pretend(trial, [50.0] * trial.recipe.epochs)
+    alone, whole = NORMALISATION.judge(runs).findings
+    assert alone.verdict == NOT_SEEN and whole.verdict == SEEN and whole.measured.startswith("2.67")
+
+
+def test_decay_is_judged_by_training_errors() -> None:
+    runs = Runs(DECAY, Path("out"), "nowhere", 2)
+    last = {"decay-seed-0": 20.0, "without-seed-0": 21.0, "decay-seed-1": 20.5, "without-seed-1": 21.25}
+    for trial in runs.all_trials():
+        pretend(trial, [*[50.0] * (trial.recipe.epochs - 1), last[trial.name]])
+    (found,) = DECAY.judge(runs).findings
+    assert found.measured.startswith("0.88 +- 0.18 points") and found.verdict.startswith(TOO_SMALL)
 
 
 def test_chroma() -> None:
