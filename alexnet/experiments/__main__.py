@@ -100,8 +100,9 @@ def _runs(args: argparse.Namespace, name: str) -> Runs:
 
 
 def _words(args: argparse.Namespace) -> list[str]:
-    """The command's own arguments, but for its budget and its devices."""
+    """The command's own arguments, but for its budget."""
     flags = {"--data": args.data, "--seeds": args.seeds, "--out": args.out if args.out != OUT else None}
+    flags["--devices"] = ",".join(args.devices) if args.devices != ["cpu:0"] else None
     return [args.name, *(str(word) for flag, value in flags.items() if value for word in (flag, value))]
 
 

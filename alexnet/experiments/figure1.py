@@ -16,6 +16,7 @@ from alexnet import figures
 from alexnet.experiments.experiment import LOOK, Arm, Experiment, Finding, Judgement, Runs, Table, Trial
 from alexnet.experiments.statistics import Difference, spread
 from alexnet.recipes import RECIPES
+from alexnet.terminal import counted
 
 __all__ = ["FIGURE1", "FIGURE1_VARIANTS"]
 
@@ -50,12 +51,14 @@ def judge(runs: Runs) -> Judgement:
         missing = (
             f"; {len(pairs) - len(down)} of {len(pairs)} pairs never came to 25 %" if len(pairs) > len(down) else ""
         )
+        edges = [name for name in POINTS if runs.at_the_edge(runs.arm(name))]
+        edge = f"; the best rate of {' and '.join(edges)} is at the edge of those tried" if edges else ""
         epochs = " and ".join(f"{_mean([pair[place] for pair in down])}" for place in (0, 1))
         findings.append(
             Finding(
                 "epochs of tanh over epochs of ReLU",
                 "6 (6 and 36 epochs)",
-                f"{math.exp(difference.mean):.2f}{span}; {epochs} epochs, {len(down)} seeds{missing}",
+                f"{math.exp(difference.mean):.2f}{span}; {epochs} epochs, {counted(len(down), 'seed')}{missing}{edge}",
                 difference.sentence,
             )
         )

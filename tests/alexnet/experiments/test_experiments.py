@@ -90,12 +90,12 @@ def filled(points: dict[int, float]) -> list[float]:
     return (np.interp(epochs, list(points), list(points.values()))).tolist()
 
 
-def figure1(seeds: int, ratio: str = "tanh") -> Runs:
+def figure1(seeds: int, ratio: str = "tanh", best: float = 0.001) -> Runs:
     """The runs of Figure 1 as the paper drew them, at one rate of each activation; the others are hopeless."""
     runs = Runs(FIGURE1, Path("out"), "nowhere", seeds)
     for arm, name in zip(FIGURE1.arms, ("relu", ratio), strict=True):
         for trial in runs.sweep(arm):
-            pretend(trial, filled(POINTS[name]) if trial.rate == 0.001 else [90.0] * 5)
+            pretend(trial, filled(POINTS[name]) if trial.rate == best else [90.0] * 5)
         for number, trial in enumerate(runs.seeded(arm)):
             errors = filled(POINTS[name])
             pretend(trial, [errors[0]] * number * (arm.name == "tanh") + errors)
@@ -118,6 +118,13 @@ def test_figure_1_without_a_difference_is_not_seen() -> None:
     assert not found.verdict.startswith(SEEN)
     (found,) = FIGURE1.judge(figure1(1)).findings
     assert found.verdict == f"{TOO_SMALL}: one seed has no spread"
+
+
+def test_a_best_rate_at_the_edge_is_told() -> None:
+    (found,) = FIGURE1.judge(figure1(2, best=0.00025)).findings
+    assert found.measured.endswith("; the best rate of relu and tanh is at the edge of those tried")
+    (found,) = FIGURE1.judge(figure1(2)).findings
+    assert "edge" not in found.measured
 
 
 def test_before_a_pair_is_at_its_end_there_is_no_finding() -> None:

@@ -68,10 +68,10 @@ def test_an_experiment_is_run_kept_and_reported(tiny: Path, capsys: pytest.Captu
 
 
 def test_what_the_budget_leaves_out_is_told(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("quick", "--budget", "0.001s", "--out", "a b") == 0
+    assert run("quick", "--budget", "0.001s", "--out", "a b", "--seeds", 3, "--devices", "cpu:1") == 0
     out = capsys.readouterr().out
     assert "nothing can be said yet" in out
-    assert "go on with: python -m alexnet.experiments quick --out 'a b'" in out
+    assert "go on with: python -m alexnet.experiments quick --seeds 3 --out 'a b' --devices cpu:1" in out
 
 
 @pytest.mark.parametrize("wrong", [("figure9",), ("quick", "--budget", "3"), ("quick", "--budget", "0m")])
