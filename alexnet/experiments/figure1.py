@@ -78,15 +78,16 @@ def _rates(runs: Runs) -> Table:
     for arm in runs.experiment.arms:
         best, hopeful = runs.best(arm), [trial.name for trial in runs.hopeful(arm)]
         for trial in runs.sweep(arm):
-            state = "not finished"
             if trial.diverged:
                 state = "diverged"
-            elif trial.over(LOOK) and trial.name not in hopeful:
-                state = f"dropped after {LOOK} epochs"
             elif best is not None and trial.name == best.name:
                 state = "best; at the edge of the rates tried" if runs.at_the_edge(arm) else "best"
             elif trial.over(runs.needed(arm)):
-                state = "slower"
+                state = "slower" if best is not None else "at its end"
+            elif trial.over(LOOK) and trial.name not in hopeful:
+                state = f"dropped after {LOOK} epochs"
+            else:
+                state = "not finished"
             rows.append([arm.name, f"{trial.rate:g}", *_cells(trial), state])
     return Table("Rates, with seed 0", ("activation", "rate", *HEAD, ""), rows)
 

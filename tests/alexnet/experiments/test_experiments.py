@@ -127,6 +127,28 @@ def test_a_best_rate_at_the_edge_is_told() -> None:
     assert "edge" not in found.measured
 
 
+def test_the_search_says_what_became_of_each_rate() -> None:
+    runs = Runs(FIGURE1, Path("out"), "nowhere", 1)
+
+    def fates(*errors: list[float]) -> list[str]:
+        for trial, values in zip(runs.sweep(FIGURE1.arms[0]), errors, strict=True):
+            pretend(trial, values, *([] if values else [{"event": "failed", "diverged": True}]))
+        return [row[-1] for row in FIGURE1.judge(runs).tables[0].rows[: len(errors)]]
+
+    best, slower, hopeless = [50.0, 45, 40, 35, 30, 25], [50.0, 45, 40, 35, 30, 26], [50.0] * 5
+    assert fates(hopeless, slower, best, [], [50.0] * 3, slower[:5]) == [
+        *("dropped after 5 epochs", "at its end", "at its end", "diverged", "not finished", "not finished"),
+    ]
+    assert fates(hopeless, slower, best, [], hopeless, slower) == [
+        *("dropped after 5 epochs", "slower", "best", "diverged", "dropped after 5 epochs", "slower"),
+    ]
+    quick = [40.0, 20, 3]  # over so early that the others look hopeless
+    assert fates(quick, slower, best, [], hopeless, hopeless)[:3] == [
+        "best; at the edge of the rates tried",
+        *("slower", "slower"),
+    ]
+
+
 def test_before_a_pair_is_at_its_end_there_is_no_finding() -> None:
     runs = Runs(FIGURE1, Path("out"), "nowhere", 2)
     judgement = FIGURE1.judge(runs)
