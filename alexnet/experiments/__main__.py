@@ -17,6 +17,7 @@ from alexnet.experiments.experiment import Runs
 from alexnet.experiments.grid import train
 from alexnet.experiments.timing import estimated_seconds
 from alexnet.run.compiling import leave
+from alexnet.run.folder import RunError
 from alexnet.run.signals import Stop
 from alexnet.terminal import command_line, line_width, say, table
 
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     start = time.monotonic()
     check_address_space()
     runs, stop = _runs(args, args.name), Stop()
+    if runs.experiment.arms and not runs.source:
+        raise RunError(f"{args.name} brings no data; say where yours is with --data PATH")
     with stop.listening():
         done = train(runs, stop, start + args.budget)
     result = report.keep(runs, runs.experiment.judge(runs))
@@ -114,7 +117,8 @@ def _list(args: argparse.Namespace) -> str:
         minutes = f"{estimated_seconds(runs) / 60:,.0f}"
         begun, result = sum(bool(trial.errors()) for trial in runs.all_trials()), report.kept(args.out, name)
         state = f"{begun} runs" if begun else "judged" if result else "not yet"
-        rows.append((name, experiment.claim, experiment.section, experiment.data or "none", minutes, state))
+        data = experiment.data or ("your own" if experiment.arms else "none")
+        rows.append((name, experiment.claim, experiment.section, data, minutes, state))
     return table(rows, line_width())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.crops import CROPS
 from alexnet.experiments.decay import DECAY
+from alexnet.experiments.dropout import DROPOUT
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.nearest import NEAREST
@@ -17,7 +18,7 @@ from alexnet.experiments.views import VIEWS
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY
 EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
 
 

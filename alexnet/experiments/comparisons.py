@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alexnet.data import Split
-from alexnet.experiments.experiment import Arm, Finding, Runs, Trial
+from alexnet.experiments.experiment import Arm, Finding, Judgement, Runs, Table, Trial
 from alexnet.experiments.statistics import Difference, binomial_interval, spread
 from alexnet.inference.predictor import probabilities_of
 from alexnet.run.trained import load_predictor
@@ -17,6 +17,7 @@ __all__ = [
     "difference_in_points",
     "differences",
     "error_in_words",
+    "judged_by_overfitting",
     "learned",
     "test_errors",
     "test_probabilities",
@@ -56,6 +57,28 @@ def test_errors(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int,
 def differences(worse: Mapping[int, Errors], better: Mapping[int, Errors]) -> list[float]:
     """By how many points the top-1 error of one is above that of the other, for the seeds that both have."""
     return [worse[seed].top1_percent - better[seed].top1_percent for seed in worse if seed in better]
+
+
+def judged_by_overfitting(runs: Runs, what: str, said: str) -> Judgement:
+    """Of two arms, the first with something that is said to keep a net from overfitting, the second without it.
+
+    Args:
+        runs: of the experiment.
+        what: keeps it.
+        said: by the paper.
+    """
+    split = runs.data().val
+    found = [test_errors(runs, arm, split) for arm in runs.experiment.arms]
+    rows = [
+        [arm.name, str(trial.seed), error_in_words(errors[trial.seed]), f"{learned(trial):.2f} %"]
+        for arm, errors in zip(runs.experiment.arms, found, strict=True)
+        for trial in trained(runs, arm)
+    ]
+    better, worse = found
+    name = f"test error without {what} less that with"
+    head = ("arm", "seed", "test error (95 %)", "training error in the last epoch")
+    table = Table(f"Top-1 error on {len(split):,} test pictures, one view, and in training", head, rows)
+    return Judgement(difference_in_points(name, said, None, differences(worse, better)), [table])
 
 
 def error_in_words(found: Errors) -> str:

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from alexnet.experiments.comparisons import (
-    difference_in_points,
-    differences,
-    error_in_words,
-    learned,
-    test_errors,
-    trained,
-)
-from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
+from alexnet.experiments.comparisons import judged_by_overfitting
+from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs
 from alexnet.experiments.views import TENTH
 
 __all__ = ["CROPS"]
 
 
 def judge(runs: Runs) -> Judgement:
-    """Errors on test pictures, one view, paired by seed; and training errors, which show who overfits."""
-    split = runs.data().val
-    found = {arm.name: test_errors(runs, arm, split) for arm in runs.experiment.arms}
-    rows = [
-        [
-            arm.name,
-            str(trial.seed),
-            error_in_words(found[arm.name][trial.seed]),
-            f"{learned(trial):.2f} %",
-        ]
-        for arm in runs.experiment.arms
-        for trial in trained(runs, arm)
-    ]
-    findings = difference_in_points(
-        "test error without crops and mirrors less that with them",
-        '"without this scheme, our network suffers from substantial overfitting": more',
-        None,
-        differences(found["centres"], found["crops"]),
-    )
-    head = ("pictures", "seed", "test error (95 %)", "training error in the last epoch")
-    return Judgement(findings, [Table(f"Top-1 error on {len(split):,} test pictures, and in training", head, rows)])
+    """Errors on test pictures, paired by seed; and training errors, which show who overfits."""
+    said = '"without this scheme, our network suffers from substantial overfitting": more'
+    return judged_by_overfitting(runs, "crops and mirrors", said)
 
 
 CROPS = Experiment(

@@ -174,8 +174,8 @@ class Experiment:
         paper: what the paper says of it, with numbers.
         arms: what is trained; none where nothing is.
         judge: makes findings of the runs there are.
-        data: what it trains on unless told otherwise; "" where it needs none.
-        pictures: of an epoch, for the estimate of its cost.
+        data: what it trains on unless told otherwise; "" where it needs none, or the user's own.
+        pictures: of an epoch, for the estimate of its cost; of Imagenette where the data are the user's own.
         until: the training error in percent at which a trial is over; 0 where all have their epochs.
         seeds: how many, unless told otherwise.
 

@@ -107,9 +107,10 @@ def kept(out: Path, name: str) -> Result | None:
         raise RunError(f"{path} is damaged ({error}); remove it and run the experiment again") from error
 
 
-def command(name: str) -> str:
-    """What runs an experiment."""
-    return f"python -m alexnet.experiments {name}"
+def command(experiment: Experiment) -> str:
+    """What runs it."""
+    own = " --data DIR" if experiment.arms and not experiment.data else ""
+    return f"python -m alexnet.experiments {experiment.name}{own}"
 
 
 def summary(result: Result) -> str:
@@ -151,7 +152,7 @@ def _page(out: Path, results: dict[str, Result | None]) -> list[Block]:
         blocks += [
             Text("h2", f"{name}: {experiment.claim}"),
             Text("p", f"Section {experiment.section}. {experiment.paper}"),
-            Text("pre", command(name)),
+            Text("pre", command(experiment)),
         ]
         if result is not None:
             blocks += [

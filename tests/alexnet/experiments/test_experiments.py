@@ -14,7 +14,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet import evaluate
 from alexnet.data import Augmentation, Split, open_dataset
-from alexnet.experiments import averaging, crops, nearest, normalisation, views
+from alexnet.experiments import averaging, comparisons, nearest, normalisation, views
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.catalogue import EXPERIMENTS
 from alexnet.experiments.comparisons import differences, trained
@@ -224,7 +224,7 @@ def test_crops_are_compared_seed_by_seed(cifar_folder: Path, monkeypatch: pytest
     judgement = CROPS.judge(runs)
     assert [row[:2] for row in judgement.tables[0].rows] == [[a, s] for a in ("crops", "centres") for s in "01"]
     assert len({row[3] for row in judgement.tables[0].rows}) > 1
-    monkeypatch.setattr(crops, "test_errors", errors_of(wrong))
+    monkeypatch.setattr(comparisons, "test_errors", errors_of(wrong))
     (found,) = CROPS.judge(runs).findings
     assert found.measured.startswith("11.50 +- 0.71 points") and found.verdict == SEEN
 

@@ -12,7 +12,7 @@ import pytest
 
 from alexnet import evaluate, train
 from alexnet.experiments import __main__ as command
-from alexnet.experiments import catalogue, timing
+from alexnet.experiments import catalogue, report, timing
 from alexnet.experiments.experiment import Arm, Experiment, Finding, Judgement, Runs, Table
 from alexnet.figures import errors
 from alexnet.recipes import RECIPES
@@ -72,6 +72,18 @@ def test_what_the_budget_leaves_out_is_told(tiny: Path, capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     assert "nothing can be said yet" in out
     assert "go on with: python -m alexnet.experiments quick --seeds 3 --out 'a b' --devices cpu:1" in out
+
+
+def test_data_of_ones_own_are_asked_for(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "other", replace(catalogue.EXPERIMENTS["quick"], name="other", data=""))
+    assert run("other") == 2
+    assert "other brings no data; say where yours is with --data PATH" in capsys.readouterr().err
+    assert run("other", "--data", tiny, "--seeds", 1) == 0
+    assert run() == 0
+    assert re.search("other .*your own", capsys.readouterr().out)
+    assert report.command(catalogue.EXPERIMENTS["other"]) == "python -m alexnet.experiments other --data DIR"
 
 
 @pytest.mark.parametrize("wrong", [("figure9",), ("quick", "--budget", "3"), ("quick", "--budget", "0m")])
