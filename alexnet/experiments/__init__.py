@@ -8,8 +8,9 @@ judges what they have learned. What is common to all is written once:
 - `grid.py`: trains the trials that are missing. All that it decides, it reads from the logs of runs: nothing else is
   kept. So a command that was killed goes on, one that is asked again trains nothing, and folders that were trained on
   several machines are simply copied together.
-- `statistics.py`: intervals and verdicts. `comparisons.py`: what experiments on errors share. `timing.py`: what an experiment costs here.
-- `report.py`: the page, from the result.json and pictures that each experiment leaves in its folder.
+- `statistics.py`: intervals and verdicts. `comparisons.py`: what experiments on errors share.
+- `timing.py`: what an experiment costs here.
+- `report.py`: the page, from the result.json and the pictures that each experiment leaves in its folder.
 
 Rates are chosen with seed 0, by the training error or by held-out training pictures, never by the test set. Every rate
 trains for LOOK epochs; those that have diverged by then, or are worse than the best by more than MARGIN points, are
