@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt, prod
@@ -61,7 +62,7 @@ class Spec:
         return channels, maps_of(self, 0, channels)
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """A layer of a layer file: `compute`, then the activation of its key `neuron`.
 
     Attributes:
@@ -79,9 +80,9 @@ class Layer(nn.Module):
         self.activation = read_neuron(spec.section)
         self.neuron = self.activation.extra_repr() if self.activation is not None else ""
 
+    @abstractmethod
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """The layer itself, before its activation."""
-        raise NotImplementedError
 
     def forward(self, *inputs: mg.Tensor) -> mg.Tensor:
         """Each input (N, *its shape) to (N, *output)."""

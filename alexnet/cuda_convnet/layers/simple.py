@@ -84,7 +84,7 @@ class Softmax(Layer):
 
 
 class Dropout(Layer):
-    """hs ("hidden sex"), and dropout2, its later name: each number is kept with probability `keep`, else 0.
+    """hs, and dropout2, its later name: each number is kept with probability `keep`, else 0.
 
     Nothing is scaled in training; in testing, and where the parameter file says enable=false in training too, all is
     multiplied by `keep`. `dropout` divides by `keep` in training instead, and does nothing otherwise.

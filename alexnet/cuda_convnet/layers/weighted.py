@@ -6,6 +6,7 @@ Every input has a weight of its own, the first `weight`, then `weight1`, `weight
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -207,9 +208,9 @@ class Filters(Weighted):
                 drawn = [draw.permutation(window.channels) for _ in range(window.seen // window.channels)]
                 self.channel_lists[t] = np.concatenate(drawn).astype(np.int64)
 
+    @abstractmethod
     def fresh(self, spec: Spec, window: Window, filters: int, bias: bool) -> nn.Conv2d | nn.LocallyConnected2d:
         """A layer with new parameters for one input."""
-        raise NotImplementedError
 
     def compute(self, *inputs: mg.Tensor) -> mg.Tensor:
         """Maps (N, K, M, M)."""

@@ -123,15 +123,16 @@ def test_the_time_left_is_that_of_all_stages(cifar_folder: Path, capsys: pytest.
     assert "about 2:12:00 left" in out or "about 2:11:5" in out
 
 
-@pytest.mark.parametrize("stops", [(3,), (17,), (8, 8, 9), (2, 15, 4)])
-def test_a_run_stopped_in_any_stage_goes_on_to_the_same_bits(stops: tuple[int, ...], cifar_folder: Path) -> None:
+def test_a_run_stopped_in_any_stage_goes_on_to_the_same_bits(cifar_folder: Path) -> None:
     assert staged(cifar_folder, "--epochs", 4, "--out", "whole") == 0
-    assert staged(cifar_folder, "--epochs", 4, "--steps", stops[0], "--out", "parts") == 0
-    for count in stops[1:]:
-        assert run("--resume", "--out", "parts", "--steps", count, "--workers", 3) == 0
-    assert run("--resume", "--out", "parts") == 0
-    assert_same_run(Path("whole"), Path("parts"))
-    assert [line["epoch"] for line in log(Path("parts")) if line.get("event") == "all data"] == [3]
+    for stops in ((3,), (17,), (8, 8, 9), (2, 15, 4)):
+        parts = Path("-".join(map(str, stops)))
+        assert staged(cifar_folder, "--epochs", 4, "--steps", stops[0], "--out", parts) == 0
+        for count in stops[1:]:
+            assert run("--resume", "--out", parts, "--steps", count, "--workers", 3) == 0
+        assert run("--resume", "--out", parts) == 0
+        assert_same_run(Path("whole"), parts)
+        assert [line["epoch"] for line in log(parts) if line.get("event") == "all data"] == [3]
 
 
 def test_a_run_of_before_there_were_orders_goes_on(cifar_folder: Path) -> None:
