@@ -32,15 +32,17 @@ which is imported where mpiexec, or a cluster's like of it, has started this pro
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from minigrad.arguments import check_count
 from minigrad.arrays import DeviceArray, quiet
@@ -114,15 +116,45 @@ class World:
             self.wait(requests, what, PATIENCE)
         return found
 
-    def broadcast(self, content: bytes | bytearray, what: str = "what it has") -> bytes | bytearray:
-        """The bytes that rank 0 gives; what others give is ignored. They wait for as long as it takes."""
+    def collect(self, content: bytes, what: str = "what it has") -> list[bytes]:
+        """The bytes of all processes, that of rank 0 first, for rank 0; for others nothing."""
+        lengths = self.gather([len(content)], what)[:, 0].astype(int).tolist()
+        found = [content if rank == self.rank else bytearray(length) for rank, length in enumerate(lengths)]
+        own = np.frombuffer(content, np.uint8)
+        if self.rank:
+            self.wait([(self._talk.Isend(own, 0), 0)] if len(own) else [], what, PATIENCE)
+            return []
+        others = [rank for rank in range(1, self.size) if lengths[rank]]
+        requests = [(self._talk.Irecv(np.frombuffer(found[rank], np.uint8), rank), rank) for rank in others]
+        self.wait(requests, what, PATIENCE)
+        return [bytes(each) for each in found]
+
+    def broadcast(self, content: bytes = b"", what: str = "what it has", root: int = 0) -> bytes:
+        """The bytes that one rank gives; what others give is ignored. They wait for as long as it takes."""
         if self.size == 1:
             return content
         length = np.array([len(content)], np.int64)
-        self.wait([(self._talk.Ibcast(length, 0), 0)], what)
-        received = content if self.rank == 0 else bytearray(int(length[0]))
-        self.wait([(self._talk.Ibcast(np.frombuffer(received, np.uint8), 0), 0)], what)
-        return received
+        self.wait([(self._talk.Ibcast(length, root), root)], what)
+        received = np.empty(int(length[0]), np.uint8)
+        if self.rank == root:
+            received[:] = np.frombuffer(content, np.uint8)
+        self.wait([(self._talk.Ibcast(received, root), root)], what)
+        return received.tobytes()
+
+    def broadcast_arrays(self, arrays: Mapping[str, npt.ArrayLike], what: str = "what it has") -> dict[str, np.ndarray]:
+        """The arrays that rank 0 gives, by name; what others give is ignored. They wait for as long as it takes."""
+        given = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        if self.size == 1:
+            return given
+        forms = [[name, array.dtype.str, array.shape] for name, array in given.items()]
+        found = {}
+        for name, dtype, shape in json.loads(self.broadcast(json.dumps(forms).encode(), what)):
+            array = given[name] if self.rank == 0 else np.empty(shape, dtype)
+            pieces = array.reshape(-1).view(np.uint8)
+            for start in range(0, pieces.size, BUCKET):
+                self.wait([(self._talk.Ibcast(pieces[start : start + BUCKET], 0), 0)], what)
+            found[name] = array.reshape(shape)
+        return found
 
     def wait(self, requests: Sequence[tuple[Any, int]], what: str, patience: float = np.inf) -> None:
         """Wait until all that was asked for has come and gone.
@@ -155,6 +187,17 @@ class World:
             sys.stdout.flush()
             sys.stderr.flush()
             self._mpi.COMM_WORLD.Abort(status)
+
+    def end_with(self, rank: int) -> None:
+        """Wait for a rank to tell of what all have found out, and to end all processes; it goes on at once itself."""
+        begin = time.monotonic()
+        while self.rank != rank and time.monotonic() < begin + NOTICE:
+            time.sleep(100 * NAP)
+
+    def finalize(self) -> None:
+        """Take leave of the others, where the process ends without Python's own way."""
+        if self.size > 1:
+            self._mpi.Finalize()
 
     def sum_slices(
         self,
@@ -287,7 +330,19 @@ class GradientSum:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gradients") if self.world.size > 1 else None
         self._learning: list[Tensor] = []
 
-    def parts(self, count: int) -> Iterator[slice]:
+    def rows(self, count: int) -> range:
+        """Of a batch of so many rows, those that are computed here."""
+        spans = _spans(count, min(self.shards, count))
+        own = self._own[self.world.rank]
+        here = spans[own.start : own.stop]
+        return range(here[0].start, here[-1].stop) if here else range(0)
+
+    def sizes(self, count: int) -> list[int]:
+        """Of a batch of so many rows, how many the parts have that are computed here."""
+        own = self._own[self.world.rank]
+        return [len(rows) for rows in _spans(count, min(self.shards, count))[own.start : own.stop]]
+
+    def parts(self, count: int) -> Generator[slice, None, None]:
         """Begin a batch of so many rows: the rows of each shard that is computed here.
 
         Parameters forget their gradients. In the body of the loop `mg.functional.dropout` takes what it is given for
