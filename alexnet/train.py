@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,6 @@ def _next(trainer: Trainer, epoch: int, top1: float) -> str:
 
 def train(args: argparse.Namespace, processes: World) -> int:
     """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
-    if processes.rank:
-        return _help(args, processes)
     if args.status:
         say(describe(RunFolder(args.status)))
         share_settings(processes, None)
@@ -303,11 +302,8 @@ def train(args: argparse.Namespace, processes: World) -> int:
     return 0
 
 
-def _help(args: argparse.Namespace, processes: World) -> int:
-    """Compute this process's part of what rank 0 trains."""
-    settings = share_settings(processes, None)
-    if settings is None:
-        return 0
+def _help(args: argparse.Namespace, processes: World, settings: dict[str, Any]) -> int:
+    """Compute this process's part of what rank 0 trains, with these settings."""
     nowhere, stop = RunFolder(Path(os.devnull)), Stop()
     trainer = open_trainer(nowhere, settings, args.workers, processes=processes)
     trainer.compile()
@@ -357,7 +353,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
 
     def command(processes: World) -> int:
-        return run_command(parser(), lambda args: train(args, processes), argv, memory="; try --batch-size")
+        settings = share_settings(processes, None) if processes.rank else {}
+        if settings is None:  # there is nothing to do
+            return 0
+        carry_out = partial(_help, settings=settings) if processes.rank else train
+        return run_command(parser(), lambda args: carry_out(args, processes), argv, memory="; try --batch-size")
 
     return among_ranks(command)
 

@@ -170,7 +170,7 @@ class World:
         begin = time.monotonic()
         told = begin
         waiting = list(requests)
-        while waiting := [each for each in waiting if not each[0].Test()]:
+        while waiting := [each for each in waiting if not self._done(*each)]:
             now = time.monotonic()
             if now > told + NOTICE:
                 told = now
@@ -180,6 +180,12 @@ class World:
                     raise DistributedError(f"{sentence}, and gives up")
                 print(sentence, file=sys.stderr, flush=True)
             time.sleep(NAP)
+
+    def _done(self, request: Any, rank: int) -> bool:
+        try:
+            return bool(request.Test())
+        except self._mpi.Exception as error:
+            raise DistributedError(f"rank {rank} cannot be reached, it may have ended ({error})") from error
 
     def abort(self, status: int) -> None:
         """End all processes, at once; nothing where there is this one alone."""

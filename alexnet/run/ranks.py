@@ -37,13 +37,14 @@ def among_ranks(command: Callable[[World], int]) -> int:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     if not os.environ.get("MINIGRAD_THREADS"):
         set_num_threads(max(1, cores() // processes.neighbours))
-    failed = True
+    status = 2
     try:
         status = command(processes)
-        failed = status not in (0, *range(129, 256))  # those of signals, which all have heard of
+    except SystemExit as end:  # of the command line: help, or what is wrong with it
+        processes.abort(2 if end.code else 0)
     finally:
-        if failed:
-            processes.abort(2)
+        if status not in (0, *range(129, 256)):  # those of signals, which all have heard of
+            processes.abort(status)
     processes.finalize()
     return status
 
