@@ -281,7 +281,9 @@ def test_all_committees_of_a_column_for_each_width(mnist_folder: Path, monkeypat
     assert rows[1] == ["width-12", f"{one:.2f}, {2 * one:.2f}", f"{1.5 * one:.2f} %", "0.44 %"]
 
 
-def test_committees_that_make_few_errors_are_seen(mnist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_there_is_a_column_of_each_width_there_is_no_finding(
+    mnist_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labels = open_dataset(str(mnist_folder), 0).val.labels
     monkeypatch.setattr(mnist, "test_probabilities", said_of_digits(labels, lambda trial: [trial.seed]))
     runs = Runs(MNIST, Path("out"), str(mnist_folder), 1)
@@ -292,12 +294,27 @@ def test_committees_that_make_few_errors_are_seen(mnist_folder: Path, monkeypatc
     pretend(trials[0], [1.0] * trials[0].recipe.epochs)
     (found,) = MNIST.judge(runs).findings
     assert "one committee" in found.measured and found.verdict == TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [((4, 4), SEEN), ((3, 4), SEEN), ((2, 6), TOO_SMALL), ((4, 5), TOO_SMALL), ((5, 5), NOT_SEEN), ((5, 6), NOT_SEEN)],
+)
+def test_committees_are_judged_by_the_spread_of_their_columns(
+    mnist_folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[float, float], verdict: str
+) -> None:
+    """Of ten thousand digits a committee errs in as many as its columns say together, each by its seed."""
+
+    def said(runs: Runs, trial: Trial, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((len(split), 10), wrong[trial.seed]), np.ones(len(split), bool)
+
+    monkeypatch.setattr(mnist, "test_probabilities", said)
+    monkeypatch.setattr(mnist, "errors", lambda scores, labels: Errors(round(scores[0, 0]), 0, 10_000))
     runs = Runs(MNIST, Path("out"), str(mnist_folder), 2)
-    monkeypatch.setattr(mnist, "test_probabilities", said_of_digits(labels, lambda trial: []))
     for trial in runs.all_trials():
         pretend(trial, [1.0] * trial.recipe.epochs)
     (found,) = MNIST.judge(runs).findings
-    assert found.measured.startswith("0.000 +- 0.000 %") and found.verdict == SEEN
+    assert found.measured.startswith(f"{7 * np.mean(wrong) / 100:.3f} +-") and found.verdict == verdict
 
 
 def test_columns_are_trained_on_digits_of_their_width(mnist_folder: Path) -> None:
