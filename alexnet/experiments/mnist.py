@@ -2,8 +2,12 @@
 
 Ciresan, Meier and Schmidhuber (2012) average columns that are trained on digits of different widths. A committee here
 has a column for each of their seven, and the columns of one width differ in their seed: with two, there are 2^7
-committees. All columns have the epochs of the recipe, and count as they are after the last; the net, its rates and its
-distortions were chosen by 5,000 training digits that were held out, of which it knew nothing.
+committees. All columns have the epochs of the recipe, and count as they are after the last.
+
+Activation and rate were chosen by the last 5,000 training digits, held out for that, with one seed. After six epochs,
+in which the rate fell to a hundredth, ReLUs had 1.1 % of these wrong at a rate of 0.02 and 1.0 % at 0.05, and did not
+learn at 0.1; LeCun's tanh, which the columns of 2012 had, was at 1.7 % at 0.02. The rate is now between the two, away
+from where nothing is learned, and distortions are as in the literature.
 
 The record is an error on these 10,000 digits, so that what varies is the columns: of their spread the verdict is made.
 What other digits would say is another interval, which stands beside it.
@@ -11,13 +15,14 @@ What other digits would say is another interval, which stands beside it.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
 
 from alexnet.experiments.comparisons import error_in_words, test_probabilities, trained
 from alexnet.experiments.experiment import Arm, Experiment, Finding, Judgement, Runs, Table
-from alexnet.experiments.statistics import interval_of_combinations, spread, verdict_of
+from alexnet.experiments.statistics import TOO_SMALL, interval_of_combinations, spread, verdict_of
 from alexnet.scores import Errors, errors
 
 __all__ = ["MNIST"]
@@ -74,15 +79,32 @@ def _findings(committees: list[Errors], shape: tuple[int, ...]) -> list[Finding]
             f"{mean:.3f} +- {deviation:.3f} % (lowest {min(found):.2f}, highest {max(found):.2f}) over the "
             f"{len(found):,} committees of {sum(shape)} columns; 95 % for other columns: {low:.3f} to {high:.3f}"
         )
+    verdict = verdict_of(RECORD - high, RECORD - low, None)
+    if verdict == TOO_SMALL:
+        verdict += f": {_what_would_tell(mean, high, min(shape))}"
     middle = sorted(committees, key=lambda each: each.top1)[len(committees) // 2]
     return [
         Finding(
             "test error of seven columns averaged",
             f"below {RECORD} %: 0.23 % with 35 columns; with seven 0.27 +- 0.02 %",
             f"{measured}; the median one, with the 95 % interval for other digits: {error_in_words(middle)}",
-            verdict_of(RECORD - high, RECORD - low, None),
+            verdict,
         )
     ]
+
+
+def _what_would_tell(mean: float, high: float, columns: int) -> str:
+    """How many columns of each width would have an interval around this mean that leaves out the record, about.
+
+    Args:
+        mean, high: of the error in percent, and where its interval ends.
+        columns: of each width.
+    """
+    if columns < 2:
+        return "one column of a width has no spread"
+    if mean == RECORD:
+        return "no number of columns anybody trains would tell"
+    return f"about {math.ceil(columns * ((high - mean) / (RECORD - mean)) ** 2):,} columns of each width would tell"
 
 
 MNIST = Experiment(

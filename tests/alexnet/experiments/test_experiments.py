@@ -293,12 +293,20 @@ def test_before_there_is_a_column_of_each_width_there_is_no_finding(
     assert not MNIST.judge(runs).findings and MNIST.judge(runs).tables[0].rows[0][1:3] == ["", ""]
     pretend(trials[0], [1.0] * trials[0].recipe.epochs)
     (found,) = MNIST.judge(runs).findings
-    assert "one committee" in found.measured and found.verdict == TOO_SMALL
+    assert "one committee" in found.measured
+    assert found.verdict == f"{TOO_SMALL}: one column of a width has no spread"
 
 
 @pytest.mark.parametrize(
     ("wrong", "verdict"),
-    [((4, 4), SEEN), ((3, 4), SEEN), ((2, 6), TOO_SMALL), ((4, 5), TOO_SMALL), ((5, 5), NOT_SEEN), ((5, 6), NOT_SEEN)],
+    [
+        ((4, 4), SEEN),
+        ((3, 4), SEEN),
+        ((2, 6), f"{TOO_SMALL}: about 79 columns of each width would tell"),
+        ((4, 5), f"{TOO_SMALL}: about 9 columns of each width would tell"),
+        ((5, 5), NOT_SEEN),
+        ((5, 6), NOT_SEEN),
+    ],
 )
 def test_committees_are_judged_by_the_spread_of_their_columns(
     mnist_folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[float, float], verdict: str
