@@ -340,7 +340,8 @@ def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
     """
     size = trainer.checkpoint_size()
     large = f", which will take {room_in_words(size)}" if room(size) >= LARGE else ""
-    say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}, into {trainer.folder.path}{large}")
+    by = f", by {trainer.world.size} processes" if trainer.world.size > 1 else ""
+    say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}{by}, into {trainer.folder.path}{large}")
     late = trainer.recipe.too_late()
     if late:
         stages = ", ".join(f"{key} {', '.join(map(str, epochs))}" for key, epochs in late.items())
