@@ -1,4 +1,4 @@
-"""Judgement by statistics: intervals of differences that are paired by seed, of an error on n pictures, and verdicts."""
+"""Judgement by statistics: intervals of differences paired by seed, of an error on n pictures, and verdicts."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        """The verdict, and how many seeds would tell where these do not."""
+        """The verdict; where it is seen at another size than the paper's, or more seeds would tell, that too."""
+        low, high = self.interval
+        if self.verdict == SEEN and self.paper is not None and not low <= self.paper <= high:
+            return f"{SEEN}, {'smaller' if high < self.paper else 'larger'} than the paper's"
         if self.verdict != TOO_SMALL:
             return self.verdict
         if len(self.values) < 2:

@@ -94,3 +94,9 @@ def test_the_sentence_says_how_many() -> None:
     assert Difference((1.0,), 1.5).sentence == "too small to see here: one seed has no spread"
     assert "no number" in Difference((-1.0, 1.0), 1e-4).sentence
     assert Difference((1.0, 1.1), 0.5).sentence == SEEN
+    assert Difference((1.0, 1.1, 1.2), None).sentence == SEEN
+
+
+def test_the_sentence_compares_with_the_paper() -> None:
+    assert Difference((0.4, 0.5, 0.6), 1.5).sentence == "seen, smaller than the paper's"
+    assert Difference((3.0, 3.1, 3.2), 1.5).sentence == "seen, larger than the paper's"
