@@ -51,10 +51,12 @@ class Difference:
     Attributes:
         values: by seed.
         paper: the paper's, above 0; None where it gives only the sign.
+        at_least: whether the true values may be larger, as where something was not waited for.
     """
 
     values: tuple[float, ...]
     paper: float | None
+    at_least: bool = False
 
     @property
     def mean(self) -> float:
@@ -63,11 +65,11 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % t interval of the mean; everything where one seed has no spread."""
+        """The 95 % t interval of the mean; everything where one seed has no spread, and no end where `at_least`."""
         if len(self.values) < 2:
             return -math.inf, math.inf
         half = self._half_width(len(self.values))
-        return self.mean - half, self.mean + half
+        return self.mean - half, math.inf if self.at_least else self.mean + half
 
     def _half_width(self, seeds: int) -> float:
         """Of the interval of so many seeds that spread like these."""
@@ -116,5 +118,7 @@ class Difference:
             return self.verdict
         if len(self.values) < 2:
             return f"{TOO_SMALL}: one seed has no spread"
+        if self.at_least:
+            return f"{TOO_SMALL}: longer trainings would tell"
         needed = self.seeds_needed
         return f"{TOO_SMALL}: {f'about {needed:,} seeds' if needed else 'no number of seeds anybody trains'} would tell"

@@ -122,6 +122,20 @@ def test_figure_1_without_a_difference_is_not_seen() -> None:
     assert found.verdict == f"{TOO_SMALL}: one seed has no spread"
 
 
+def test_where_tanh_never_came_down_the_ratio_is_a_lower_bound() -> None:
+    runs = figure1(3)
+    relu, tanh = (runs.seeded(arm) for arm in FIGURE1.arms)
+    pretend(tanh[0], [40.0] * 60)
+    (found,) = FIGURE1.judge(runs).findings
+    ratio = (60 / 6 * 37 / 6 * 38 / 6) ** (1 / 3)
+    assert found.measured.startswith(f"at least {ratio:.2f} (95 %: ") and "or more); 6.0 +- 0.0" in found.measured
+    assert found.measured.endswith("3 seeds; tanh did not come to 25 % with 1 of them") and found.verdict == SEEN
+    pretend(relu[0], [40.0] * 20)  # neither came down
+    pretend(tanh[1], [40.0] * 9, {"event": "failed", "diverged": True})
+    (found,) = FIGURE1.judge(runs).findings
+    assert found.measured == "6.33; 6.0 and 38.0 epochs, 1 seed; 2 of 3 pairs cannot be compared"
+
+
 def test_a_best_rate_at_the_edge_is_told() -> None:
     (found,) = FIGURE1.judge(figure1(2, edge=True)).findings
     assert found.measured.endswith("; the best rate of relu and tanh is at the edge of those tried")

@@ -78,6 +78,13 @@ def test_where_the_paper_gives_only_the_sign() -> None:
     assert stats.t.ppf(0.975, 17) * 2 / math.sqrt(18) < 1 < stats.t.ppf(0.975, 16) * 2 / math.sqrt(17)
 
 
+def test_lower_bounds_are_never_not_seen() -> None:
+    assert Difference((1.0, 1.1, 1.2), 3.0, at_least=True).sentence == SEEN
+    assert Difference((3.9, 4.0, 4.1), 3.0, at_least=True).sentence == "seen, larger than the paper's"
+    assert Difference((-0.1, 0.0, 0.1), 3.0, at_least=True).sentence == f"{TOO_SMALL}: longer trainings would tell"
+    assert Difference((1.0,), 3.0, at_least=True).sentence == f"{TOO_SMALL}: one seed has no spread"
+
+
 @given(st.lists(st.floats(-2, 2), min_size=2, max_size=6), st.floats(0.2, 3))
 def test_so_many_seeds_would_tell(values: list[float], paper: float) -> None:
     needed = Difference(tuple(values), paper).seeds_needed
