@@ -12,7 +12,7 @@ from pretended import never, pretend
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet import evaluate
+from alexnet import evaluate, figures
 from alexnet.data import Augmentation, Split, open_dataset
 from alexnet.experiments import averaging, comparisons, nearest, normalisation, views
 from alexnet.experiments.averaging import AVERAGING
@@ -22,7 +22,7 @@ from alexnet.experiments.crops import CROPS
 from alexnet.experiments.decay import DECAY
 from alexnet.experiments.experiment import Arm, Experiment, Runs, Trial
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS, POINTS
-from alexnet.experiments.figure3 import FIGURE3, chroma
+from alexnet.experiments.figure3 import FIGURE3, chroma, selectivity, slow_colour
 from alexnet.experiments.grid import train
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
@@ -30,6 +30,7 @@ from alexnet.experiments.parameters import PARAMETERS
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
 from alexnet.recipes import RECIPES, build_network, parameter_groups
+from alexnet.run.folder import RunError
 from alexnet.scores import Errors
 from minigrad import optim
 
@@ -316,8 +317,36 @@ def test_chroma() -> None:
     assert found == pytest.approx([0, 1, 2 / 3], abs=1e-12)
 
 
-def test_figure_3_draws_the_filters_of_each_seed(pictures: Path) -> None:
-    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 1)
+def test_gratings_are_selective_and_blobs_are_slow_colour() -> None:
+    place = np.arange(5.0)
+    grating = np.cos(2 * np.pi * place / 2.5) * np.ones((1, 3, 5, 1))
+    bump = np.exp(-((place - 2) ** 2) / 2)
+    blob = np.array([1.0, 0, -1]).reshape(1, 3, 1, 1) * bump * bump[:, np.newaxis]
+    checks = np.array([1.0, 0, -1]).reshape(1, 3, 1, 1) * (-1) ** (place + place[:, np.newaxis])
+    whole = selectivity(grating)
+    assert whole > 80 and selectivity(grating.swapaxes(2, 3)) == pytest.approx(whole)
+    assert selectivity(blob) < 0.01
+    assert selectivity(np.concatenate([grating, blob])) == pytest.approx(whole / 2, abs=0.01)
+    assert slow_colour(blob) > 75 > 25 > slow_colour(checks)
+    assert slow_colour(blob + 3 * grating) == pytest.approx(slow_colour(blob))
+
+
+def test_figure_3_draws_and_measures_the_filters_of_each_seed(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 2)
     assert not FIGURE3.judge(runs).figures and train(runs, never)
     judgement = FIGURE3.judge(runs)
-    assert list(judgement.figures) == ["filters-seed-0"] and "32 filters" in judgement.findings[0].measured
+    assert list(judgement.figures) == ["filters-seed-0", "filters-seed-1"] and len(judgement.tables[0].rows) == 2
+    assert all(found.verdict.startswith(TOO_SMALL) for found in judgement.findings)  # nothing is learned in an epoch
+    assert judgement.tables == FIGURE3.judge(runs).tables
+    learned = np.cos(2 * np.pi * np.arange(5) / 2.5) * np.random.default_rng(0).standard_normal((32, 3, 1, 1))
+    monkeypatch.setattr(figures, "first_filters", lambda model: [("conv1", learned * np.ones((1, 1, 5, 1)))])
+    selective, _ = FIGURE3.judge(runs).findings
+    assert selective.verdict == SEEN
+
+
+def test_figure_3_needs_colours(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 1)
+    assert train(runs, never)
+    monkeypatch.setattr(figures, "first_filters", lambda model: [("conv1", np.ones((8, 1, 5, 5)))])
+    with pytest.raises(RunError, match="no red, green and blue"):
+        FIGURE3.judge(runs)
