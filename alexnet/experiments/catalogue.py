@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alexnet.experiments.averaging import AVERAGING
+from alexnet.experiments.biases import BIASES
+from alexnet.experiments.colour import COLOUR
 from alexnet.experiments.crops import CROPS
 from alexnet.experiments.decay import DECAY
 from alexnet.experiments.dropout import DROPOUT
@@ -13,13 +15,16 @@ from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
+from alexnet.experiments.parts import COLUMNS, MIDDLE, POOLING
+from alexnet.experiments.specialise import SPECIALISE
 from alexnet.experiments.views import VIEWS
 
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY
-EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, BIASES, PARAMETERS, NORMALISATION, DECAY, MIDDLE
+_SIGNS = COLUMNS, POOLING, COLOUR, SPECIALISE
+EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS, *_SIGNS)}
 
 
 @dataclass(frozen=True)

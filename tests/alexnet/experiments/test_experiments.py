@@ -204,7 +204,7 @@ def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.Capt
 def errors_of(wrong: dict[str, int]) -> Callable[..., dict[int, Errors]]:
     """Instead of measured errors, so many of a hundred pictures by the name of the trial and the number of views."""
 
-    def found(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int, Errors]:
+    def found(runs: Runs, arm: Arm, views: int = 1) -> dict[int, Errors]:
         numbers = {trial.seed: wrong[f"{trial.name} {views}"] for trial in trained(runs, arm)}
         return {seed: Errors(number, 0, 100) for seed, number in numbers.items()}
 
