@@ -270,8 +270,12 @@ def test_the_nearest_are_of_the_class_that_was_learned(pictures: Path, monkeypat
     monkeypatch.setattr(nearest, "NEIGHBOURS", 12)
     runs = Runs(short(NEAREST), Path("out"), str(pictures), 1)
     assert not NEAREST.judge(runs).findings and train(runs, never)
-    (row,) = NEAREST.judge(runs).tables[0].rows
+    judgement = NEAREST.judge(runs)
+    (row,) = judgement.tables[0].rows
     assert row[2] == "100.0 %"  # dark pictures are nearest to the dark ones
+    assert list(judgement.figures) == ["nearest-by-activations", "nearest-by-pixels"]
+    rows = [axes.get_title() for axes in judgement.figures["nearest-by-pixels"].axes]
+    assert len(rows) == 5 * (2 + 12) and all(set(rows[at + 2 : at + 14]) == {rows[at]} for at in range(0, 70, 14))
     monkeypatch.setattr(nearest, "NEIGHBOURS", 24)
     (row,) = NEAREST.judge(runs).tables[0].rows
     assert row[1:] == ["50.0 %", "50.0 %"]  # all pictures there are
