@@ -222,6 +222,7 @@ class Runs:
     ) -> None:
         self.experiment, self.place, self.source, self.seeds = experiment, place, source, seeds
         self.devices = list(devices)
+        self._trials: dict[tuple[str, float | None, int], Trial] = {}
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -232,8 +233,11 @@ class Runs:
         return open_dataset(self.source, seed)
 
     def trial(self, arm: Arm, rate: float | None, seed: int) -> Trial:
-        """One of them."""
-        return Trial(arm, rate, seed, self.place, self.experiment.until)
+        """One of them, the same whenever it is asked for."""
+        key = arm.name, rate, seed
+        if key not in self._trials:
+            self._trials[key] = Trial(arm, rate, seed, self.place, self.experiment.until)
+        return self._trials[key]
 
     def sweep(self, arm: Arm) -> list[Trial]:
         """Those that the rate is chosen by, in ascending order; none where there is nothing to choose.
