@@ -12,7 +12,7 @@ from pathlib import Path
 
 import minigrad as mg
 from alexnet import figures
-from alexnet.experiments.catalogue import EXPERIMENTS, IMAGENET
+from alexnet.experiments.catalogue import EXPERIMENTS, IMAGENET, NOT_RUN, TABLES
 from alexnet.experiments.experiment import Experiment, Finding, Judgement, Runs, Table
 from alexnet.experiments.timing import machine
 from alexnet.files import whole
@@ -25,7 +25,6 @@ __all__ = ["command", "keep", "kept", "summary", "write"]
 RESULT = "result.json"
 PICTURE = re.compile(r"[a-z0-9-]+\.png")
 TITLE = "The claims of the paper"
-NOT_RUN = "not run here"
 HEAD = ("what", "the paper", "measured", "verdict")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -160,7 +159,7 @@ def _page(out: Path, results: dict[str, Result | None]) -> list[Block]:
                 *(table for table in result.tables if table.rows),
             ]
             blocks.append(Text("p", _cost(result)))
-    blocks.append(Text("h2", "What only ImageNet answers"))
+    blocks += [Text("h2", "What only ImageNet answers"), *TABLES]
     for each in IMAGENET:
         blocks.append(Text("p", f"{each.claim} (section {each.section}): {each.paper}; {NOT_RUN}."))
         blocks.append(Text("pre", "\n".join(each.commands)))
