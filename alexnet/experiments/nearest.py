@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alexnet import figures
-from alexnet.data import DataSet, RescaledSplit, Split
+from alexnet.data import DataSet, Split
 from alexnet.data.sweep import Sweep
 from alexnet.experiments.comparisons import difference_in_points, trained
 from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
@@ -63,7 +63,7 @@ def judge(runs: Runs) -> Judgement:
 def _pixels(split: Split, predictor: Predictor) -> np.ndarray:
     """Pictures as the net is given them, black where they cannot be read: uint8 (n, C, side, side)."""
     found = np.zeros((len(split), predictor.channels, predictor.rescale, predictor.rescale), np.uint8)
-    with closing(Sweep(RescaledSplit(split, predictor.rescale)).batches()) as batches:
+    with closing(Sweep(predictor.pictures(split)).batches()) as batches:
         for indices, images in batches:
             found[indices] = images
     return found
