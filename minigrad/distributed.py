@@ -48,8 +48,9 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import check_count
-from minigrad.arrays import DeviceArray, quiet
+from minigrad.arrays import Device, DeviceArray, quiet
 from minigrad.autograd import Function, walk
+from minigrad.backends.cpu.memory import allocate
 from minigrad.random import default_generator
 from minigrad.tensors import Tensor
 
@@ -60,6 +61,7 @@ A = TypeVar("A")
 # what those that start the processes of a program tell each: MPICH and its relatives, Open MPI, PMIx, MVAPICH
 SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"  # how many they are
 STARTED = *SIZES, "PMIX_RANK"
+HOST = Device("cpu", 0)
 CORES = 1 << 13  # that a machine has at most
 NAP = 1e-4  # seconds between two looks at what is on its way: who waits leaves the core to others
 NOTICE = 30.0  # seconds, after which one that waits says for whom
@@ -229,7 +231,7 @@ class World:
         parts, requests = [], []
         for rank in range(self.size):
             for number, (start, size) in enumerate(blocks[rank]):
-                part = own[number][mine] if rank == self.rank else np.empty(mine.stop - mine.start, dtype)
+                part = own[number][mine] if rank == self.rank else _buffer(mine.stop - mine.start, dtype)
                 parts.append(Block(start, size, part))
                 if rank != self.rank:
                     requests.append((self._sums.Irecv(part, rank), rank))
@@ -237,7 +239,8 @@ class World:
             requests += [(self._sums.Isend(block[slices[rank]], rank), rank) for block in own]
         self.wait(requests, "gradients", PATIENCE)
         total = _folded(parts, lambda left, right: np.add(left, right, out=left))
-        result = np.empty(length, dtype)
+        parts.clear()
+        result = own[0] if own else _buffer(length, dtype)  # what was sent is no longer needed
         result[mine] = total
         requests = [(self._sums.Irecv(result[slices[rank]], rank), rank) for rank in others]
         requests += [(self._sums.Isend(total, rank), rank) for rank in others]
@@ -333,6 +336,11 @@ def _spans(count: int, parts: int) -> list[range]:
 
 
 # gradients
+
+
+def _buffer(length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Memory of the host for so many numbers, from the pool that gradients there go back to when they are packed."""
+    return allocate((length,), dtype, HOST)
 
 
 class _Bucket:
@@ -478,7 +486,7 @@ class GradientSum:
 
     def _packed(self, numbers: Sequence[int], place: int, length: int, dtype: np.dtype[Any]) -> np.ndarray:
         """The block at a place of those of this process, of some parameters, on the host: so many numbers."""
-        result, start = np.empty(length, dtype), 0
+        result, start = _buffer(length, dtype), 0
         for number in numbers:
             array = self._held[number][place].value
             result[start : start + array.size] = array.device.backend.to_host(array).reshape(-1)

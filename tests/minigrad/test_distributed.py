@@ -276,6 +276,29 @@ def test_an_exception_in_one_process_ends_all() -> None:
     assert time.monotonic() - begin < 60
 
 
+LARGE = """
+import resource
+import minigrad as mg
+from minigrad import distributed, nn
+
+model = nn.Sequential(*(nn.Linear(3000, 3000) for _ in range(4)))
+gradients = distributed.GradientSum(model.parameters(), shards=2)
+for _ in range(2):
+    for rows in gradients.parts(2):
+        gradients.backward(model(mg.ones((1, 3000))).mean())
+    gradients.finish()
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, flush=True)
+"""
+
+
+@mpi
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is in KiB on Linux")
+def test_gradients_that_travel_are_not_kept_twice() -> None:
+    """144 MB of them: what one process of two needs beyond one alone is less, MPI's own memory included."""
+    peaks = [int(together(ranks, "-c", LARGE)[1].split()[1]) for ranks in (1, 2)]
+    assert peaks[1] - peaks[0] < 130, peaks
+
+
 @mpi
 @pytest.mark.parametrize("more", [(), ("frozen",)])
 def test_any_number_of_processes_ends_with_the_same_bits(more: tuple[str, ...]) -> None:
