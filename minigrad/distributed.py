@@ -252,7 +252,8 @@ class World:
 def world() -> World:
     """The processes that were started together: those of mpiexec, or this one alone.
 
-    Where there are several, an exception that nobody catches in one of them ends all, after its traceback.
+    Where there are several, an exception that nobody catches in one of them ends all, after its traceback; `sys.exit`
+    does not, and leaves the others waiting.
 
     Raises:
         DistributedError: mpi4py cannot be used.
