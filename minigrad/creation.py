@@ -64,12 +64,12 @@ def tensor(data: npt.ArrayLike, device: Place = "cpu", dtype: DType = None, requ
     return Tensor(where.backend.from_host(values, where), requires_grad)
 
 
-def from_dlpack(ext_tensor: Any, *, device: Place = "cpu", copy: bool | None = None) -> Tensor:
+def from_dlpack(ext_tensor: Any, *, device: Place | None = None, copy: bool | None = None) -> Tensor:
     """A tensor of what another library has in the host's memory, by DLPack: of NumPy, PyTorch, JAX.
 
     Args:
         ext_tensor: anything with `__dlpack__`.
-        device: where it shall live.
+        device: where it shall live, "cpu" if None.
         copy: False to share the memory, which then nobody may write to any more; else it is copied.
 
     Raises:
@@ -81,7 +81,7 @@ def from_dlpack(ext_tensor: Any, *, device: Place = "cpu", copy: bool | None = N
     kind = int(ext_tensor.__dlpack_device__()[0])
     if kind != HOST[0]:
         raise ValueError(f"from_dlpack takes arrays in the host's memory, this one is on a device of kind {kind}")
-    values, where = np.from_dlpack(ext_tensor), as_device(device)
+    values, where = np.from_dlpack(ext_tensor), as_device("cpu" if device is None else device)
     checked_dtype(values.dtype)
     if copy is not False:
         return Tensor(where.backend.from_host(values, where))
