@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     start = time.monotonic()
     check_address_space()
     runs, stop = _runs(args, args.name), Stop()
-    if runs.experiment.arms and not runs.source:
+    if runs.experiment.brings_no_data and not runs.source:
         raise RunError(f"{args.name} brings no data; say where yours is with --data PATH")
     with stop.listening():
         done = train(runs, stop, start + args.budget)
@@ -117,7 +117,7 @@ def _list(args: argparse.Namespace) -> str:
         minutes = f"{estimated_seconds(runs) / 60:,.0f}"
         begun, result = sum(bool(trial.errors()) for trial in runs.all_trials()), report.kept(args.out, name)
         state = f"{begun} runs" if begun else "judged" if result else "not yet"
-        data = experiment.data or ("your own" if experiment.arms else "none")
+        data = experiment.data or ("your own" if experiment.brings_no_data else "none")
         rows.append((name, experiment.claim, experiment.section, data, minutes, state))
     return table(rows, line_width())
 

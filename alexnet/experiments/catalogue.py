@@ -10,6 +10,7 @@ from alexnet.experiments.decay import DECAY
 from alexnet.experiments.dropout import DROPOUT
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
+from alexnet.experiments.jarrett import JARRETT
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
@@ -18,7 +19,7 @@ from alexnet.experiments.views import VIEWS
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY, JARRETT
 EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
 
 
