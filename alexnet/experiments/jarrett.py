@@ -32,8 +32,8 @@ from alexnet.terminal import counted, say
 
 __all__ = ["ARMS", "JARRETT", "Arm", "Cell", "picture", "pieces"]
 
-# The longer one. The paper's is 151, which makes maps of the same sizes after pooling; Caltech-101 is about to have
-# 152 where it was made small before, and is then not resized again.
+# The longer one. The paper's is 151, which makes maps of the same sizes after pooling. Pictures that were made small
+# before, as a copy of Caltech-101 with longer sides of 152, are then not resized again.
 SIDE = 152
 TOGETHER = 32  # pictures
 STAGES = 1, 2
@@ -232,7 +232,10 @@ def _percents(runs: Runs, name: str, stages: int) -> dict[int, float]:
 
 
 def judge(runs: Runs) -> Judgement:
-    """What rectification adds, by draw, whether the paper's rates are reached, and the table of all rows."""
+    """What rectification adds, by draw, whether the paper's rates are reached, and the table of all rows.
+
+    As in the paper, draws share pictures: their spread is somewhat less than that of other pictures would be.
+    """
     findings: list[Finding] = []
     rows = []
     for stages in STAGES:
