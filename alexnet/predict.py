@@ -106,7 +106,7 @@ def _look(
             unread.append(str(error))
             continue
         paths.append(path)
-        rescaled.append(rescale(_channels(image, predictor), predictor.rescale))
+        rescaled.append(rescale(_channels(image, predictor), predictor.rescale, predictor.digit_width))
         shown.append(_reduced(image) if drawn else image[:0])
     if not paths:
         return [], unread

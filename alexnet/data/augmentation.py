@@ -1,4 +1,4 @@
-"""The two ways in which section 4.1 of the paper enlarges the training set: crops with mirroring, and colour noise."""
+"""How the training set is enlarged: crops with mirroring and colour noise (section 4.1), and distortions of digits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alexnet.data.distortion import distort
 from alexnet.data.keyed import COLOUR, CROP, normals, words
 from alexnet.data.splits import DataError
 from alexnet.data.statistics import Statistics
@@ -37,6 +38,9 @@ class Augmentation:
         noise_divides: divide the pictures that got noise by 1 + colour_noise. The authors' program did, so that their
             values stay about as large as those of test pictures, which get no noise and are not divided; nor are
             training pictures once the noise is off.
+        rotation, scaling, translation: by how many degrees, by which share and by how many pixels a picture is turned,
+            scaled and moved at most before it is cropped; see `distort`.
+        elastic_alpha, elastic_sigma: strength and smoothness of elastic distortion; see `distort`.
     """
 
     crop: int
@@ -46,6 +50,16 @@ class Augmentation:
     crop_group: int = 1
     noise_off_epoch: int = 0
     noise_divides: bool = False
+    rotation: float = 0.0
+    scaling: float = 0.0
+    translation: float = 0.0
+    elastic_alpha: float = 0.0
+    elastic_sigma: float = 0.0
+
+    @property
+    def distorts(self) -> bool:
+        """Whether pictures are distorted before they are cropped."""
+        return any((self.rotation, self.scaling, self.translation, self.elastic_alpha))
 
     def noise(self, epoch: int) -> float:
         """The colour noise of an epoch."""
@@ -61,7 +75,7 @@ def augment(
     statistics: Statistics,
     draws: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Crops to train on, minus the centre of the mean image, with colour noise; values stay on the scale 0-255.
+    """Crops to train on, minus the centre of the mean image, distorted and with colour noise, on the scale 0-255.
 
     Whatever is random depends on (seed, epoch, index of the picture) alone, not on the batch it comes in; where `draws`
     are given, position and mirroring depend on them in place of the index.
@@ -86,6 +100,18 @@ def augment(
         corners = (random_words[:, :2].astype(np.uint64) * np.uint64(size - crop + 1) >> np.uint64(32)).astype(np.int64)
     mirrored = (random_words[:, 2] >> 31).astype(bool) & augmentation.mirror
 
+    if augmentation.distorts:
+        images = distort(
+            images,
+            indices,
+            epoch,
+            seed,
+            rotation=augmentation.rotation,
+            scaling=augmentation.scaling,
+            translation=augmentation.translation,
+            elastic_alpha=augmentation.elastic_alpha,
+            elastic_sigma=augmentation.elastic_sigma,
+        )
     result = np.empty((len(images), images.shape[1], crop, crop), dtype=np.float32)
     for image, (top, left), mirror, out in zip(images, corners.tolist(), mirrored.tolist(), result, strict=True):
         patch = image[:, top : top + crop, left : left + crop]

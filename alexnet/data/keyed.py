@@ -9,15 +9,15 @@ import numpy as np
 
 from minigrad.random import philox4x32
 
-__all__ = ["COLOUR", "CROP", "RATE", "REPLACEMENT", "SHUFFLE", "SPLIT", "normals", "permutation", "words"]
+__all__ = ["COLOUR", "CROP", "DISTORTION", "RATE", "REPLACEMENT", "SHUFFLE", "SPLIT", "normals", "permutation", "words"]
 
 # What the words are for; the third word of the counter, so that no two purposes share numbers.
-CROP, COLOUR, SHUFFLE, SPLIT, REPLACEMENT, RATE = range(6)
+CROP, COLOUR, SHUFFLE, SPLIT, REPLACEMENT, RATE, DISTORTION = range(7)
 
 _DRAWN_AT_ONCE = 2**16  # words: what permuting a million pictures needs stays small
 
 
-def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarray:
+def words(seed: int, epoch: int, purpose: int, indices: np.ndarray, blocks: int | np.ndarray = 0) -> np.ndarray:
     """Four random 32-bit words for each index.
 
     Args:
@@ -25,6 +25,7 @@ def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarra
         epoch: a non-negative integer below 2^32.
         purpose: one of the constants above.
         indices: integers (n,), below 2^32.
+        blocks: integers (n,) below 2^31, where an index needs more than four words: which four.
 
     Returns:
         uint32 (n, 4).
@@ -33,7 +34,7 @@ def words(seed: int, epoch: int, purpose: int, indices: np.ndarray) -> np.ndarra
     counter[:, 0] = indices
     counter[:, 1] = epoch
     counter[:, 2] = purpose
-    counter[:, 3] = 1 << 31  # apart from the streams of dropout, whose last word is small
+    counter[:, 3] = (1 << 31) + blocks  # apart from the streams of dropout, whose last word is small
     return philox4x32(counter, (seed & 0xFFFFFFFF, seed >> 32))
 
 

@@ -14,9 +14,10 @@ from alexnet.data.reading import Rejected, check_share, read_batch
 from alexnet.data.splits import DataError, Pixels, Split
 from alexnet.data.statistics import Statistics, cached_statistics, load_statistics
 
-__all__ = ["MEMORY_LIMIT", "RescaledSplit", "rescale", "rescaled_shape"]
+__all__ = ["MEMORY_LIMIT", "RescaledSplit", "rescale", "rescaled_shape", "width_normalised"]
 
 LONGEST = 8  # sides of a picture up to this ratio are resized whole
+WIDEST = 2  # times as wide as it was: what a digit is made at most
 READ_TOGETHER = 32  # pictures
 MEMORY_LIMIT = 4 * 2**30  # bytes; a split whose rescaled pictures take more is decoded anew in each epoch
 
@@ -27,7 +28,7 @@ def rescaled_shape(height: int, width: int, size: int) -> tuple[int, int]:
     return (2 * height * size + shorter) // (2 * shorter), (2 * width * size + shorter) // (2 * shorter)
 
 
-def rescale(image: np.ndarray, size: int) -> np.ndarray:
+def rescale(image: np.ndarray, size: int, digit_width: int = 0) -> np.ndarray:
     """The picture with its shorter side at `size`, and of that the centre (section 2; there 256).
 
     "Given a rectangular image, we first rescaled the image such that the shorter side was of length 256, and then
@@ -36,6 +37,7 @@ def rescale(image: np.ndarray, size: int) -> np.ndarray:
     Args:
         image: uint8 (H, W, C) with C = 1, 2 or 3.
         size: positive.
+        digit_width: of what is drawn on black, see `width_normalised`; 0 leaves it as it is.
 
     Returns:
         uint8 (C, size, size), C order.
@@ -53,7 +55,35 @@ def rescale(image: np.ndarray, size: int) -> np.ndarray:
         ]
         image = np.stack(resized, axis=2).reshape(height, width, -1)
     top, left = (height - size) // 2, (width - size) // 2
-    return np.ascontiguousarray(image[top : top + size, left : left + size].transpose(2, 0, 1))
+    result = np.ascontiguousarray(image[top : top + size, left : left + size].transpose(2, 0, 1))
+    return width_normalised(result, digit_width) if digit_width else result
+
+
+def width_normalised(image: np.ndarray, width: int) -> np.ndarray:
+    """A digit on black brought to a width, with its height kept, and to the centre of its picture.
+
+    Ciresan, Meier and Schmidhuber (2012) train columns on digits of six widths and as they are. Its width is that of
+    the box around all pixels above 0. A narrow digit, as most ones are, is made at most WIDEST times as wide as it is:
+    the width asked for would make a block of a stroke. That depends on the box alone, never on what the digit is.
+
+    Args:
+        image: uint8 (C, size, size).
+        width: from 1 to size.
+
+    Returns:
+        the same shape; black stays black.
+    """
+    rows, columns = (np.flatnonzero(image.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    if not rows.size:
+        return image
+    box = image[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, wide = box.shape[1], min(width, WIDEST * box.shape[2])
+    result = np.zeros_like(image)
+    top, left = (image.shape[1] - height) // 2, (image.shape[2] - wide) // 2
+    for plane, digit in zip(result, box, strict=True):
+        resized = Image.fromarray(digit).resize((wide, height), Image.Resampling.BICUBIC)
+        plane[top : top + height, left : left + wide] = resized
+    return result
 
 
 def _middle(image: np.ndarray) -> np.ndarray:
@@ -74,17 +104,19 @@ class RescaledSplit:
         split: the pictures.
         size: height and width to bring them to.
         keep: False where each is asked for once.
+        digit_width: as for `rescale`.
     """
 
-    def __init__(self, split: Split, size: int, keep: bool = True) -> None:
+    def __init__(self, split: Split, size: int, keep: bool = True, digit_width: int = 0) -> None:
         if size < 1:
             raise DataError(f"pictures are rescaled to a positive size, got {size}")
         self.split = split
         self.size = size
+        self.digit_width = digit_width
         self.labels = split.labels
         self.channels = split.channels
         shape = (len(split), split.channels, size, size)
-        self._pixels: Pixels | None = split.pixels(size)
+        self._pixels: Pixels | None = None if digit_width else split.pixels(size)
         self._kept: np.ndarray | None = None
         if keep and self._pixels is None and prod(shape) <= MEMORY_LIMIT:
             self._kept = np.empty(shape, dtype=np.uint8)
@@ -115,7 +147,7 @@ class RescaledSplit:
         return self._kept[indices]
 
     def _rescaled(self, index: int) -> np.ndarray:
-        return rescale(self.split.image(index, self.size), self.size)
+        return rescale(self.split.image(index, self.size), self.size, self.digit_width)
 
     def read(
         self,
@@ -164,7 +196,8 @@ class RescaledSplit:
         Raises:
             DataError: there are no pictures, or too many cannot be read.
         """
-        prepared = self.split.statistics_file(self.size)
+        prepared = None if self.digit_width else self.split.statistics_file(self.size)
         if prepared is not None:
             return load_statistics(prepared, (self.channels, self.size, self.size))
-        return cached_statistics(self, self.split.fingerprint, workers, progress, left_out)
+        digits = f" {self.digit_width}" if self.digit_width else ""
+        return cached_statistics(self, self.split.fingerprint + digits, workers, progress, left_out)

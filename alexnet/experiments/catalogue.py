@@ -11,6 +11,7 @@ from alexnet.experiments.dropout import DROPOUT
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.jarrett import JARRETT
+from alexnet.experiments.mnist import MNIST
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
@@ -19,7 +20,7 @@ from alexnet.experiments.views import VIEWS
 __all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY, JARRETT
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY, JARRETT, MNIST
 EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
 
 

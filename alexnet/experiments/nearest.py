@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 
-from alexnet.data import RescaledSplit, Split
+from alexnet.data import Split
 from alexnet.data.sweep import Sweep
 from alexnet.experiments.comparisons import difference_in_points, trained
 from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Table
@@ -52,7 +52,7 @@ def judge(runs: Runs) -> Judgement:
 def _pixels(split: Split, predictor: Predictor) -> np.ndarray:
     """Pictures as the net is given them, black where they cannot be read: uint8 (n, C, side, side)."""
     found = np.zeros((len(split), predictor.channels, predictor.rescale, predictor.rescale), np.uint8)
-    with closing(Sweep(RescaledSplit(split, predictor.rescale)).batches()) as batches:
+    with closing(Sweep(predictor.pictures(split)).batches()) as batches:
         for indices, images in batches:
             found[indices] = images
     return found

@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 __all__ = [
     "NOT_SEEN",
     "SEEN",
@@ -17,8 +19,10 @@ __all__ = [
     "Difference",
     "binomial_interval",
     "incomplete_beta",
+    "interval_of_combinations",
     "spread",
     "student_quantile",
+    "verdict_of",
 ]
 
 SEEN, NOT_SEEN, TOO_SMALL = "seen", "not seen", "too small to see here"
@@ -92,6 +96,40 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
 
 
+def interval_of_combinations(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of a mean over all combinations of nets, one of each kind, for other nets of these kinds.
+
+    Combinations that share nets are not independent. The nets are: what those of a kind differ by, each averaged over
+    the combinations that it is in, says how far the mean would move with others (the first term of Hoeffding's
+    decomposition, 1948). The kinds are taken to vary alike, which makes a t interval of what all of them say.
+
+    Args:
+        values: one axis for each kind, as long as there are nets of it.
+
+    Returns:
+        everything, where a kind has one net.
+    """
+    if min(values.shape) < 2:
+        return -math.inf, math.inf
+    variance, freedom = 0.0, 0
+    for axis, count in enumerate(values.shape):
+        of_each = values.mean(axis=tuple(other for other in range(values.ndim) if other != axis))
+        variance += float(of_each.var(ddof=1)) / count
+        freedom += count - 1
+    half, mean = student_quantile(freedom) * math.sqrt(variance), float(values.mean())
+    return mean - half, mean + half
+
+
+def verdict_of(low: float, high: float, paper: float | None) -> str:
+    """SEEN: the interval lies above 0. NOT_SEEN: it does not, and leaves out the paper's value. Else TOO_SMALL.
+
+    Where the paper gives only the sign, NOT_SEEN is an interval with nothing above 0.
+    """
+    if low > 0:
+        return SEEN
+    return TOO_SMALL if high >= (paper or 0.0) else NOT_SEEN
+
+
 @dataclass(frozen=True)
 class Difference:
     """What a claim says is larger than zero, measured once for each seed.
@@ -125,14 +163,8 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """SEEN: the interval lies above 0. NOT_SEEN: it does not, and leaves out the paper's value. Else TOO_SMALL.
-
-        Where the paper gives only the sign, NOT_SEEN is an interval with nothing above 0.
-        """
-        low, high = self.interval
-        if low > 0:
-            return SEEN
-        return TOO_SMALL if high >= (self.paper or 0.0) else NOT_SEEN
+        """Of its interval."""
+        return verdict_of(*self.interval, self.paper)
 
     @property
     def seeds_needed(self) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 import minigrad as mg
 import minigrad.functional as F
+from alexnet.cuda_convnet import picture_channels
 from alexnet.experiments.experiment import Runs
 from alexnet.files import cached_file, keep
 from alexnet.recipes import Recipe, build_network, parameter_groups
@@ -80,9 +81,10 @@ def quickest(act: Callable[[], object]) -> float:
 
 def _timed(recipe: Recipe, device: str) -> float:
     """The seconds of a step on pictures of noise."""
-    network = build_network(recipe, 10, 3, [device])
+    channels = picture_channels(recipe.layers) if recipe.layers else 3
+    network = build_network(recipe, 10, channels, [device])
     optimizer = optim.SGD(parameter_groups(recipe, network), lr=recipe.lr)
-    shape = recipe.batch_size, 3, recipe.image_size, recipe.image_size
+    shape = recipe.batch_size, channels, recipe.image_size, recipe.image_size
     pictures = np.random.default_rng(0).standard_normal(shape, np.float32)
     labels = mg.tensor(np.arange(recipe.batch_size) % 10, device)
 

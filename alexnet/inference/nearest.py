@@ -101,7 +101,7 @@ def open_index(predictor: Predictor, store: Path, data: DataSet) -> Index:
             )
         say(f"into {path}, once, which will take {amount(size)}", sys.stderr)
         with claimed(path):
-            _make(path, predictor, RescaledSplit(data.train, predictor.rescale, keep=False))
+            _make(path, predictor, predictor.pictures(data.train))
     try:
         features = checkpoint.map_array(path)
     except (OSError, ValueError) as error:

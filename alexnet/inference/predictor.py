@@ -31,6 +31,7 @@ class Predictor:
         statistics: of its training set.
         ids: identifiers of the classes.
         classes: their words.
+        digit_width: to which what is drawn on black is brought; 0 for pictures as they are.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Predictor:
         statistics: Statistics,
         ids: Sequence[str],
         classes: Sequence[str],
+        digit_width: int = 0,
     ) -> None:
         self.model, self.device, self.rescale, self.crop = model.eval(), device, rescale, crop
         self.statistics, self.ids, self.classes = statistics, tuple(ids), tuple(classes)
+        self.digit_width = digit_width
 
     @property
     def channels(self) -> int:
@@ -82,6 +85,10 @@ class Predictor:
             )
         return self.model.last
 
+    def pictures(self, split: Split) -> RescaledSplit:
+        """A split as the network is given it, for one sweep."""
+        return RescaledSplit(split, self.rescale, keep=False, digit_width=self.digit_width)
+
     def probabilities(self, images: np.ndarray, count: int) -> np.ndarray:
         """The softmax outputs, averaged over the views (section 4.1).
 
@@ -118,7 +125,8 @@ class Predictor:
 
     def fingerprint(self) -> str:
         """SHA-256 of all that its answers depend on."""
-        result = hashlib.sha256(f"{self.rescale} {self.crop}".encode())
+        digits = f" {self.digit_width}" if self.digit_width else ""
+        result = hashlib.sha256(f"{self.rescale} {self.crop}{digits}".encode())
         values: dict[str, mg.Tensor | np.ndarray] = {**self.model.state_dict(), "mean": self.statistics.mean}
         for name, value in sorted(values.items()):
             result.update(f"{name} {value.shape} {value.dtype}".encode())
@@ -141,7 +149,7 @@ def probabilities_of(predictor: Predictor, split: Split, count: int) -> tuple[np
     Raises:
         DataError: too many pictures cannot be read.
     """
-    pictures = RescaledSplit(split, predictor.rescale, keep=False)
+    pictures = predictor.pictures(split)
     found = np.zeros((len(pictures), len(predictor.classes)), np.float32)
     read = np.zeros(len(pictures), bool)
     reasons: list[str] = []

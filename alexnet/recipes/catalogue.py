@@ -21,6 +21,8 @@ __all__ = ["RECIPES", "SMALL_WEIGHT_STD"]
 # conv1 therefore learns at a hundredth of the rate, and it starts small, so that what it learns shows in its filters.
 SMALL_WEIGHT_STD = {"conv1": 0.002, **dict.fromkeys(("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")), "fc8": 0.01}
 
+_COLUMN = read_net("mnist")
+
 
 def _of_a_file(name: str, summary: str, augmentation: Augmentation, **more: Any) -> Recipe:
     """One of cuda-convnet's nets for CIFAR-10: its rates, decay and initial weights are in its files."""
@@ -125,6 +127,30 @@ RECIPES = {
             all_batches_from=351,
             drop_epochs=(501, 511),
             bias_lr_falls=False,
+        ),
+        Recipe(
+            name="mnist",
+            summary="a column of the committee for MNIST that section 1 cites, on digits distorted anew each epoch",
+            network="layer-file",
+            data="",
+            rescale=28,
+            augmentation=Augmentation(
+                crop=28,
+                random_crop=False,
+                mirror=False,
+                rotation=15,
+                scaling=0.15,
+                translation=1,
+                elastic_alpha=36,
+                elastic_sigma=6,
+            ),
+            batch_size=128,
+            epochs=100,
+            lr=0.0,
+            momentum=0.0,
+            weight_decay=0.0,
+            layers=_COLUMN["layers"],
+            layer_params=_COLUMN["layer_params"],
         ),
         Recipe(
             name="paper",

@@ -23,6 +23,7 @@ __all__ = ["KEYS", "Recipe", "build_network"]
 
 ORDERS = ("shuffled", "file")
 SECTIONS = ("layers", "layer_params")
+DISTORTIONS = ("rotation", "scaling", "translation", "elastic_alpha", "elastic_sigma")
 # what a recipe of a layer file leaves to its parameter file, with the keys that say it there
 LEFT_TO_FILE = {
     "lr": "epsW and epsB",
@@ -50,7 +51,7 @@ class Recipe:
             filter_scale divides the numbers of filters and hidden units.
         data: what it trains on when `--data` is not given; "" if it must be.
         rescale: side of the square that each picture is rescaled and cut to (section 2).
-        augmentation: crop, mirror and colour noise (section 4.1).
+        augmentation: crop, mirror and colour noise (section 4.1), and distortions.
         batch_size: examples per step.
         epochs: passes over the training set.
         lr: the rate at the start.
@@ -72,6 +73,8 @@ class Recipe:
             for the data's own validation pictures.
         all_batches_from: the epoch from which on the held-out data batch is trained on too; 0 for never. Its error then
             says nothing of other pictures, and the latest checkpoint counts as the best.
+        digit_width: pixels to whose width what is drawn on black is brought, in all pictures, by `width_normalised`; 0
+            for pictures as they are.
         layers: the sections of cuda-convnet's layer file, of the network "layer-file": keys and values by layer.
         layer_params: those of its parameter file. Rates, momenta and weight decay of every weight come from here, and
             lr, momentum, weight_decay and what else is about them stay at 0 or their defaults; drops divide the rates.
@@ -103,6 +106,7 @@ class Recipe:
     order: str = "shuffled"
     validation_batch: int = 0
     all_batches_from: int = 0
+    digit_width: int = 0
     layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     layer_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -176,11 +180,18 @@ class Recipe:
                 f"crops of {crop} x {crop} (augmentation.crop) do not fit a network for {size} x {size} "
                 "(network_options.image_size); change both"
             )
-        for name, least in (("crop_group", 1), ("colour_noise", 0), ("noise_off_epoch", 0)):
-            if getattr(self.augmentation, name) < least:
+        least = {"crop_group": 1, "colour_noise": 0, "noise_off_epoch": 0, **dict.fromkeys(DISTORTIONS, 0)}
+        for name, value in least.items():
+            if not getattr(self.augmentation, name) >= value:
                 raise ValueError(
-                    f"a recipe's augmentation.{name} is {least} or more; got {getattr(self.augmentation, name)}"
+                    f"a recipe's augmentation.{name} is {value} or more; got {getattr(self.augmentation, name)}"
                 )
+        if not self.augmentation.scaling < 1:
+            raise ValueError(f"a recipe's augmentation.scaling is below 1; got {self.augmentation.scaling}")
+        if self.augmentation.elastic_alpha and not self.augmentation.elastic_sigma:
+            raise ValueError("a recipe's augmentation.elastic_alpha needs an elastic_sigma, which is 0; set that too")
+        if not 0 <= self.digit_width <= self.rescale:
+            raise ValueError(f"a recipe's digit_width is from 0 to its rescale, {self.rescale}; got {self.digit_width}")
 
     def _check_order(self) -> None:
         if self.order not in ORDERS:

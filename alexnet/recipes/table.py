@@ -37,6 +37,7 @@ def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
         ("options", _options(recipe)),
         ("pictures", _pictures(recipe)),
         ("colour noise", _noise(recipe)),
+        ("distortion", _distortion(recipe)),
         ("training", _training(recipe)),
         ("schedules", _schedules(recipe)),
     ]
@@ -53,6 +54,7 @@ def recipe_table(recipe: Recipe, width: float = math.inf) -> str:
 def how_pictures_come(recipe: Recipe) -> str:
     """How a recipe takes pictures, for how long and in which order, in a line."""
     noise = ", with colour noise" if recipe.augmentation.noise(1) else ""
+    noise += ", distorted" if recipe.augmentation.distorts else ""
     return f"pictures {_pictures(recipe)}{noise}; {_length(recipe)}{_order(recipe)}"
 
 
@@ -72,7 +74,10 @@ def _options(recipe: Recipe) -> str:
 
 def _pictures(recipe: Recipe) -> str:
     augmentation = recipe.augmentation
-    words = f"{recipe.rescale} x {recipe.rescale}, minus the mean; crops of {augmentation.crop} x {augmentation.crop} "
+    words = f"{recipe.rescale} x {recipe.rescale}, "
+    if recipe.digit_width:
+        words += f"what is drawn on black brought to a width of {recipe.digit_width}, "
+    words += f"minus the mean; crops of {augmentation.crop} x {augmentation.crop} "
     words += "at random places" if augmentation.random_crop else "from the centre"
     if augmentation.mirror:
         words += ", half of them mirrored"
@@ -91,6 +96,20 @@ def _noise(recipe: Recipe) -> str:
     if augmentation.noise_off_epoch:
         words += f"; off from epoch {augmentation.noise_off_epoch} on"
     return words
+
+
+def _distortion(recipe: Recipe) -> str:
+    """Of training pictures, "" where there is none."""
+    augmentation = recipe.augmentation
+    kinds = {
+        f"turned by up to {augmentation.rotation:g} degrees": augmentation.rotation,
+        f"scaled by up to {100 * augmentation.scaling:g} %": augmentation.scaling,
+        f"moved by up to {augmentation.translation:g} pixels": augmentation.translation,
+        f"elastic, {augmentation.elastic_alpha:g} times noise smoothed over {augmentation.elastic_sigma:g} pixels": (
+            augmentation.elastic_alpha
+        ),
+    }
+    return "; ".join(words for words, strength in kinds.items() if strength)
 
 
 def _training(recipe: Recipe) -> str:

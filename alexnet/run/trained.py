@@ -47,7 +47,8 @@ def load_predictor(folder: Path, best: bool, devices: Sequence[str]) -> Predicto
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the run in {folder} cannot be used ({error.args[0]})") from error
     crop = recipe.augmentation.crop
-    return Predictor(model, mg.device(devices[0]), recipe.rescale, crop, statistics, settings["ids"], classes)
+    device, width = mg.device(devices[0]), recipe.digit_width
+    return Predictor(model, device, recipe.rescale, crop, statistics, settings["ids"], classes, width)
 
 
 def copy_weights(model: nn.Module, layers: Mapping[str, Mapping[str, str]], folder: Path) -> None:

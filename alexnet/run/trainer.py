@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Sampler, Statistics, cores
+from alexnet.data import DataSet, Loader, Rejected, RescaledSplit, Sampler, Split, Statistics, cores
 from alexnet.data.sweep import centre_sweep
 from alexnet.recipes import Recipe, build_network, keep_limits, parameter_groups, set_rates
 from alexnet.run.checkpoint import GENERATOR, MODEL, PROGRESS, RUN, STATISTICS, VELOCITY, part, under
@@ -68,9 +68,9 @@ class Trainer:
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
         self.workers = workers
         self.sampler = recipe.sampler(data.train.data_batches)
-        self._train = RescaledSplit(data.train, recipe.rescale)
+        self._train = self._rescaled(data.train)
         held_out = self.sampler.held_out_pictures
-        self._val = self._train if held_out else RescaledSplit(data.val, recipe.rescale)
+        self._val = self._train if held_out else self._rescaled(data.val)
         self._val_pictures = held_out or range(len(data.val))  # which of them
         self.statistics: Statistics | None = None
         self.progress = Progress()
@@ -80,6 +80,10 @@ class Trainer:
         self._done = 0.0  # of the run, as the schedules of a layer file count it
         self._saved = 0.0  # when, on the monotonic clock
         self._saved_step = 0  # of the last checkpoint; 0 before the first
+
+    def _rescaled(self, split: Split) -> RescaledSplit:
+        """A split as the network is given it."""
+        return RescaledSplit(split, self.recipe.rescale, digit_width=self.recipe.digit_width)
 
     def _check_memory(self) -> None:
         """Raise RunError for a network that a device has no room for, before the first weight is drawn."""

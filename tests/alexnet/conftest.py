@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def cifar_folder(tmp_path: Path) -> Path:
         records = np.random.default_rng(len(list(folder.iterdir()))).integers(0, 256, (7, 3073), dtype=np.uint8)
         records[:, 0] = range(7)
         (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return folder
+
+
+@pytest.fixture
+def mnist_folder(tmp_path: Path) -> Path:
+    """Twenty digits to learn and as many to test, noise of 14 pixels by 20 on black."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    draws = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        images = np.zeros((20, 28, 28), np.uint8)
+        images[:, 4:24, 7:21] = draws.integers(1, 256, (20, 20, 14))
+        images_header, labels_header = struct.pack(">4I", 2051, 20, 28, 28), struct.pack(">2I", 2049, 20)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(images_header + images.tobytes())
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(labels_header + bytes(range(10)) * 2)
     return folder
 
 

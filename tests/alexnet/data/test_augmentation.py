@@ -109,6 +109,9 @@ def test_keyed_numbers():
     indices = np.array([5, 0, 2**31])
     assert not np.array_equal(words(9, 1, CROP, indices), words(9, 1, SHUFFLE, indices))
     assert np.array_equal(words(9, 1, CROP, indices)[1:], words(9, 1, CROP, indices[1:]))
+    blocks = [words(9, 1, CROP, indices, block * np.ones(len(indices), int)) for block in range(3)]
+    assert np.array_equal(blocks[0], words(9, 1, CROP, indices))
+    assert len({row.tobytes() for block in blocks for row in block}) == 3 * len(indices)
     extremes = normals(np.array([[0, 0, 0, 0], [2**32 - 1] * 4], dtype=np.uint32))
     assert np.isfinite(extremes).all()
     drawn = normals(words(0, 0, CROP, np.arange(20_000)))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet.data import DataError, RescaledSplit, rescale
-from alexnet.data.rescaling import rescaled_shape
+from alexnet.data.rescaling import rescaled_shape, width_normalised
 from alexnet.data.splits import ArraySplit, Split
 
 sides = st.integers(1, 70)
@@ -125,3 +125,54 @@ def test_bad_arrays_and_sizes():
         ArraySplit(np.zeros((2, 4, 4, 3)), np.zeros(2))
     with pytest.raises(DataError, match=r"2 pictures need labels of shape \(2,\), got \(3,\)"):
         ArraySplit(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(3))
+
+
+def digit(height, width, top=3, left=4, size=28):
+    """Noise on black, in a box of which no side is black."""
+    image = np.zeros((1, size, size), np.uint8)
+    noise = np.random.default_rng(width).integers(128, 256, (height, width), dtype=np.uint8)
+    image[0, top : top + height, left : left + width] = noise
+    return image
+
+
+def box(image):
+    """Top, left, height and width of what is not black."""
+    rows, columns = (np.flatnonzero(image.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    return rows[0], columns[0], rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+
+
+@pytest.mark.parametrize(
+    ("width", "asked", "made"), [(14, 20, 20), (20, 10, 10), (12, 12, 12), (10, 20, 20), (5, 14, 10)]
+)
+def test_a_digit_is_as_wide_as_asked_or_twice_as_wide_as_it_was(width, asked, made):
+    image = digit(17, width)
+    found = width_normalised(image, asked)
+    assert box(found) == ((28 - 17) // 2, (28 - made) // 2, 17, made) and image.any()
+    if made == width:
+        assert np.array_equal(found[0, 5:22, (28 - made) // 2 :][:, :made], image[0, 3:20, 4 : 4 + width])
+
+
+def test_where_a_digit_stands_changes_nothing():
+    same = [width_normalised(digit(9, 13, top, left), 18) for top, left in ((0, 0), (19, 15), (7, 3))]
+    assert np.array_equal(same[0], same[1]) and np.array_equal(same[0], same[2])
+
+
+def test_the_planes_of_a_pair_have_one_box():
+    pair = np.concatenate([digit(10, 6, 2, 2), digit(10, 6, 8, 8)])
+    assert box(width_normalised(pair, 24)) == (6, 2, 16, 24)  # 12 x 16 together
+
+
+def test_a_black_picture_stays_black():
+    assert not width_normalised(np.zeros((1, 8, 8), np.uint8), 5).any()
+
+
+def test_a_split_of_digits_of_one_width_has_statistics_of_its_own():
+    digits = np.concatenate([digit(17, width) for width in (12, 14, 20)])
+    split = ArraySplit(digits[..., np.newaxis], np.arange(3))
+    plain, narrow = RescaledSplit(split, 28), RescaledSplit(split, 28, digit_width=10)
+    expected = np.stack([width_normalised(each[np.newaxis], 10) for each in digits])
+    assert np.array_equal(narrow.batch(np.arange(3)), expected)
+    assert np.array_equal(plain.batch(np.arange(3))[:, 0], digits)
+    for _ in range(2):  # computed, then read from the cache folder
+        np.testing.assert_array_equal(narrow.statistics().mean, expected.mean(axis=0, dtype=np.float64).astype("f4"))
+        np.testing.assert_array_equal(plain.statistics().mean[0], digits.mean(axis=0, dtype=np.float64).astype("f4"))

@@ -14,7 +14,7 @@ import minigrad as mg
 import minigrad.functional as F
 from alexnet import evaluate
 from alexnet.data import Augmentation, Split, open_dataset
-from alexnet.experiments import averaging, comparisons, nearest, normalisation, views
+from alexnet.experiments import averaging, comparisons, mnist, nearest, normalisation, views
 from alexnet.experiments.averaging import AVERAGING
 from alexnet.experiments.catalogue import EXPERIMENTS
 from alexnet.experiments.comparisons import differences, trained
@@ -24,6 +24,7 @@ from alexnet.experiments.experiment import Arm, Experiment, Runs, Trial
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS, POINTS
 from alexnet.experiments.figure3 import FIGURE3, chroma
 from alexnet.experiments.grid import train
+from alexnet.experiments.mnist import MNIST, PAPER
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
@@ -247,6 +248,95 @@ def test_fives_are_averaged(cifar_folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert [row[0] for row in judgement.tables[0].rows] == ["0 to 4", "5 to 9"]
     assert all(row[2].startswith("0.00 %") for row in judgement.tables[0].rows)
     assert judgement.findings[0].measured.startswith(f"{100 / 7:.2f} +- 0.00 points")
+
+
+def said_of_digits(labels: np.ndarray, wrong: Callable[[Trial], list[int]]) -> Callable[..., tuple[np.ndarray, ...]]:
+    """Instead of what columns say: each is wrong about some digits, and as sure as when it is right."""
+
+    def said(runs: Runs, trial: Trial, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        scores = np.eye(10)[labels]
+        scores[wrong(trial)] = np.roll(scores[wrong(trial)], 1, axis=1)
+        return scores, np.ones(len(labels), bool)
+
+    return said
+
+
+def test_all_committees_of_a_column_for_each_width(mnist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every column is wrong about the first digit, those with seed 1 about the second; a vote of four decides."""
+    labels = open_dataset(str(mnist_folder), 0).val.labels
+    monkeypatch.setattr(mnist, "test_probabilities", said_of_digits(labels, lambda trial: [0, 1][: 1 + trial.seed]))
+    runs = Runs(MNIST, Path("out"), str(mnist_folder), 2)
+    assert not MNIST.judge(runs).findings
+    for trial in runs.all_trials():
+        pretend(trial, [1.0] * trial.recipe.epochs)
+    judgement = MNIST.judge(runs)
+    (found,) = judgement.findings
+    assert f"{sum(PAPER.values()) / 7:.3f}" == "0.436"
+    one = 100 / len(labels)  # of the 128 committees, in 64 four or more have seed 1
+    assert found.measured.startswith(f"{1.5 * one:.3f} +- {np.std([one, 2 * one] * 64, ddof=1):.3f} %")
+    assert f"lowest {one:.2f}, highest {2 * one:.2f}) over the 128 committees of 14 columns" in found.measured
+    assert found.verdict == NOT_SEEN
+    rows = judgement.tables[0].rows
+    assert [row[0] for row in rows] == [*(f"width-{width}" for width in range(10, 21, 2)), "original"]
+    assert rows[1] == ["width-12", f"{one:.2f}, {2 * one:.2f}", f"{1.5 * one:.2f} %", "0.44 %"]
+
+
+def test_before_there_is_a_column_of_each_width_there_is_no_finding(
+    mnist_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = open_dataset(str(mnist_folder), 0).val.labels
+    monkeypatch.setattr(mnist, "test_probabilities", said_of_digits(labels, lambda trial: [trial.seed]))
+    runs = Runs(MNIST, Path("out"), str(mnist_folder), 1)
+    trials = runs.all_trials()
+    for trial in trials[1:]:
+        pretend(trial, [1.0] * trial.recipe.epochs)
+    assert not MNIST.judge(runs).findings and MNIST.judge(runs).tables[0].rows[0][1:3] == ["", ""]
+    pretend(trials[0], [1.0] * trials[0].recipe.epochs)
+    (found,) = MNIST.judge(runs).findings
+    assert "one committee" in found.measured
+    assert found.verdict == f"{TOO_SMALL}: one column of a width has no spread"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [
+        ((4, 4), SEEN),
+        ((3, 4), SEEN),
+        ((2, 6), f"{TOO_SMALL}: about 79 columns of each width would tell"),
+        ((4, 5), f"{TOO_SMALL}: about 9 columns of each width would tell"),
+        ((5, 5), NOT_SEEN),
+        ((5, 6), NOT_SEEN),
+    ],
+)
+def test_committees_are_judged_by_the_spread_of_their_columns(
+    mnist_folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[float, float], verdict: str
+) -> None:
+    """Of ten thousand digits a committee errs in as many as its columns say together, each by its seed."""
+
+    def said(runs: Runs, trial: Trial, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((len(split), 10), wrong[trial.seed]), np.ones(len(split), bool)
+
+    monkeypatch.setattr(mnist, "test_probabilities", said)
+    monkeypatch.setattr(mnist, "errors", lambda scores, labels: Errors(round(scores[0, 0]), 0, 10_000))
+    runs = Runs(MNIST, Path("out"), str(mnist_folder), 2)
+    for trial in runs.all_trials():
+        pretend(trial, [1.0] * trial.recipe.epochs)
+    (found,) = MNIST.judge(runs).findings
+    assert found.measured.startswith(f"{7 * np.mean(wrong) / 100:.3f} +-") and found.verdict == verdict
+
+
+def test_columns_are_trained_on_digits_of_their_width(mnist_folder: Path) -> None:
+    few = (("epochs", 2), ("batch_size", 7))
+    arms = tuple(replace(arm, changes=(*arm.changes, *few)) for arm in (MNIST.arms[0], MNIST.arms[-1]))
+    brief = replace(MNIST, arms=arms)
+    runs = Runs(brief, Path("out"), str(mnist_folder), 1)
+    assert train(runs, never)
+    narrow, original = (trial.folder.load(False)["statistics/mean"] for trial in runs.all_trials())
+    assert narrow.any(axis=(0, 1)).sum() == 10 and original.any(axis=(0, 1)).sum() == 14
+    for trial in runs.all_trials():  # what is asked of the trained column is what its validation asked
+        probabilities, _ = comparisons.test_probabilities(runs, trial, runs.data().val)
+        wrong = 100 * np.mean(probabilities.argmax(axis=1) != runs.data().val.labels)
+        assert trial.errors()[-1] == pytest.approx(wrong)
 
 
 def test_the_nearest_are_of_the_class_that_was_learned(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from alexnet.experiments.statistics import (
     Difference,
     binomial_interval,
     incomplete_beta,
+    interval_of_combinations,
     spread,
     student_quantile,
 )
@@ -96,3 +98,25 @@ def test_the_sentence_says_how_many() -> None:
     assert Difference((1.0,), 1.5).sentence == "too small to see here: one seed has no spread"
     assert "no number" in Difference((-1.0, 1.0), 1e-4).sentence
     assert Difference((1.0, 1.1), 0.5).sentence == SEEN
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
+def test_combinations_of_one_kind_are_nets(values: list[float]) -> None:
+    expected = Difference(tuple(values), None).interval
+    assert interval_of_combinations(np.array(values)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_the_interval_of_combinations_holds_the_mean_of_other_nets_as_often_as_it_says() -> None:
+    """Each net of three kinds adds its own part, and each combination something of its own."""
+    draws = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        parts = draws.normal(0, 1, (3, 4))
+        values = 5 + parts[0][:, None, None] + parts[1][:, None] + parts[2] + draws.normal(0, 0.1, (4, 4, 4))
+        low, high = interval_of_combinations(values)
+        held += low < 5 < high
+    assert 925 < held < 975
+
+
+def test_one_net_of_a_kind_has_no_spread() -> None:
+    assert interval_of_combinations(np.ones((2, 1))) == (-math.inf, math.inf)

@@ -11,7 +11,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet.cuda_convnet import read_sections
+from alexnet.cuda_convnet import LayerNet, read_sections
 from alexnet.data import Augmentation
 from alexnet.data.splits import ArraySplit
 from alexnet.recipes import (
@@ -101,6 +101,15 @@ def recipe(params: str = PARAMS, **more: Any) -> Recipe:
 def test_the_ladder_has_as_many_parameters_as_the_files_of_2012(name: str, size: int, parameters: int) -> None:
     changed = replace(RECIPES[name], augmentation=Augmentation(crop=size))
     assert sum(each.numel() for each in build_network(changed, 10, 3, ["cpu"]).parameters()) == parameters
+
+
+def test_the_column_for_mnist_reads_as_many_places_of_28_pixels_as_of_29() -> None:
+    for size in (28, 29):
+        pictures = Augmentation(crop=size, random_crop=False, mirror=False)
+        column = build_network(replace(RECIPES["mnist"], rescale=size, augmentation=pictures), 10, 1, ["cpu"])
+        assert isinstance(column, LayerNet)
+        shapes = [column.layers[name].output for name in ("pool1", "conv2", "pool2", "fc150", "fc10")]
+        assert shapes == [(20, 13, 13), (40, 9, 9), (40, 3, 3), (150,), (10,)]
 
 
 def test_the_stages_of_the_ladder() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from alexnet.recipes import RECIPES
 from alexnet.recipes import __main__ as recipes
-from alexnet.recipes.table import recipe_table
+from alexnet.recipes.table import how_pictures_come, recipe_table
 from minigrad.random import default_generator
 
 ORIGINAL = RECIPES["original"]
@@ -33,6 +33,15 @@ def test_the_table_of_the_original_shows_its_facts() -> None:
         assert wanted in rows
     for words in ("alike for 32 pictures", "divided by 1.1; off from epoch 67", "batches of 128, momentum 0.9"):
         assert words in text
+
+
+def test_the_table_says_how_pictures_are_distorted_and_how_wide_digits_are() -> None:
+    text = recipe_table(RECIPES["mnist"].changed([("digit_width", 12), ("augmentation.translation", 0)]))
+    assert "28 x 28, what is drawn on black brought to a width of 12, minus the mean" in text
+    distorted = "turned by up to 15 degrees; scaled by up to 15 %; elastic, 36 times noise smoothed over 6 pixels"
+    assert distorted in " ".join(text.split())
+    assert "distort" not in recipe_table(ORIGINAL) and "drawn on black" not in recipe_table(ORIGINAL)
+    assert how_pictures_come(RECIPES["mnist"]).count(", distorted; ") == 1
 
 
 @pytest.mark.parametrize("name", RECIPES)
