@@ -244,7 +244,7 @@ def judge(runs: Runs) -> Judgement:
         for better, worse in PAIRS:
             papers = [ARMS[name].paper[stages - 1] for name in (better, worse) if ARMS[name].paper]
             paper = papers[0] - papers[1] if len(papers) == 2 else None
-            said = f"{paper:.1f} points" if paper is not None else "|tanh| works particularly well"
+            said = f"{paper:.1f} points" if paper is not None else '"works particularly well": more'
             values = [value - found[worse][draw] for draw, value in found[better].items() if draw in found[worse]]
             findings += difference_in_points(f"{words}: {better} less {worse}", said, paper, values)
         for name, arm in ARMS.items():
