@@ -159,9 +159,11 @@ class _Pictures:
                 yield False
         parts: list[list[np.ndarray]] = [[] for _ in STAGES]
         for start in range(0, len(self._images), TOGETHER):
-            batch = np.stack(self._images[start : start + TOGETHER])[:, None]
-            for part, found in zip(parts, extractor(mg.tensor(batch, device)), strict=True):
-                part.append(found.numpy())
+            batch = mg.tensor(np.stack(self._images[start : start + TOGETHER])[:, None], device)
+            with mg.no_grad():
+                found = extractor(batch)
+            for part, features in zip(parts, found, strict=True):
+                part.append(features.numpy())
             yield False
         return [np.concatenate(part) for part in parts]
 
@@ -191,8 +193,7 @@ def _arm(runs: Runs, name: str, pictures: _Pictures, splits: Sequence[tuple[np.n
             if not features:
                 say(f"{runs.experiment.name}: features of {name}")
                 extractor = Extractor(ARMS[name].nonlinearity, ARMS[name].normalised, runs.devices[0])
-                with mg.no_grad():
-                    features = yield from pictures.features(extractor, runs.devices[0])
+                features = yield from pictures.features(extractor, runs.devices[0])
             percent, epochs = classify(features[stages - 1], pictures.labels, train, test, draw, runs.devices[0])
             cell = Cell(percent, epochs, time.monotonic() - start, pictures.digest)
             path.parent.mkdir(parents=True, exist_ok=True)
