@@ -16,6 +16,7 @@ judges what they have learned. What is common to all is written once:
 Rates are chosen with seed 0, by the training error or by held-out training pictures, never by the test set. Every rate
 trains for LOOK epochs; those that have diverged by then, or are worse than the best by more than MARGIN points, are
 hopeless and get no more. Of the others the best is trained first, and one that has had as many epochs as the best
-needed to come below a threshold has lost. What is then measured is measured with the seeds 1, 2, ... at the best rate,
-so that no number is told that was chosen for being low.
+needed to come below a threshold has lost. While the best is the lowest or the highest rate, the next by a factor of
+two is tried too, up to BEYOND of them. What is then measured is measured with the seeds 1, 2, ... at the best rate, so
+that no number is told that was chosen for being low.
 """

@@ -119,7 +119,7 @@ def _list(args: argparse.Namespace) -> str:
         state = f"{begun} runs" if begun else "judged" if result else "not yet"
         data = experiment.data or ("your own" if experiment.brings_no_data else "none")
         rows.append((name, experiment.claim, experiment.section, data, minutes, state))
-    return table(rows, line_width())
+    return table(rows, line_width(), right=[rows[0].index("minutes at most")])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,13 +1,16 @@
-"""The experiments by name, and the claims that only ImageNet answers, with the commands that would."""
+"""The experiments by name, and the tables and claims that only ImageNet answers, with the commands that would."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from alexnet.experiments.averaging import AVERAGING
+from alexnet.experiments.biases import BIASES
+from alexnet.experiments.colour import COLOUR
 from alexnet.experiments.crops import CROPS
 from alexnet.experiments.decay import DECAY
 from alexnet.experiments.dropout import DROPOUT
+from alexnet.experiments.experiment import Table
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
 from alexnet.experiments.jarrett import JARRETT
@@ -15,13 +18,16 @@ from alexnet.experiments.mnist import MNIST
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
+from alexnet.experiments.parts import COLUMNS, MIDDLE, POOLING
+from alexnet.experiments.specialise import SPECIALISE
 from alexnet.experiments.views import VIEWS
 
-__all__ = ["EXPERIMENTS", "IMAGENET", "Elsewhere"]
+__all__ = ["EXPERIMENTS", "IMAGENET", "NOT_RUN", "TABLES", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, PARAMETERS, NORMALISATION, DECAY, JARRETT, MNIST
-EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS)}
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, BIASES, PARAMETERS, NORMALISATION, DECAY, MIDDLE, JARRETT, MNIST
+_SIGNS = COLUMNS, POOLING, COLOUR, SPECIALISE
+EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS, *_SIGNS)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,31 @@ def _trained(out: str, *changes: str) -> str:
     return f"python -m alexnet.train --recipe paper --data STORE --devices cuda:0,cuda:1{flags} --out runs/{out}"
 
 
+NOT_RUN = "not run here"
+OTHERS = "another method"
+WIDER = f"{NOT_RUN}: a sixth convolution and ImageNet of Fall 2011"
+TABLES = (
+    Table(
+        "Table 1: test errors on ILSVRC-2010",
+        ("model", "top-1 in the paper", "top-5", "here"),
+        (
+            ("sparse coding", "47.1 %", "28.2 %", OTHERS),
+            ("SIFT and Fisher vectors", "45.7 %", "25.7 %", OTHERS),
+            ("convolutional net", "37.5 %", "17.0 %", NOT_RUN),
+        ),
+    ),
+    Table(
+        "Table 2: errors on ILSVRC-2012; nets with a star had learned all of ImageNet before",
+        ("model", "top-1, validation, in the paper", "top-5, validation", "top-5, test", "here"),
+        (
+            ("SIFT and Fisher vectors", "", "", "26.2 %", OTHERS),
+            ("1 net", "40.7 %", "18.2 %", "", NOT_RUN),
+            ("5 nets", "38.1 %", "16.4 %", "16.4 %", f"{NOT_RUN}; on CIFAR-10: {AVERAGING.name}"),
+            ("1 net*", "39.0 %", "16.6 %", "", WIDER),
+            ("7 nets*", "36.7 %", "15.4 %", "15.3 %", WIDER),
+        ),
+    ),
+)
 MEASURED = "python -m alexnet.evaluate {} --views 10"
 WHOLE = (_trained("paper"), MEASURED.format("runs/paper"))
 

@@ -14,10 +14,12 @@ from alexnet.run.trained import load_predictor
 from alexnet.scores import Errors, errors
 
 __all__ = [
+    "difference_in",
     "difference_in_points",
     "differences",
     "error_in_words",
     "judged_by_overfitting",
+    "judged_by_test_errors",
     "learned",
     "test_errors",
     "test_probabilities",
@@ -45,10 +47,11 @@ def test_probabilities(runs: Runs, trial: Trial, split: Split, views: int = 1) -
     return probabilities, read
 
 
-def test_errors(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int, Errors]:
-    """The errors of an arm by seed."""
+def test_errors(runs: Runs, arm: Arm, views: int = 1) -> dict[int, Errors]:
+    """The errors of an arm by seed, each on the test pictures that its run has not trained on."""
     found = {}
     for trial in trained(runs, arm):
+        split = runs.data(trial.seed).val
         probabilities, read = test_probabilities(runs, trial, split, views)
         found[trial.seed] = errors(probabilities[read], split.labels[read])
     return found
@@ -59,6 +62,31 @@ def differences(worse: Mapping[int, Errors], better: Mapping[int, Errors]) -> li
     return [worse[seed].top1_percent - better[seed].top1_percent for seed in worse if seed in better]
 
 
+def judged_by_test_errors(
+    runs: Runs, found: Sequence[Mapping[int, Errors]], said: Sequence[tuple[str, str]]
+) -> Judgement:
+    """Of arms of which the first has what the others lack.
+
+    Args:
+        runs: of the experiment.
+        found: the test errors of each arm, by seed.
+        said: for each arm but the first, what its error less that of the first is called, and what the paper says.
+    """
+    rows = [
+        [arm.name, str(trial.seed), error_in_words(errors[trial.seed]), f"{learned(trial):.2f} %"]
+        for arm, errors in zip(runs.experiment.arms, found, strict=True)
+        for trial in trained(runs, arm)
+    ]
+    better, *others = found
+    findings = [
+        finding
+        for worse, (what, says) in zip(others, said, strict=True)
+        for finding in difference_in_points(what, says, None, differences(worse, better))
+    ]
+    head = ("arm", "seed", "test error (95 %)", "training error in the last epoch")
+    return Judgement(findings, [Table("Top-1 error on test pictures, one view, and in training", head, rows)])
+
+
 def judged_by_overfitting(runs: Runs, what: str, said: str) -> Judgement:
     """Of two arms, the first with something that is said to keep a net from overfitting, the second without it.
 
@@ -67,18 +95,8 @@ def judged_by_overfitting(runs: Runs, what: str, said: str) -> Judgement:
         what: keeps it.
         said: by the paper.
     """
-    split = runs.data().val
-    found = [test_errors(runs, arm, split) for arm in runs.experiment.arms]
-    rows = [
-        [arm.name, str(trial.seed), error_in_words(errors[trial.seed]), f"{learned(trial):.2f} %"]
-        for arm, errors in zip(runs.experiment.arms, found, strict=True)
-        for trial in trained(runs, arm)
-    ]
-    better, worse = found
-    name = f"test error without {what} less that with"
-    head = ("arm", "seed", "test error (95 %)", "training error in the last epoch")
-    table = Table(f"Top-1 error on {len(split):,} test pictures, one view, and in training", head, rows)
-    return Judgement(difference_in_points(name, said, None, differences(worse, better)), [table])
+    found = [test_errors(runs, arm) for arm in runs.experiment.arms]
+    return judged_by_test_errors(runs, found, [(f"test error without {what} less that with", said)])
 
 
 def error_in_words(found: Errors) -> str:
@@ -88,9 +106,15 @@ def error_in_words(found: Errors) -> str:
 
 
 def difference_in_points(what: str, said: str, paper: float | None, values: Sequence[float]) -> list[Finding]:
-    """The finding of differences in points of percent, one for each seed; none where there are none.
+    """The finding of differences in points of percent, as `difference_in`."""
+    return difference_in("points", what, said, paper, values)
+
+
+def difference_in(unit: str, what: str, said: str, paper: float | None, values: Sequence[float]) -> list[Finding]:
+    """The finding of differences, one for each seed; none where there are none.
 
     Args:
+        unit: of the values, in the plural.
         what: is the difference of what.
         said: by the paper.
         paper: the same as a number, None for the sign alone.
@@ -100,8 +124,8 @@ def difference_in_points(what: str, said: str, paper: float | None, values: Sequ
         return []
     difference = Difference(tuple(values), paper)
     mean, deviation = spread(values)
-    measured = f"{mean:.2f} points, one seed"
+    measured = f"{mean:.2f} {unit}, one seed"
     if len(values) > 1:
         low, high = difference.interval
-        measured = f"{mean:.2f} +- {deviation:.2f} points (95 %: {low:.2f} to {high:.2f}), {len(values)} seeds"
+        measured = f"{mean:.2f} +- {deviation:.2f} {unit} (95 %: {low:.2f} to {high:.2f}), {len(values)} seeds"
     return [Finding(what, said, measured, difference.sentence)]

@@ -19,6 +19,8 @@ __all__ = ["LOOK", "MARGIN", "Arm", "Experiment", "Finding", "Judgement", "Runs"
 
 LOOK = 5  # epochs, after which hopeless rates are dropped
 MARGIN = 5.0  # points of error
+FACTOR = 2  # between the rates that a sweep adds
+BEYOND = 3  # of these, at most
 LAYER_RATES = ("epsw", "epsb")
 
 
@@ -30,7 +32,7 @@ class Arm:
         name: for tables and folders.
         recipe: its name.
         changes: as of `--set`: keys and values.
-        rates: to choose from, in ascending order; none for the recipe's own.
+        rates: to choose from, in ascending order, and beyond an edge that is the best; none for the recipe's own.
     """
 
     name: str
@@ -241,6 +243,7 @@ class Runs:
     ) -> None:
         self.experiment, self.place, self.source, self.seeds = experiment, place, source, seeds
         self.devices = list(devices)
+        self._trials: dict[tuple[str, float | None, int], Trial] = {}
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -251,12 +254,25 @@ class Runs:
         return open_dataset(self.source, seed)
 
     def trial(self, arm: Arm, rate: float | None, seed: int) -> Trial:
-        """One of them."""
-        return Trial(arm, rate, seed, self.place, self.experiment.until)
+        """One of them, the same whenever it is asked for."""
+        key = arm.name, rate, seed
+        if key not in self._trials:
+            self._trials[key] = Trial(arm, rate, seed, self.place, self.experiment.until)
+        return self._trials[key]
 
     def sweep(self, arm: Arm) -> list[Trial]:
-        """Those that the rate is chosen by; none where there is nothing to choose."""
-        return [self.trial(arm, rate, 0) for rate in arm.rates] if len(arm.rates) > 1 else []
+        """Those that the rate is chosen by, in ascending order; none where there is nothing to choose.
+
+        While the best is the lowest or the highest, the next in that direction is one of them, up to BEYOND.
+        """
+        rates, most = list(arm.rates), len(arm.rates) + BEYOND
+        while len(arm.rates) > 1:
+            trials = [self.trial(arm, rate, 0) for rate in rates]
+            best = _best(trials)
+            if best not in (trials[0], trials[-1]) or len(rates) == most:
+                return trials
+            rates = [rates[0] / FACTOR, *rates] if best is trials[0] else [*rates, rates[-1] * FACTOR]
+        return []
 
     def seeded(self, arm: Arm) -> list[Trial]:
         """Those that are measured, one for each seed, at the best rate; none while that is not known."""
@@ -271,35 +287,27 @@ class Runs:
 
     def hopeful(self, arm: Arm) -> list[Trial]:
         """The trials of a sweep that are worth more than LOOK epochs, the best first."""
-        early = {trial: errors[min(LOOK, len(errors)) - 1] for trial in self.sweep(arm) if (errors := trial.errors())}
-        sound = [trial for trial in early if not trial.diverged]
-        least = min((early[trial] for trial in sound), default=0.0)
-        return sorted((trial for trial in sound if early[trial] <= least + MARGIN), key=early.__getitem__)
+        return _hopeful(self.sweep(arm))
 
     def needed(self, arm: Arm) -> float:
         """The epochs that a trial of a sweep may have: as many as the quickest needed, all where none was down yet."""
-        quickest = min((trial.crossing() for trial in self.sweep(arm)), default=math.inf)
-        return math.ceil(quickest) if quickest < math.inf else math.inf
+        return _needed(self.sweep(arm))
 
     def swept(self, arm: Arm) -> bool:
         """Whether the sweep is at its end."""
-        return all(trial.over(LOOK) for trial in self.sweep(arm)) and all(
-            trial.over(self.needed(arm)) for trial in self.hopeful(arm)
-        )
+        return _swept(self.sweep(arm))
 
     def best(self, arm: Arm) -> Trial | None:
         """The trial of a sweep with the fewest epochs to the threshold, else the lowest error at the end; None before.
 
         It is also None where every rate has diverged.
         """
-        if not self.swept(arm):
-            return None
-        return min(self.hopeful(arm), key=lambda trial: (trial.crossing(), trial.errors()[-1]), default=None)
+        return _best(self.sweep(arm))
 
     def at_the_edge(self, arm: Arm) -> bool:
         """Whether the best rate is the lowest or the highest that was tried: another may be better."""
-        best = self.best(arm)
-        return best is not None and best.rate in (arm.rates[0], arm.rates[-1])
+        trials = self.sweep(arm)
+        return bool(trials) and _best(trials) in (trials[0], trials[-1])
 
     def all_trials(self) -> list[Trial]:
         """All that are known to be wanted so far."""
@@ -307,5 +315,30 @@ class Runs:
 
     def most_epochs(self) -> int:
         """Of all trials together, if none were over early."""
-        swept = sum(arm.trained(None).epochs * len(arm.rates) for arm in self.experiment.arms if len(arm.rates) > 1)
-        return swept + sum(arm.trained(None).epochs * self.seeds for arm in self.experiment.arms)
+        return sum(
+            arm.trained(None).epochs * (self.seeds + (len(arm.rates) + BEYOND if len(arm.rates) > 1 else 0))
+            for arm in self.experiment.arms
+        )
+
+
+def _hopeful(sweep: Sequence[Trial]) -> list[Trial]:
+    early = {trial: errors[min(LOOK, len(errors)) - 1] for trial in sweep if (errors := trial.errors())}
+    sound = [trial for trial in early if not trial.diverged]
+    least = min((early[trial] for trial in sound), default=0.0)
+    return sorted((trial for trial in sound if early[trial] <= least + MARGIN), key=early.__getitem__)
+
+
+def _needed(sweep: Sequence[Trial]) -> float:
+    quickest = min((trial.crossing() for trial in sweep), default=math.inf)
+    return math.ceil(quickest) if quickest < math.inf else math.inf
+
+
+def _swept(sweep: Sequence[Trial]) -> bool:
+    needed = _needed(sweep)
+    return all(trial.over(LOOK) for trial in sweep) and all(trial.over(needed) for trial in _hopeful(sweep))
+
+
+def _best(sweep: Sequence[Trial]) -> Trial | None:
+    if not _swept(sweep):
+        return None
+    return min(_hopeful(sweep), key=lambda trial: (trial.crossing(), trial.errors()[-1]), default=None)

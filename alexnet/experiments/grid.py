@@ -56,11 +56,12 @@ def train(runs: Runs, stop: Callable[[], object], deadline: float = math.inf) ->
 
 
 def _sweep(runs: Runs, arm: Arm, over: Callable[[], bool]) -> None:
-    """Find the best rate of an arm."""
-    for trial in runs.sweep(arm):
-        _train(runs, trial, LOOK, over)
-    for trial in runs.hopeful(arm):
-        _train(runs, trial, runs.needed(arm), over)
+    """Find the best rate of an arm; there are more to try when the best is at an edge."""
+    while not runs.swept(arm):
+        for trial in runs.sweep(arm):
+            _train(runs, trial, LOOK, over)
+        for trial in runs.hopeful(arm):
+            _train(runs, trial, runs.needed(arm), over)
 
 
 def _train(runs: Runs, trial: Trial, epochs: float, over: Callable[[], bool]) -> None:

@@ -19,8 +19,7 @@ AS_WITHOUT = (("layers.local3.filters", 32), ("layers.local4.channels", 32), ("l
 
 def judge(runs: Runs) -> Judgement:
     """Errors on the test pictures with ten views, paired by seed."""
-    split = runs.data().val
-    found = {arm.name: test_errors(runs, arm, split, views=10) for arm in runs.experiment.arms}
+    found = {arm.name: test_errors(runs, arm, views=10) for arm in runs.experiment.arms}
     findings = [
         finding
         for name, what in (("normalised", "normalisation alone"), ("11pct", "normalisation, more filters and decay"))
@@ -32,8 +31,9 @@ def judge(runs: Runs) -> Judgement:
         )
     ]
     rows = [[name, str(seed), error_in_words(each)] for name, seeds in found.items() for seed, each in seeds.items()]
-    title = f"Top-1 error on the {len(split):,} test pictures, ten views"
-    return Judgement(findings, [Table(title, ("net", "seed", "error (95 %)"), rows)])
+    return Judgement(
+        findings, [Table("Top-1 error on the test pictures, ten views", ("net", "seed", "error (95 %)"), rows)]
+    )
 
 
 NORMALISATION = Experiment(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import minigrad as mg
 from alexnet import figures
-from alexnet.experiments.catalogue import EXPERIMENTS, IMAGENET
+from alexnet.experiments.catalogue import EXPERIMENTS, IMAGENET, NOT_RUN, TABLES
 from alexnet.experiments.experiment import Experiment, Finding, Judgement, Runs, Table
 from alexnet.experiments.timing import machine
 from alexnet.files import whole
@@ -25,13 +25,13 @@ __all__ = ["command", "keep", "kept", "summary", "write"]
 RESULT = "result.json"
 PICTURE = re.compile(r"[a-z0-9-]+\.png")
 TITLE = "The claims of the paper"
-NOT_RUN = "not run here"
 HEAD = ("what", "the paper", "measured", "verdict")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: 1em 0; font-size: 90%; display: block; overflow-x: auto }
 td, th { border-bottom: 1px solid #ccc; padding: .3em .7em; text-align: left; vertical-align: top }
-th { border-bottom: 2px solid #888 } img { max-width: 100% } caption { text-align: left; font-style: italic }
+th { border-bottom: 2px solid #888 } img { max-width: 100% }
+figure { margin: 1em 0 } caption, figcaption { text-align: left; font-style: italic }
 pre { background: #f3f3f3; padding: .7em; overflow-x: auto }
 """
 
@@ -160,7 +160,7 @@ def _page(out: Path, results: dict[str, Result | None]) -> list[Block]:
                 *(table for table in result.tables if table.rows),
             ]
             blocks.append(Text("p", _cost(result)))
-    blocks.append(Text("h2", "What only ImageNet answers"))
+    blocks += [Text("h2", "What only ImageNet answers"), *TABLES]
     for each in IMAGENET:
         blocks.append(Text("p", f"{each.claim} (section {each.section}): {each.paper}; {NOT_RUN}."))
         blocks.append(Text("pre", "\n".join(each.commands)))
@@ -205,7 +205,8 @@ def _html(blocks: Sequence[Block]) -> str:
             parts.append(_element(block.kind, block.text))
         elif isinstance(block, Path):
             content = base64.b64encode(block.read_bytes()).decode()
-            parts.append(f'<p><img alt="{block.stem}" src="data:image/png;base64,{content}"></p>')
+            image = f'<img alt="{block.stem}" src="data:image/png;base64,{content}">'
+            parts.append(f"<figure>{image}{_element('figcaption', block.stem.replace('-', ' '))}</figure>")
         else:
             rows = ["".join(_element("th", cell) for cell in block.head)]
             rows += ["".join(_element("td", cell) for cell in row) for row in block.rows]

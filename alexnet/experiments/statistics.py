@@ -1,7 +1,4 @@
-"""Judgement by statistics: intervals of differences that are paired by seed, of an error on n pictures, and verdicts.
-
-Quantiles come from the regularised incomplete beta function, which Student's t and the binomial distribution share.
-"""
+"""Judgement by statistics: intervals of differences paired by seed, of an error on n pictures, and verdicts."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 __all__ = [
     "NOT_SEEN",
@@ -18,7 +16,6 @@ __all__ = [
     "TOO_SMALL",
     "Difference",
     "binomial_interval",
-    "incomplete_beta",
     "interval_of_combinations",
     "spread",
     "student_quantile",
@@ -28,67 +25,19 @@ __all__ = [
 SEEN, NOT_SEEN, TOO_SMALL = "seen", "not seen", "too small to see here"
 LEVEL = 0.95  # of intervals
 MOST_SEEDS = 10_000  # that are asked for
-TERMS = 1000  # of the continued fraction
-TINY = 1e-300  # instead of a denominator of 0
-
-
-def incomplete_beta(x: float, a: float, b: float) -> float:
-    """I_x(a, b): the share of the integral of t^(a-1) (1-t)^(b-1) that lies between 0 and x.
-
-    By its continued fraction (Abramowitz and Stegun 26.5.8), from the side on which that converges quickly.
-    """
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - incomplete_beta(1 - x, b, a)
-    front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    return math.exp(front) / a * _fraction(x, a, b)
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    """1 / (1 + d1 / (1 + d2 / (1 + ...))) by Lentz's method."""
-    c, d = 1.0, 1.0 / _nonzero(1 - (a + b) / (a + 1) * x)
-    value = d
-    for m in range(1, TERMS):
-        even = m * (b - m) / ((a + 2 * m - 1) * (a + 2 * m)) * x
-        odd = -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1)) * x
-        for term in (even, odd):
-            d, c = 1 / _nonzero(1 + term * d), _nonzero(1 + term / c)
-            value *= c * d
-        if abs(c * d - 1) < 1e-15:
-            break
-    return value
-
-
-def _nonzero(value: float) -> float:
-    return value if abs(value) > TINY else TINY
-
-
-def _beta_quantile(share: float, a: float, b: float) -> float:
-    """The x with I_x(a, b) = share, by bisection."""
-    low, high = 0.0, 1.0
-    while True:
-        middle = (low + high) / 2
-        if middle in (low, high):
-            return middle
-        if incomplete_beta(middle, a, b) < share:
-            low = middle
-        else:
-            high = middle
 
 
 def student_quantile(freedom: int, level: float = LEVEL) -> float:
     """The t that bounds the middle `level` of Student's distribution with so many degrees of freedom."""
-    x = _beta_quantile(1 - level, freedom / 2, 0.5)
-    return math.sqrt(freedom * (1 - x) / x)
+    return float(special.stdtrit(freedom, (1 + level) / 2))
 
 
 def binomial_interval(wrong: int, count: int) -> tuple[float, float]:
     """The exact 95 % interval of an error, a share, of `wrong` in `count` pictures (Clopper and Pearson, 1934)."""
     tail = (1 - LEVEL) / 2
-    low = _beta_quantile(tail, wrong, count - wrong + 1) if wrong else 0.0
-    high = _beta_quantile(1 - tail, wrong + 1, count - wrong) if wrong < count else 1.0
-    return low, high
+    low = special.betaincinv(wrong, count - wrong + 1, tail) if wrong else 0.0
+    high = special.betaincinv(wrong + 1, count - wrong, 1 - tail) if wrong < count else 1.0
+    return float(low), float(high)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
@@ -139,10 +88,12 @@ class Difference:
     Attributes:
         values: by seed.
         paper: the paper's, above 0; None where it gives only the sign.
+        at_least: whether the true values may be larger, as where something was not waited for.
     """
 
     values: tuple[float, ...]
     paper: float | None
+    at_least: bool = False
 
     @property
     def mean(self) -> float:
@@ -151,11 +102,11 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % t interval of the mean; everything where one seed has no spread."""
+        """The 95 % t interval of the mean; everything where one seed has no spread, and no end where `at_least`."""
         if len(self.values) < 2:
             return -math.inf, math.inf
         half = self._half_width(len(self.values))
-        return self.mean - half, self.mean + half
+        return self.mean - half, math.inf if self.at_least else self.mean + half
 
     def _half_width(self, seeds: int) -> float:
         """Of the interval of so many seeds that spread like these."""
@@ -190,10 +141,15 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        """The verdict, and how many seeds would tell where these do not."""
+        """The verdict; where it is seen at another size than the paper's, or more seeds would tell, that too."""
+        low, high = self.interval
+        if self.verdict == SEEN and self.paper is not None and not low <= self.paper <= high:
+            return f"{SEEN}, {'smaller' if high < self.paper else 'larger'} than the paper's"
         if self.verdict != TOO_SMALL:
             return self.verdict
         if len(self.values) < 2:
             return f"{TOO_SMALL}: one seed has no spread"
+        if self.at_least:
+            return f"{TOO_SMALL}: longer trainings would tell"
         needed = self.seeds_needed
         return f"{TOO_SMALL}: {f'about {needed:,} seeds' if needed else 'no number of seeds anybody trains'} would tell"

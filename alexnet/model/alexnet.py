@@ -73,6 +73,7 @@ class AlexNet(nn.Module):
         in_channels: colours of the input.
         weight_std: standard deviation of the initial weights: a number (0.01 in section 5), or None for
             sqrt(2 / fan_in), which lets nets of any size start to learn (He et al., 2015); or either by layer name.
+        initial_bias: of conv2, conv4, conv5, fc6 and fc7; 1 in section 5. The other biases start at 0.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class AlexNet(nn.Module):
         image_size: int = 224,
         in_channels: int = 3,
         weight_std: WeightStd = WEIGHT_STD,
+        initial_bias: float = 1.0,
     ) -> None:
-        _check_numbers(num_classes, columns, width, image_size, in_channels, lrn_alpha, dropout)
+        _check_numbers(num_classes, columns, width, image_size, in_channels, lrn_alpha, dropout, initial_bias)
         _check_names(activation, activation_last, without, weight_std)
         self.image_size, self.in_channels, self.cross_columns = image_size, in_channels, cross_columns and columns > 1
         places = _places(devices, columns)
@@ -129,7 +131,7 @@ class AlexNet(nn.Module):
                 self._add(f"{name}_drop", nn.Dropout, dropout, scale_at="test")
                 features = units[name]
         self.fc8 = nn.Linear(features * columns, num_classes, device=places[0])
-        self._initialise(weight_std)
+        self._initialise(weight_std, initial_bias)
 
     def _add(self, name: str, kind: Callable[..., nn.Module], *arguments: object, **options: object) -> None:
         """Give every column a layer without parameters."""
@@ -165,8 +167,8 @@ class AlexNet(nn.Module):
         self._add(f"{name}_pool", nn.MaxPool2d, kernel_size, 2)
         return (side - kernel_size) // 2 + 1
 
-    def _initialise(self, weight_std: WeightStd) -> None:
-        """Normal weights; biases of 1 where section 5 has them, of 0 elsewhere."""
+    def _initialise(self, weight_std: WeightStd, initial_bias: float) -> None:
+        """Normal weights; biases of `initial_bias` where section 5 has 1, of 0 elsewhere."""
         for path, module in self.named_modules():
             name = path.rpartition(".")[2]
             if not isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -177,7 +179,7 @@ class AlexNet(nn.Module):
             else:
                 nn.init.normal_(module.weight, std=std)
             if module.bias is not None:
-                nn.init.constant_(module.bias, 1.0 if name in BIASES_OF_ONE else 0.0)
+                nn.init.constant_(module.bias, initial_bias if name in BIASES_OF_ONE else 0.0)
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         """Images (N, in_channels, image_size, image_size) on any device to logits (N, num_classes) on the first."""
@@ -224,6 +226,7 @@ def _check_numbers(
     in_channels: int,
     lrn_alpha: float,
     dropout: float,
+    initial_bias: float,
 ) -> None:
     for name, value, least in (
         ("num_classes", num_classes, 2),
@@ -240,6 +243,8 @@ def _check_numbers(
         raise ValueError(f"AlexNet: lrn_alpha is 0 or more, got {lrn_alpha!r}")
     if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise ValueError(f"AlexNet: dropout is from 0 to below 1, got {dropout!r}")
+    if not isinstance(initial_bias, (int, float)) or not -inf < initial_bias < inf:
+        raise ValueError(f"AlexNet: initial_bias is a number, got {initial_bias!r}")
 
 
 def _check_names(

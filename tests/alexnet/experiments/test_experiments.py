@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,25 +13,30 @@ from pretended import never, pretend
 
 import minigrad as mg
 import minigrad.functional as F
-from alexnet import evaluate
-from alexnet.data import Augmentation, Split, open_dataset
-from alexnet.experiments import averaging, comparisons, mnist, nearest, normalisation, views
+from alexnet import evaluate, figures
+from alexnet.data import Augmentation, Split, Statistics, open_dataset
+from alexnet.experiments import averaging, colour, comparisons, mnist, nearest, normalisation, parts, specialise, views
 from alexnet.experiments.averaging import AVERAGING
+from alexnet.experiments.biases import BIASES
 from alexnet.experiments.catalogue import EXPERIMENTS
+from alexnet.experiments.colour import COLOUR, LIGHT, Relit, light
 from alexnet.experiments.comparisons import differences, trained
 from alexnet.experiments.crops import CROPS
 from alexnet.experiments.decay import DECAY
-from alexnet.experiments.experiment import Arm, Experiment, Runs, Trial
+from alexnet.experiments.experiment import Arm, Experiment, Judgement, Runs, Trial
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS, POINTS
-from alexnet.experiments.figure3 import FIGURE3, chroma
+from alexnet.experiments.figure3 import FIGURE3, chroma, selectivity, slow_colour
 from alexnet.experiments.grid import train
 from alexnet.experiments.mnist import MNIST, PAPER
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
 from alexnet.experiments.parameters import PARAMETERS
+from alexnet.experiments.parts import COLUMNS, MIDDLE, POOLING
+from alexnet.experiments.specialise import SPECIALISE, by_chance
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, TOO_SMALL
 from alexnet.experiments.views import VIEWS
 from alexnet.recipes import RECIPES, build_network, parameter_groups
+from alexnet.run.folder import RunError
 from alexnet.scores import Errors
 from minigrad import optim
 
@@ -91,12 +97,14 @@ def filled(points: dict[int, float]) -> list[float]:
     return (np.interp(epochs, list(points), list(points.values()))).tolist()
 
 
-def figure1(seeds: int, ratio: str = "tanh", best: float = 0.001) -> Runs:
+def figure1(seeds: int, ratio: str = "tanh", edge: bool = False) -> Runs:
     """The runs of Figure 1 as the paper drew them, at one rate of each activation; the others are hopeless."""
     runs = Runs(FIGURE1, Path("out"), "nowhere", seeds)
     for arm, name in zip(FIGURE1.arms, ("relu", ratio), strict=True):
-        for trial in runs.sweep(arm):
-            pretend(trial, filled(POINTS[name]) if trial.rate == best else [90.0] * 5)
+        while not runs.swept(arm):
+            for trial in runs.sweep(arm):
+                sound = trial.rate <= arm.rates[0] if edge else trial.rate == arm.rates[1]
+                pretend(trial, filled(POINTS[name]) if sound else [90.0] * 5)
         for number, trial in enumerate(runs.seeded(arm)):
             errors = filled(POINTS[name])
             pretend(trial, [errors[0]] * number * (arm.name == "tanh") + errors)
@@ -106,9 +114,9 @@ def figure1(seeds: int, ratio: str = "tanh", best: float = 0.001) -> Runs:
 def test_figure_1_as_in_the_paper_is_seen() -> None:
     judgement = FIGURE1.judge(figure1(3))
     (found,) = judgement.findings
-    assert found.verdict == SEEN and found.measured.startswith("6.17 (95 %: 5.") and "3 seeds" in found.measured
+    assert found.verdict == SEEN and found.measured.startswith("6.17 (95 %: 5.") and found.measured.endswith("3 seeds")
     rates, seeds = judgement.tables
-    assert len(rates.rows) == sum(len(arm.rates) for arm in FIGURE1.arms) and len(seeds.rows) == 6
+    assert len(rates.rows) == 8 and len(seeds.rows) == 6
     assert [row[-1] for row in rates.rows].count("best") == 2
     assert [row[-1] for row in rates.rows].count("dropped after 5 epochs") == len(rates.rows) - 2
     assert list(judgement.figures) == ["curves"]
@@ -121,32 +129,46 @@ def test_figure_1_without_a_difference_is_not_seen() -> None:
     assert found.verdict == f"{TOO_SMALL}: one seed has no spread"
 
 
+def test_where_tanh_never_came_down_the_ratio_is_a_lower_bound() -> None:
+    runs = figure1(3)
+    relu, tanh = (runs.seeded(arm) for arm in FIGURE1.arms)
+    pretend(tanh[0], [40.0] * 60)
+    (found,) = FIGURE1.judge(runs).findings
+    ratio = (60 / 6 * 37 / 6 * 38 / 6) ** (1 / 3)
+    assert found.measured.startswith(f"at least {ratio:.2f} (95 %: ") and "or more); 6.0 +- 0.0" in found.measured
+    assert found.measured.endswith("3 seeds; tanh did not come to 25 % with 1 of them") and found.verdict == SEEN
+    pretend(relu[0], [40.0] * 20)  # neither came down
+    pretend(tanh[1], [40.0] * 9, {"event": "failed", "diverged": True})
+    (found,) = FIGURE1.judge(runs).findings
+    assert found.measured == "6.33; 6.0 and 38.0 epochs, 1 seed; 2 of 3 pairs cannot be compared"
+
+
 def test_a_best_rate_at_the_edge_is_told() -> None:
-    (found,) = FIGURE1.judge(figure1(2, best=0.00025)).findings
+    (found,) = FIGURE1.judge(figure1(2, edge=True)).findings
     assert found.measured.endswith("; the best rate of relu and tanh is at the edge of those tried")
-    (found,) = FIGURE1.judge(figure1(2)).findings
-    assert "edge" not in found.measured
 
 
 def test_the_search_says_what_became_of_each_rate() -> None:
     runs = Runs(FIGURE1, Path("out"), "nowhere", 1)
 
     def fates(*errors: list[float]) -> list[str]:
-        for trial, values in zip(runs.sweep(FIGURE1.arms[0]), errors, strict=True):
+        for rate, values in zip(FIGURE1.arms[0].rates, errors, strict=True):
+            trial = runs.trial(FIGURE1.arms[0], rate, 0)
             pretend(trial, values, *([] if values else [{"event": "failed", "diverged": True}]))
-        return [row[-1] for row in FIGURE1.judge(runs).tables[0].rows[: len(errors)]]
+        return [row[-1] for row in FIGURE1.judge(runs).tables[0].rows if row[0] == "relu"]
 
     best, slower, hopeless = [50.0, 45, 40, 35, 30, 25], [50.0, 45, 40, 35, 30, 26], [50.0] * 5
-    assert fates(hopeless, slower, best, [], [50.0] * 3, slower[:5]) == [
-        *("dropped after 5 epochs", "at its end", "at its end", "diverged", "not finished", "not finished"),
-    ]
-    assert fates(hopeless, slower, best, [], hopeless, slower) == [
-        *("dropped after 5 epochs", "slower", "best", "diverged", "dropped after 5 epochs", "slower"),
+    assert fates(hopeless, slower, best, []) == ["dropped after 5 epochs", "slower", "best", "diverged"]
+    assert fates(hopeless, slower[:5], best, [50.0] * 3) == [
+        *("dropped after 5 epochs", "not finished", "at its end", "not finished"),
     ]
     quick = [40.0, 20, 3]  # over so early that the others look hopeless
-    assert fates(quick, slower, best, [], hopeless, hopeless)[:3] == [
-        "best; at the edge of the rates tried",
-        *("slower", "slower"),
+    assert fates(hopeless, quick, slower, best) == ["slower", "best", "slower", "slower"]
+    for rate in (0.00025, 0.000125, 0.0000625):
+        pretend(runs.trial(FIGURE1.arms[0], rate, 0), quick)
+    assert fates(quick, slower, best, []) == [
+        *("best; at the edge of the rates tried", "slower", "slower", "slower"),
+        *("slower", "slower", "diverged"),
     ]
 
 
@@ -188,7 +210,7 @@ def test_the_views_are_those_of_evaluate(cifar_folder: Path, capsys: pytest.Capt
 def errors_of(wrong: dict[str, int]) -> Callable[..., dict[int, Errors]]:
     """Instead of measured errors, so many of a hundred pictures by the name of the trial and the number of views."""
 
-    def found(runs: Runs, arm: Arm, split: Split, views: int = 1) -> dict[int, Errors]:
+    def found(runs: Runs, arm: Arm, views: int = 1) -> dict[int, Errors]:
         numbers = {trial.seed: wrong[f"{trial.name} {views}"] for trial in trained(runs, arm)}
         return {seed: Errors(number, 0, 100) for seed, number in numbers.items()}
 
@@ -203,7 +225,7 @@ def test_ten_views_that_help_are_seen(monkeypatch: pytest.MonkeyPatch, cifar_fol
     for trial in runs.all_trials():
         pretend(trial, [50.0] * trial.recipe.epochs)
     (found,) = VIEWS.judge(runs).findings
-    assert found.verdict == SEEN and found.measured.startswith("5.33 +- 0.58 points")
+    assert found.verdict == f"{SEEN}, larger than the paper's" and found.measured.startswith("5.33 +- 0.58 points")
 
 
 def test_only_seeds_that_both_have_are_compared() -> None:
@@ -341,10 +363,15 @@ def test_columns_are_trained_on_digits_of_their_width(mnist_folder: Path) -> Non
 
 def test_the_nearest_are_of_the_class_that_was_learned(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest, "NEIGHBOURS", 12)
+    monkeypatch.setattr(nearest, "SHOWN", 2)
     runs = Runs(short(NEAREST), Path("out"), str(pictures), 1)
     assert not NEAREST.judge(runs).findings and train(runs, never)
-    (row,) = NEAREST.judge(runs).tables[0].rows
+    judgement = NEAREST.judge(runs)
+    (row,) = judgement.tables[0].rows
     assert row[2] == "100.0 %"  # dark pictures are nearest to the dark ones
+    assert list(judgement.figures) == ["nearest-by-activations", "nearest-by-pixels"]
+    rows = [axes.get_title() for axes in judgement.figures["nearest-by-pixels"].axes]
+    assert len(rows) == 2 * (2 + 12) and all(set(rows[at + 2 : at + 14]) == {rows[at]} for at in (0, 14))
     monkeypatch.setattr(nearest, "NEIGHBOURS", 24)
     (row,) = NEAREST.judge(runs).tables[0].rows
     assert row[1:] == ["50.0 %", "50.0 %"]  # all pictures there are
@@ -390,8 +417,160 @@ def test_chroma() -> None:
     assert found == pytest.approx([0, 1, 2 / 3], abs=1e-12)
 
 
-def test_figure_3_draws_the_filters_of_each_seed(pictures: Path) -> None:
-    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 1)
+def test_gratings_are_selective_and_blobs_are_slow_colour() -> None:
+    place = np.arange(5.0)
+    grating = np.cos(2 * np.pi * place / 2.5) * np.ones((1, 3, 5, 1))
+    bump = np.exp(-((place - 2) ** 2) / 2)
+    blob = np.array([1.0, 0, -1]).reshape(1, 3, 1, 1) * bump * bump[:, np.newaxis]
+    checks = np.array([1.0, 0, -1]).reshape(1, 3, 1, 1) * (-1) ** (place + place[:, np.newaxis])
+    whole = selectivity(grating)
+    assert whole > 80 and selectivity(grating.swapaxes(2, 3)) == pytest.approx(whole)
+    assert selectivity(blob) < 0.01
+    assert selectivity(np.concatenate([grating, blob])) == pytest.approx(whole / 2, abs=0.01)
+    assert slow_colour(blob) > 75 > 25 > slow_colour(checks)
+    assert slow_colour(blob + 3 * grating) == pytest.approx(slow_colour(blob))
+
+
+def test_figure_3_draws_and_measures_the_filters_of_each_seed(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 2)
     assert not FIGURE3.judge(runs).figures and train(runs, never)
     judgement = FIGURE3.judge(runs)
-    assert list(judgement.figures) == ["filters-seed-0"] and "32 filters" in judgement.findings[0].measured
+    assert list(judgement.figures) == ["filters-seed-0", "filters-seed-1"] and len(judgement.tables[0].rows) == 2
+    assert all(found.verdict.startswith(TOO_SMALL) for found in judgement.findings)  # nothing is learned in an epoch
+    assert judgement.tables == FIGURE3.judge(runs).tables
+    learned = np.cos(2 * np.pi * np.arange(5) / 2.5) * np.random.default_rng(0).standard_normal((32, 3, 1, 1))
+    monkeypatch.setattr(figures, "first_filters", lambda model: [("conv1", learned * np.ones((1, 1, 5, 1)))])
+    selective, _ = FIGURE3.judge(runs).findings
+    assert selective.verdict == SEEN
+
+
+def test_figure_3_needs_colours(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(short(FIGURE3), Path("out"), str(pictures), 1)
+    assert train(runs, never)
+    monkeypatch.setattr(figures, "first_filters", lambda model: [("conv1", np.ones((8, 1, 5, 5)))])
+    with pytest.raises(RunError, match="no red, green and blue"):
+        FIGURE3.judge(runs)
+
+
+# parts of the net, on photographs
+
+
+def photographed(experiment: Experiment, wrong: dict[str, tuple[int, ...]], monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Runs at their end, with so many of a hundred test pictures wrong and a training error of 20 %."""
+    numbers = {f"{arm}-seed-{seed} 1": each for arm, seeds in wrong.items() for seed, each in enumerate(seeds)}
+    for module in (parts, colour):
+        monkeypatch.setattr(module, "test_errors", errors_of(numbers))
+    runs = Runs(experiment, Path("out"), "nowhere", len(next(iter(wrong.values()))))
+    for trial in runs.all_trials():
+        pretend(trial, [20.0] * trial.recipe.epochs)
+    return runs
+
+
+def test_columns_are_compared_with_the_half_net_and_with_columns_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"columns": (30, 31, 32), "half": (34, 35, 37), "apart": (28, 30, 33)}
+    half, apart = COLUMNS.judge(photographed(COLUMNS, wrong, monkeypatch)).findings
+    assert half.verdict == SEEN and half.measured.startswith("4.33 +- 0.58 points")
+    assert apart.verdict.startswith(TOO_SMALL) and apart.measured.startswith("-0.67")
+    whole, one, unmet = (arm.trained(None) for arm in COLUMNS.arms)
+    assert one == replace(whole, network_options={**whole.network_options, "columns": 1})
+    assert unmet == replace(whole, network_options={**whole.network_options, "cross_columns": False})
+
+
+def test_every_layer_in_the_middle_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"whole": (30, 31), "without-conv3": (35, 36), "without-conv4": (30, 31), "without-conv5": (20, 21)}
+    judgement = MIDDLE.judge(photographed(MIDDLE, wrong, monkeypatch))
+    assert [found.measured.split()[0] for found in judgement.findings] == ["5.00", "0.00", "-10.00"]
+    assert [found.verdict.partition(":")[0] for found in judgement.findings] == [SEEN, TOO_SMALL, NOT_SEEN]
+    assert len(judgement.tables[0].rows) == 8 and judgement.tables[0].rows[0][3] == "20.00 %"
+
+
+def test_pooling_is_judged_by_the_gap_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = photographed(POOLING, {"overlapping": (30, 31), "apart": (31, 32)}, monkeypatch)
+    for trial in runs.seeded(runs.arm("apart")):
+        pretend(trial, [16.0] * trial.recipe.epochs)
+    error, gap = POOLING.judge(runs).findings
+    assert error.measured.startswith("1.00") and gap.measured.startswith("5.00") and gap.verdict == SEEN
+
+
+def test_colour_noise_is_judged_in_another_light_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = photographed(COLOUR, {"noise": (30, 31), "without": (31, 32)}, monkeypatch)
+    wrong = {"noise-seed-0 1": 40, "noise-seed-1 1": 41, "without-seed-0 1": 60, "without-seed-1 1": 61}
+    monkeypatch.setattr(colour, "_relit", errors_of(wrong))
+    same, changed = COLOUR.judge(runs).findings
+    assert same.measured.startswith("1.00 +- 0.00") and changed.measured.startswith("20.00 +- 0.00")
+    assert "light changed" in changed.what
+
+
+def test_pictures_in_another_light(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    std, vectors = np.array([50, 20, 10], np.float32), np.eye(3, dtype=np.float32)[:, [2, 1, 0]]
+    shifts = light(4000, Statistics(np.zeros((3, 8, 8)), std, vectors))
+    assert shifts.std(axis=0) == pytest.approx(LIGHT * np.array([10, 20, 50]), rel=0.05)
+    with pytest.raises(RunError, match="in colour"):
+        light(4, Statistics(np.zeros((1, 8, 8)), None, None))
+    split = open_dataset(str(pictures)).val
+    moved = Relit(split, np.array([[300.0, -300, 7]] * len(split))).image(0)
+    assert moved.dtype == np.uint8 and np.all(moved[..., 0] == 255) and not moved[..., 1].any()
+    np.testing.assert_array_equal(moved[..., 2], np.minimum(split.image(0)[..., 2].astype(int) + 7, 255))
+
+
+def test_the_light_alone_makes_a_difference(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = (("epochs", 1), ("drop_epochs", ()), ("batch_size", 7), ("network_options.width", 1 / 16))
+    arms = tuple(replace(arm, changes=(*arm.changes, *few)) for arm in COLOUR.arms)
+    runs = Runs(replace(COLOUR, arms=arms), Path("out"), str(pictures), 1)
+    assert not COLOUR.judge(runs).findings and train(runs, never)
+    monkeypatch.setattr(colour, "LIGHT", 0.0)
+    rows = COLOUR.judge(runs).tables[0].rows
+    assert [row[:3] for row in rows] == [
+        [arm, how, "0"] for arm in ("noise", "without") for how in ("as it is", "changed")
+    ]
+    assert rows[0][3] == rows[1][3] and rows[2][3] == rows[3][3]
+
+
+def test_columns_that_specialise_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    grey = rng.standard_normal((12, 1, 11, 11)) * np.ones((1, 3, 1, 1)) + 0.2 * rng.standard_normal((12, 3, 11, 11))
+    coloured = rng.standard_normal((12, 3, 11, 11))
+    monkeypatch.setattr(specialise, "load_predictor", lambda *arguments: SimpleNamespace(model=None))
+    runs = Runs(SPECIALISE, Path("out"), "nowhere", 3)
+    for trial in runs.all_trials():
+        pretend(trial, [20.0] * trial.recipe.epochs)
+
+    def judged(one: np.ndarray, other: np.ndarray) -> Judgement:
+        monkeypatch.setattr(figures, "first_filters", lambda model: [("one", one), ("other", other)])
+        return SPECIALISE.judge(runs)
+
+    judgement = judged(grey, coloured)
+    assert judgement.findings[0].verdict == SEEN and len(judgement.figures) == 3
+    assert all(row[-1] == "0.0 %" for row in judgement.tables[0].rows)
+    mixed = np.stack([grey, coloured], axis=1).reshape(24, 3, 11, 11)
+    assert not judged(mixed[:12], mixed[12:]).findings[0].verdict.startswith(SEEN)
+    with pytest.raises(RunError, match="no red, green and blue"):
+        judged(grey[:, :1], coloured)
+
+
+def test_chance_deals_kernels_to_columns() -> None:
+    dealt = by_chance(np.ones(2), np.zeros(2), 0)
+    assert set(dealt) == {0.0, 1.0} and dealt.mean() == pytest.approx(1 / 3, abs=0.02)  # 2 of 6 ways keep them apart
+
+
+def test_biases_are_judged_by_epochs_to_the_threshold() -> None:
+    runs = Runs(BIASES, Path("out"), "nowhere", 3)
+    assert not BIASES.judge(runs).findings
+    ones, zeros = (runs.seeded(arm) for arm in BIASES.arms)
+    for one, other in zip(ones, zeros, strict=True):
+        pretend(one, [80.0, 60, 40])
+        pretend(other, [90.0, 80, 70, 50])
+    judgement = BIASES.judge(runs)
+    assert judgement.findings[0].measured.startswith("1.50 +- 0.00 epochs") and judgement.findings[0].verdict == SEEN
+    pretend(zeros[0], [90.0] * 12)
+    judgement = BIASES.judge(runs)
+    assert judgement.findings[0].measured.startswith(f"{(9.5 + 1.5 + 1.5) / 3:.2f} ")
+    assert [row[2] for row in judgement.tables[0].rows] == ["2.50", "2.50", "2.50", "never", "4.00", "4.00"]
+
+
+def test_nets_that_have_learned_each_others_test_pictures_are_not_averaged(pictures: Path) -> None:
+    runs = Runs(AVERAGING, Path("out"), str(pictures / "train"), 5)  # split anew for each seed
+    for trial in runs.all_trials():
+        pretend(trial, [50.0] * trial.recipe.epochs)
+    with pytest.raises(RunError, match="in its own way"):
+        AVERAGING.judge(runs)

@@ -13,7 +13,7 @@ import pytest
 from pretended import never, pretend
 from training_runs import assert_same_run, log, run
 
-from alexnet.experiments.experiment import LOOK, MARGIN, Arm, Experiment, Judgement, Runs, Trial
+from alexnet.experiments.experiment import BEYOND, LOOK, MARGIN, Arm, Experiment, Judgement, Runs, Trial
 from alexnet.experiments.grid import train
 from alexnet.run.folder import RunError
 from alexnet.run.trainer import Trainer
@@ -103,7 +103,7 @@ def test_the_best_is_the_quickest_to_the_threshold() -> None:
     pretend(sweep[3], [60.0, 50, 40, 34, 30])
     assert runs.needed(arm) == 6 and not runs.swept(arm)
     pretend(sweep[3], [60.0, 50, 40, 34, 30, 20])
-    assert runs.swept(arm) and runs.best(arm).rate == RATES[3] and runs.at_the_edge(arm)
+    assert not runs.swept(arm) and [trial.rate for trial in runs.sweep(arm)] == [*RATES, 0.016]
     pretend(sweep[3], [60.0, 50, 40, 34, 30, 25])
     assert runs.best(arm).rate == RATES[1] and not runs.at_the_edge(arm)
     assert [(each.rate, each.seed) for each in runs.seeded(arm)] == [(RATES[1], 1), (RATES[1], 2)]
@@ -114,6 +114,32 @@ def test_without_a_threshold_the_best_has_the_lowest_error_at_the_end() -> None:
     for trial, last in zip(sweep, (30.0, 20.0, 25.0, 28.0), strict=True):
         pretend(trial, [*[35.0] * 7, last])
     assert runs.best(arm).rate == RATES[1]
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_while_the_best_is_at_an_edge_the_next_is_tried(step: int) -> None:
+    runs, arm, sweep = searched()
+    for number, trial in enumerate(sweep[::step]):
+        pretend(trial, [60.0, 50, 45, 40, 35, 31 - 2 * number])  # 25 % at the edge
+    beyond = [RATES[::step][-1] * 2.0 ** (step * number) for number in range(1, 5)]
+    for rate, last in zip(beyond, (24.0, 23.0, 22.0), strict=False):
+        assert runs.sweep(arm)[::step][-1].rate == rate and not runs.swept(arm)
+        pretend(runs.sweep(arm)[::step][-1], [60.0, 50, 45, 40, 35, last])
+    assert len(runs.sweep(arm)) == len(RATES) + BEYOND  # no farther
+    assert runs.swept(arm) and runs.best(arm).rate == beyond[2] and runs.at_the_edge(arm)
+    pretend(runs.sweep(arm)[::step][-2], [60.0, 50, 45, 40, 35, 28])  # as if the first beyond were the best
+    assert runs.best(arm).rate == beyond[0] and not runs.at_the_edge(arm)
+
+
+@pytest.mark.parametrize("diverged", [True, False])
+def test_a_hopeless_rate_beyond_the_edge_is_the_last(diverged: bool) -> None:
+    runs, arm, sweep = searched()
+    for number, trial in enumerate(sweep):
+        pretend(trial, [60.0, 50, 45, 40, 35, 31 - 2 * number])
+    last = runs.sweep(arm)[-1]
+    pretend(last, [] if diverged else [90.0] * LOOK, *([{"event": "failed", "diverged": True}] if diverged else []))
+    assert runs.swept(arm) and runs.best(arm).rate == RATES[3] and not runs.at_the_edge(arm)
+    assert runs.sweep(arm)[-1].rate == last.rate
 
 
 def test_no_rate_is_the_best_where_all_diverged() -> None:
@@ -179,9 +205,9 @@ def test_a_search_ends_with_seeds_at_the_best_rate(pictures: Path, capsys: pytes
     assert train(runs, never)
     assert runs.sweep(arm)[2].diverged and "not finite" in capsys.readouterr().err
     best = runs.best(arm)
-    assert best is not None and best.rate in (1e-5, 0.001)
+    assert best is not None and best.rate <= 0.001
     assert {each.name for each in Path("out").iterdir()} == {
-        *(f"arm-rate-{rate}-seed-0" for rate in ("1e-05", "0.001", "1e+30")),
+        *(f"arm-rate-{trial.rate:g}-seed-0" for trial in runs.sweep(arm)),
         f"arm-rate-{best.rate:g}-seed-1",
     }
     assert all(each.seconds() > 0 for each in runs.seeded(arm))

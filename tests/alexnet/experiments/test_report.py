@@ -63,7 +63,9 @@ def test_an_experiment_is_run_kept_and_reported(tiny: Path, capsys: pytest.Captu
     assert 'src="data:image/png;base64,' in page and not re.search(r'(src|href)="(?!data:)', page)
     assert "| quick | a <what> | 1 / 2 | 1 seeds | seen |" in text and "![curves](quick/curves.png)" in text
     for each in (page, text):
-        assert each.count("not run here") == 1 + len(catalogue.IMAGENET)
+        in_tables = sum("not run here" in row[-1] for one in catalogue.TABLES for row in one.rows)
+        assert each.count("not run here") == 1 + in_tables + len(catalogue.IMAGENET) and in_tables == 5
+        assert "Table 1: test errors" in each and "Table 2: errors" in each
         assert "python -m alexnet.experiments other" in each and result["version"] in each
 
 

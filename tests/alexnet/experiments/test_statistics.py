@@ -1,4 +1,4 @@
-"""Intervals against tables and scipy, and verdicts as they are defined."""
+"""Intervals against published tables and definitions, and verdicts as they are defined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import stats
 
 from alexnet.experiments.statistics import (
     NOT_SEEN,
@@ -16,7 +16,6 @@ from alexnet.experiments.statistics import (
     TOO_SMALL,
     Difference,
     binomial_interval,
-    incomplete_beta,
     interval_of_combinations,
     spread,
     student_quantile,
@@ -29,16 +28,15 @@ def test_quantiles_are_those_of_the_tables() -> None:
     assert student_quantile(4, 0.99) == pytest.approx(4.604, abs=5e-4)
 
 
-@given(st.floats(0, 1), st.floats(0.5, 5000), st.floats(0.5, 5000))
-def test_the_incomplete_beta_function(x: float, a: float, b: float) -> None:
-    assert incomplete_beta(x, a, b) == pytest.approx(special.betainc(a, b, x), rel=1e-8, abs=1e-12)
-
-
 @given(st.integers(1, 20_000), st.data())
 def test_the_interval_of_an_error(count: int, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, count))
     expected = stats.binomtest(wrong, count).proportion_ci(method="exact")
     assert binomial_interval(wrong, count) == pytest.approx(tuple(expected), abs=1e-9)
+
+
+def test_the_interval_of_ten_errors_in_a_hundred() -> None:
+    assert binomial_interval(10, 100) == pytest.approx((0.0490, 0.1762), abs=5e-5)  # as in published tables
 
 
 def test_the_interval_of_no_error() -> None:
@@ -82,6 +80,13 @@ def test_where_the_paper_gives_only_the_sign() -> None:
     assert stats.t.ppf(0.975, 17) * 2 / math.sqrt(18) < 1 < stats.t.ppf(0.975, 16) * 2 / math.sqrt(17)
 
 
+def test_lower_bounds_are_never_not_seen() -> None:
+    assert Difference((1.0, 1.1, 1.2), 3.0, at_least=True).sentence == SEEN
+    assert Difference((3.9, 4.0, 4.1), 3.0, at_least=True).sentence == "seen, larger than the paper's"
+    assert Difference((-0.1, 0.0, 0.1), 3.0, at_least=True).sentence == f"{TOO_SMALL}: longer trainings would tell"
+    assert Difference((1.0,), 3.0, at_least=True).sentence == f"{TOO_SMALL}: one seed has no spread"
+
+
 @given(st.lists(st.floats(-2, 2), min_size=2, max_size=6), st.floats(0.2, 3))
 def test_so_many_seeds_would_tell(values: list[float], paper: float) -> None:
     needed = Difference(tuple(values), paper).seeds_needed
@@ -98,6 +103,12 @@ def test_the_sentence_says_how_many() -> None:
     assert Difference((1.0,), 1.5).sentence == "too small to see here: one seed has no spread"
     assert "no number" in Difference((-1.0, 1.0), 1e-4).sentence
     assert Difference((1.0, 1.1), 0.5).sentence == SEEN
+    assert Difference((1.0, 1.1, 1.2), None).sentence == SEEN
+
+
+def test_the_sentence_compares_with_the_paper() -> None:
+    assert Difference((0.4, 0.5, 0.6), 1.5).sentence == "seen, smaller than the paper's"
+    assert Difference((3.0, 3.1, 3.2), 1.5).sentence == "seen, larger than the paper's"
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))

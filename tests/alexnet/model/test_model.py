@@ -71,6 +71,18 @@ def test_initial_weights_and_biases_are_those_of_section_5(whole: AlexNet) -> No
             assert abs(values.std() / 0.01 - 1) < 0.03 and abs(values.mean()) < 3e-4, path
 
 
+def test_initial_biases_may_be_others() -> None:
+    biases = {
+        path.split(".")[-2]: p.numpy()
+        for path, p in AlexNet(5, initial_bias=0.25, **SMALL).named_parameters()
+        if path.endswith("bias")
+    }
+    assert {layer for layer, values in biases.items() if np.all(values == 0.25)} == {
+        *("conv2", "conv4", "conv5", "fc6", "fc7")
+    }
+    assert not any(np.any(biases[layer]) for layer in ("conv1", "conv3", "fc8"))
+
+
 def test_parameters_of_one_column_are_about_as_many() -> None:
     net = AlexNet(columns=1)
     assert weights(net, "column0.conv5.weight") == (256, 192, 3, 3)
@@ -323,6 +335,7 @@ def test_the_last_window_of_conv1_reads_zeros_outside_the_image() -> None:
         ({"dropout": 1.5}, ("dropout", "1.5")),
         ({"dropout": 1}, ("dropout", "below 1")),
         ({"lrn_alpha": -1e-4}, ("lrn_alpha", "0 or more")),
+        ({"initial_bias": float("nan")}, ("initial_bias", "nan")),
         ({"weight_std": -1.0}, ("weight_std", "0 or more", "-1")),
         ({"weight_std": {"fc6": float("nan")}}, ("weight_std", "nan")),
         ({"num_classes": 1}, ("num_classes",)),
