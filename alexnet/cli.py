@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import minigrad as mg
 from alexnet.terminal import alike, command_line, did_you_mean, drain, folded, say, suggestion
+from minigrad.distributed import DistributedError
 
 if sys.platform != "win32":
     import resource
@@ -232,7 +233,7 @@ def _carried_out(prog: str, run: Callable[[], int | None], interrupted: str, mem
         text = f"out of memory ({error}){memory}"
     except OSError as error:
         text = f"{error.filename} cannot be read or written ({error.strerror})" if error.filename else str(error)
-    except (ValueError, mg.DeviceMismatchError) as error:
+    except (ValueError, mg.DeviceMismatchError, DistributedError) as error:
         text = str(error)
     with suppress(OSError):
         print(f"{prog}: error: {text}", file=sys.stderr)

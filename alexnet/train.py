@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import minigrad as mg
@@ -37,11 +40,13 @@ from alexnet.recipes import (
 from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError, RunFolder, best_epoch, free_folder, latest_folder, room, room_in_words
 from alexnet.run.guards import chance_error
+from alexnet.run.ranks import among_ranks, check_shards, share_settings, share_start
 from alexnet.run.signals import Stop
 from alexnet.run.start import begin, go_on, open_trainer, place
 from alexnet.run.status import describe
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import command_line, counted, say
+from minigrad.distributed import World
 
 EPILOG = """\
 examples:
@@ -241,10 +246,11 @@ def _next(trainer: Trainer, epoch: int, top1: float) -> str:
     return f"{risen}Next, train longer: {resume} --epochs {epoch + 10}"
 
 
-def train(args: argparse.Namespace) -> int:
+def train(args: argparse.Namespace, processes: World) -> int:
     """Carry out the command; returns 0, or 128 + the number of the signal that stopped it."""
     if args.status:
         say(describe(RunFolder(args.status)))
+        share_settings(processes, None)
         return 0
     if args.resume_or_start and not args.out:
         raise RunError("--resume-or-start looks for a run in one folder; name it with --out DIR")
@@ -258,14 +264,18 @@ def train(args: argparse.Namespace) -> int:
     else:
         files = LayerFiles.read(args.layers, args.layer_params) if args.layers else None
         folder, settings, data = _new_run(args, files)
+        settings["recipe"]["shards"] = settings["recipe"]["shards"] or (processes.size if processes.size > 1 else 0)
+    check_shards(processes, settings["recipe"]["shards"])
     if args.resume_or_start and resume and _complete(folder, settings["recipe"]["epochs"]):
         say(f"{folder.path} has had its {counted(settings['recipe']['epochs'], 'epoch')}; there is nothing to do")
+        share_settings(processes, None)
         return 0
     stop = Stop()
     with ExitStack() as held:
         if resume:
             held.enter_context(folder.locked())
-        trainer = open_trainer(folder, settings, args.workers, data)
+        trainer = open_trainer(folder, settings, args.workers, data, processes)
+        share_settings(processes, settings)  # now: the others find the data prepared
         trainer.compile()  # while the data is opened
         if resume:
             _tell_folder(trainer, settings["devices"])
@@ -281,6 +291,7 @@ def train(args: argparse.Namespace) -> int:
             if files and not args.recipe:
                 say(f"{how_pictures_come(trainer.recipe)}; --recipe NAME changes that")
             _warn(trainer, files.told(trainer.recipe, bool(args.weights_from)) if files else [])
+        share_start(processes, trainer)
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
     if stop.signal:
@@ -289,6 +300,17 @@ def train(args: argparse.Namespace) -> int:
         return 128 + stop.signal
     say(_closing_table(trainer))
     return 0
+
+
+def _help(args: argparse.Namespace, processes: World, settings: dict[str, Any]) -> int:
+    """Compute this process's part of what rank 0 trains, with these settings."""
+    nowhere, stop = RunFolder(Path(os.devnull)), Stop()
+    trainer = open_trainer(nowhere, settings, args.workers, processes=processes)
+    trainer.compile()
+    share_start(processes, trainer)
+    with stop.listening():
+        trainer.run(args.steps, args.checkpoint_minutes, stop)
+    return 128 + stop.signal if stop.signal else 0
 
 
 def _complete(folder: RunFolder, epochs: int) -> bool:
@@ -318,7 +340,8 @@ def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
     """
     size = trainer.checkpoint_size()
     large = f", which will take {room_in_words(size)}" if room(size) >= LARGE else ""
-    say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}, into {trainer.folder.path}{large}")
+    by = f", by {trainer.world.size} processes" if trainer.world.size > 1 else ""
+    say(f"recipe {trainer.recipe.name}, on {', '.join(devices)}{by}, into {trainer.folder.path}{large}")
     late = trainer.recipe.too_late()
     if late:
         stages = ", ".join(f"{key} {', '.join(map(str, epochs))}" for key, epochs in late.items())
@@ -329,7 +352,15 @@ def _tell_folder(trainer: Trainer, devices: Sequence[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and turn what a user can get wrong into one sentence and exit status 2."""
-    return run_command(parser(), train, argv, memory="; try --batch-size")
+
+    def command(processes: World) -> int:
+        settings = share_settings(processes, None) if processes.rank else {}
+        if settings is None:  # there is nothing to do
+            return 0
+        carry_out = partial(_help, settings=settings) if processes.rank else train
+        return run_command(parser(), lambda args: carry_out(args, processes), argv, memory="; try --batch-size")
+
+    return among_ranks(command)
 
 
 if __name__ == "__main__":

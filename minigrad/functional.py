@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -343,7 +344,9 @@ def _dropped(x: Tensor, p: float, training: bool, scale_at: str) -> Tensor:
         return x
     scale = 1.0 if scale_at == "test" or p == 1 else 1 / (1 - p)
     seed, counter = default_generator.next()
-    return dropout_ops.Dropout.apply(x, p=p, scale=scale, seed=seed, counter=counter)
+    row = default_generator.first_row
+    first = row * math.prod(x.shape[1:]) if row and x.ndim else 0
+    return dropout_ops.Dropout.apply(x, p=p, scale=scale, seed=seed, counter=counter, first=first)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:

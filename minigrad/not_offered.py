@@ -359,7 +359,6 @@ _FUNCTIONS = {
     "fft": "take NumPy's, which has no gradient: `np.fft.fft(x.numpy())`",
     "special": "sigmoid, softmax, log_softmax stand in mg; others are operations of your own, classes of mg.Function",
     "distributions": "draw with mg.randn and mg.rand; a loss from logits is F.cross_entropy",
-    "distributed": _WHOLE,
     "multiprocessing": "share NumPy arrays between processes, and make tensors in each with mg.tensor",
     "utils": "a batch is a slice of a shuffled order: `order = np.argsort(mg.rand(len(x)).numpy())`, `x[order[0:2]]`",
     "vmap": "operations take batches as they are; for others, `mg.stack([row.sum() for row in x])`",

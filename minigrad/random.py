@@ -10,6 +10,8 @@ in every thread and in any order, which is why a dropout mask can be made again 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -70,9 +72,13 @@ class Generator:
 
     Args:
         seed: a non-negative integer below 2^63.
+
+    Attributes:
+        first_row: which row of a larger batch is the first of those that dropout is applied to; see `rows_from`.
     """
 
     def __init__(self, seed: int = 0) -> None:
+        self.first_row = 0
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> None:
@@ -90,6 +96,18 @@ class Generator:
     def stream(self) -> np.random.Generator:
         """NumPy's generator of a stream that no other draw uses; the host draws from it."""
         return stream(*self.next())
+
+    @contextmanager
+    def rows_from(self, first: int) -> Iterator[None]:
+        """Within the block, batches are a larger one's rows from `first` on: dropout drops what it would of the whole.
+
+        So a batch can be computed in parts, each from the same `state()`, with the mask of the whole.
+        """
+        before, self.first_row = self.first_row, first
+        try:
+            yield
+        finally:
+            self.first_row = before
 
     def state(self) -> tuple[int, int]:
         """(seed, draws made so far), for `set_state`."""

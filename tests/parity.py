@@ -322,7 +322,7 @@ CASES: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "cross_entropy": lambda: [(signed(0, 5), LABELS[:0])] +
                              [(order(signed(36, 5)), LABELS) for order in (np.array, Chwn)],
     "cross_entropy_grad": lambda: [(signed(36), order(uniform(36, 5)), LABELS) for order in (np.array, Chwn)],
-    "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9) for order in (np.array, Chwn)],
+    "dropout": lambda: [(order(signed(17, 5, 3)), 0.3, 2.0, 2**62 + 5, 9, 31) for order in (np.array, Chwn)],
 }  # fmt: skip
 
 # Sizes at which the CPU takes its other algorithms: images, weight, stride, padding, groups.
@@ -360,7 +360,7 @@ def larger() -> list[tuple[str, tuple[Any, ...]]]:
         ("linear", (signed(1, 9001), signed(50, 9001, seed=1), signed(50))),
         ("local_response_norm", (Chwn(maps), 5, 1.0, 0.75, 2.0)),
         ("local_response_norm_grad", (Chwn(maps), Chwn(maps[::-1]), 5, 1.0, 0.75, 2.0)),
-        ("dropout", (Chwn(maps), 0.5, 2.0, 3, 4)),
+        ("dropout", (Chwn(maps), 0.5, 2.0, 3, 4, 8)),
         ("sum", (many, (1,), False)),
         ("softmax", (many, 1)),
         ("sgd_update", (many, many[::-1], signed(64, 100_000, seed=5), 0.01, 0.9, 0.0005)),

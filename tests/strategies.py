@@ -565,5 +565,5 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "cross_entropy": classified(False),
     "cross_entropy_grad": classified(True),
     "dropout": of_one_shape(1, st.sampled_from([0.0, 0.3, 1.0]), st.just(2.0), st.integers(0, 2**63 - 1),
-                            st.integers(1, 2**40)),
+                            st.integers(1, 2**40), st.integers(0, 2**35)),
 }  # fmt: skip

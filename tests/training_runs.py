@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,10 +61,10 @@ def at_step(number: int, action: object, monkeypatch: pytest.MonkeyPatch) -> Non
     """Do something in the middle of a step of the run."""
     step = Trainer._step
 
-    def patched(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+    def patched(self: Trainer, images: np.ndarray, *more: Any) -> tuple[float, bool]:
         if self.progress.step + 1 == number:
             action()
-        return step(self, images, labels)
+        return step(self, images, *more)
 
     monkeypatch.setattr(Trainer, "_step", patched)
 
@@ -80,7 +81,7 @@ def command(*arguments: object, program: str = "") -> subprocess.Popen[str]:
 # Every step says that it has begun, and takes an hour.
 ENDLESS = """
 import time
-def step(self, images, labels):
+def step(*anything):
     print("in a step", flush=True)
     while True:
         time.sleep(0.01)  # one long sleep may begin between a signal and its handler, which then waits for its end

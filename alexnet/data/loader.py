@@ -37,6 +37,7 @@ class Loader:
         workers: threads that make batches ahead; at most workers + 2 batches are in flight.
         on_rejected: told of each picture that could not be read, before the batch that it belongs to is handed out.
         sampler: which pictures come when; all in each epoch, shuffled by (seed, epoch), if not given.
+        rows: of a batch of so many pictures, those that are read; all if not given.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Loader:
         workers: int = 2,
         on_rejected: Callable[[Rejected], None] | None = None,
         sampler: Sampler | None = None,
+        rows: Callable[[int], range] = range,
     ) -> None:
         if batch_size < 1 or workers < 1:
             raise DataError(f"batch_size and workers are at least 1, got {batch_size} and {workers}")
@@ -62,6 +64,7 @@ class Loader:
         self.workers = workers
         self.on_rejected = on_rejected
         self.sampler = sampler or Sampler((len(split),))
+        self.rows = rows
 
     def __len__(self) -> int:
         """Batches in the first epoch; a sampler may let later ones have more."""
@@ -75,13 +78,13 @@ class Loader:
         """Which picture comes when in an epoch: int64 (n,)."""
         return self.sampler.order(epoch, self.seed)
 
-    def _draws(self, first: int, indices: np.ndarray) -> np.ndarray:
+    def _draws(self, first: int, rows: range, indices: np.ndarray) -> np.ndarray:
         """What the crops of a batch are keyed by: the pictures, or the place in the epoch where their group begins."""
         group = self.augmentation.crop_group
-        return indices if group == 1 else first + np.arange(len(indices)) // group * group
+        return indices if group == 1 else first + np.array(rows) // group * group
 
     def batches(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
-        """Batches number `start` and later of an epoch, in order.
+        """Batches number `start` and later of an epoch, in order, or the rows of them that are read.
 
         Closing the iterator early stops the workers; what goes wrong in one is raised here.
 
@@ -93,8 +96,9 @@ class Loader:
 
         def make(number: int) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
             first, end = bounds[number : number + 2]
-            indices = order[first:end]
-            draws = self._draws(first, indices)
+            rows = self.rows(int(end - first))
+            indices = order[first + rows.start : first + rows.stop]
+            draws = self._draws(first, rows, indices)
             images, taken, rejected = self._read(indices, epoch)
             made = augment(images, indices, epoch, self.seed, self.augmentation, self.statistics, draws)
             return made, np.asarray(self.split.labels[taken]), rejected

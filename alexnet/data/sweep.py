@@ -34,6 +34,7 @@ class Sweep:
         make: what the workers make of the pictures of a batch, uint8 (b, C, size, size); they stay as they are if it is
             not given.
         part: which of the pictures; all if not given.
+        turn: (first, step): only batches number first, first + step, ... are made.
     """
 
     def __init__(
@@ -44,14 +45,20 @@ class Sweep:
         left_out: Callable[[Rejected], object] = lambda rejected: None,
         make: Callable[[np.ndarray], np.ndarray] = lambda images: images,
         part: range | None = None,
+        turn: tuple[int, int] = (0, 1),
     ) -> None:
         self.pictures, self.batch_size, self.workers = pictures, batch_size, workers
         self.left_out, self.make = left_out, make
         self.part = range(len(pictures)) if part is None else part
+        self._starts = range(0, len(self.part), batch_size)[turn[0] :: turn[1]]
 
     def __len__(self) -> int:
         """Batches."""
-        return -(-len(self.part) // self.batch_size)
+        return len(self._starts)
+
+    def number(self, picture: int) -> int:
+        """Which batch a picture is in, of all that there are in the part."""
+        return (picture - self.part.start) // self.batch_size
 
     def batches(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Go over the split once. Closing the iterator early stops the workers; what goes wrong in one is raised here.
@@ -70,7 +77,7 @@ class Sweep:
             return indices[readable], self.make(images) if len(images) else None, rejected
 
         count = 0
-        with closing(made_ahead(read, range(0, len(self.part), self.batch_size), self.workers)) as ahead:
+        with closing(made_ahead(read, self._starts, self.workers)) as ahead:
             for indices, made, rejected in ahead:
                 for each in rejected:
                     count += 1
@@ -88,7 +95,8 @@ def centre_sweep(
     workers: int = WORKERS,
     left_out: Callable[[Rejected], object] = lambda rejected: None,
     part: range | None = None,
+    turn: tuple[int, int] = (0, 1),
 ) -> Sweep:
     """A sweep over the centres of all pictures, or of a part, minus the mean: float32 (b, C, crop, crop)."""
     make = partial(centre_view, crop=crop, statistics=statistics)
-    return Sweep(pictures, batch_size, workers, left_out, make, part)
+    return Sweep(pictures, batch_size, workers, left_out, make, part, turn)

@@ -20,6 +20,7 @@ from alexnet.run.compiling import leave
 from alexnet.run.folder import RunError
 from alexnet.run.signals import Stop
 from alexnet.terminal import command_line, line_width, say, table
+from minigrad.distributed import world
 
 EPILOG = """\
 examples:
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     start = time.monotonic()
     check_address_space()
+    if world().size > 1:
+        raise RunError("experiments train one run after the other in one process; start them without mpiexec")
     runs, stop = _runs(args, args.name), Stop()
     if runs.experiment.brings_no_data and not runs.source:
         raise RunError(f"{args.name} brings no data; say where yours is with --data PATH")

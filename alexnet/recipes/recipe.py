@@ -54,6 +54,8 @@ class Recipe:
         augmentation: crop, mirror and colour noise (section 4.1), and distortions.
         batch_size: examples per step.
         epochs: passes over the training set.
+        shards: parts of a batch whose gradients are computed by themselves, in one process or in several, and then
+            added up; 0 for as many as there are processes when a run starts.
         lr: the rate at the start.
         layer_lr: the same by layer, where it differs.
         momentum, weight_decay: of `optim.SGD` (section 5).
@@ -106,6 +108,7 @@ class Recipe:
     order: str = "shuffled"
     validation_batch: int = 0
     all_batches_from: int = 0
+    shards: int = 0
     digit_width: int = 0
     layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     layer_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -122,7 +125,15 @@ class Recipe:
         for name in ("rescale", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"a recipe's {name} is 1 or more; got {getattr(self, name)}")
-        for name in ("momentum", "weight_decay", "bias_lr_factor", "patience", "most_drops", "validation_batch"):
+        for name in (
+            "momentum",
+            "weight_decay",
+            "bias_lr_factor",
+            "patience",
+            "most_drops",
+            "validation_batch",
+            "shards",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"a recipe's {name} is 0 or more; got {getattr(self, name)}")
         if not self.lr > 0 and not self.layers:

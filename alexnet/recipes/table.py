@@ -124,7 +124,8 @@ def _training(recipe: Recipe) -> str:
 
 
 def _length(recipe: Recipe) -> str:
-    return f"{recipe.epochs} epochs, batches of {recipe.batch_size}"
+    shards = f" in {recipe.shards} shards" if recipe.shards > 1 else ""
+    return f"{recipe.epochs} epochs, batches of {recipe.batch_size}{shards}"
 
 
 def _order(recipe: Recipe) -> str:

@@ -15,7 +15,7 @@ from alexnet.run.progress_line import ProgressLine
 from alexnet.terminal import line_width, side_by_side
 from minigrad import nn
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Onlooker"]
 
 
 class Journal:
@@ -143,6 +143,19 @@ class Journal:
         ]
         self.line.say(side_by_side(parts, line_width()))
 
+    def take_over(self, rejections: Collection[Mapping[str, str]]) -> None:
+        """Log the pictures that other processes could not read in this epoch or its validation, and count them.
+
+        Raises:
+            DataError: all in all there are too many.
+        """
+        for each in rejections:
+            rejected = Rejected(each["image"], each["reason"], each.get("replacement"))
+            if each["split"] == "training":
+                self.replaced(rejected)
+            else:
+                self.left_out(rejected)
+
     def draw(self, model: nn.Module) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""
         with self.folder.writing():
@@ -151,3 +164,26 @@ class Journal:
             if filters:
                 figures.save_figure(figures.filters(filters), self.folder.path / "filters.png")
         gc.collect()  # figures refer to themselves: they and their pixels would stay for many epochs
+
+
+class Onlooker(Journal):
+    """The journal of a process that leaves the telling to another: it writes nothing.
+
+    Attributes:
+        rejections: the pictures that could not be read, for the other to log.
+    """
+
+    def __init__(self, folder: RunFolder, title: str, sampler: Sampler, progress: Progress) -> None:
+        super().__init__(folder, title, sampler, progress)
+        self.rejections: list[dict[str, Any]] = []
+
+    def event(self, event: str, **values: Any) -> None:
+        """Kept, if it is a picture that could not be read."""
+        if event == "rejected":
+            self.rejections.append(values)
+
+    def rates(self, first: Mapping[str, float], now: Mapping[str, float], gradual: Collection[str] = ()) -> None:
+        """Nothing."""
+
+    def trains_on_all(self) -> None:
+        """Nothing."""

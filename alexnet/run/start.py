@@ -12,6 +12,7 @@ from alexnet.run.folder import RunError, RunFolder
 from alexnet.run.trained import copy_weights
 from alexnet.run.trainer import DATA_WORKERS, Trainer
 from alexnet.terminal import counted, say
+from minigrad.distributed import World
 
 __all__ = ["begin", "go_on", "open_trainer", "place"]
 
@@ -22,7 +23,11 @@ def place(source: str) -> str:
 
 
 def open_trainer(
-    folder: RunFolder, settings: dict[str, Any], workers: int = DATA_WORKERS, data: DataSet | None = None
+    folder: RunFolder,
+    settings: dict[str, Any],
+    workers: int = DATA_WORKERS,
+    data: DataSet | None = None,
+    processes: World | None = None,
 ) -> Trainer:
     """Open the data if that is not done yet, complete the settings by them, and build the network."""
     recipe = Recipe.from_json(settings["recipe"])
@@ -40,7 +45,7 @@ def open_trainer(
     pictures = {"train": len(data.train), "val": len(data.val)}
     settings |= {"classes": list(data.classes), "channels": data.channels, "pictures": pictures}
     settings["data_batches"] = list(data.train.data_batches)
-    return Trainer(recipe, data, settings["devices"], settings["seed"], folder, workers)
+    return Trainer(recipe, data, settings["devices"], settings["seed"], folder, workers, processes)
 
 
 def begin(trainer: Trainer, settings: dict[str, Any]) -> None:

@@ -23,12 +23,13 @@ from alexnet.run.compiling import Compiling
 from alexnet.run.evaluation import Evaluation, evaluate
 from alexnet.run.folder import DivergedError, RunError, RunFolder
 from alexnet.run.guards import FlatStart, fading_start, first_fault, gradient_fault, state_fault
-from alexnet.run.journal import Journal
+from alexnet.run.journal import Journal, Onlooker
 from alexnet.run.progress import Progress
 from alexnet.scores import errors
 from alexnet.terminal import counted
 from minigrad import nn, optim
 from minigrad.compilation import needed_by
+from minigrad.distributed import GradientSum, World
 from minigrad.random import default_generator
 
 __all__ = ["DATA_WORKERS", "Trainer"]
@@ -46,6 +47,7 @@ class Trainer:
         seed: of everything random.
         folder: where to log and to keep checkpoints.
         workers: threads that make batches; any number gives the same ones.
+        processes: that share out the batches; rank 0 alone writes and tells. This one alone if not given.
 
     Raises:
         ValueError: data, devices and network do not fit together.
@@ -59,13 +61,16 @@ class Trainer:
         seed: int,
         folder: RunFolder,
         workers: int = DATA_WORKERS,
+        processes: World | None = None,
     ) -> None:
         self.recipe, self.data, self.folder, self.seed = recipe, data, folder, seed
+        self.world = processes or World()
         self.devices, self.device = devices, mg.device(devices[0])
         mg.manual_seed(seed)
         self.model = build_network(recipe, len(data.classes), data.channels, devices)
         self._check_memory()
         self.optimizer = optim.SGD(parameter_groups(recipe, self.model), lr=recipe.lr)
+        self.gradients = GradientSum(self.model.parameters(), recipe.shards or 1, self.world)
         self.workers = workers
         self.sampler = recipe.sampler(data.train.data_batches)
         self._train = self._rescaled(data.train)
@@ -74,7 +79,8 @@ class Trainer:
         self._val_pictures = held_out or range(len(data.val))  # which of them
         self.statistics: Statistics | None = None
         self.progress = Progress()
-        self.journal = Journal(folder, f"recipe {recipe.name}, data {data.name}", self.sampler, self.progress)
+        told = Onlooker if self.world.rank else Journal
+        self.journal = told(folder, f"recipe {recipe.name}, data {data.name}", self.sampler, self.progress)
         self._flat = FlatStart(data.train.labels[self.sampler.pictures(1)], recipe.rate_flag)
         self._compiling: Compiling | None = None
         self._done = 0.0  # of the run, as the schedules of a layer file count it
@@ -101,7 +107,7 @@ class Trainer:
         if self._compiling is None:
             drawn = default_generator.state()
             on_cpu = all(mg.device(each).type == "cpu" for each in self.devices)
-            two = on_cpu and sys.platform == "linux" and cores() > 1
+            two = on_cpu and sys.platform == "linux" and cores() > 1 and self.world.size == 1
             self._compiling = Compiling(needed_by(self._rehearse), second_process=two)
             default_generator.set_state(drawn)
 
@@ -116,7 +122,8 @@ class Trainer:
         optimizer = optim.SGD(parameter_groups(self.recipe, network), lr=self.recipe.lr)
         set_rates(self.recipe, network, optimizer, 1)
         with np.errstate(all="ignore"):
-            for x, labels in self._blank_batches(self.sampler.batch_sizes(self.recipe.epochs, self.recipe.batch_size)):
+            sizes = self.sampler.batch_sizes(self.recipe.epochs, self.recipe.batch_size)
+            for x, labels in self._blank_batches({part: 0 for size in sizes for part in self.gradients.sizes(size)}):
                 loss = F.cross_entropy(network(x), labels)
                 self._scaled(loss).backward()
                 gradient_fault(network)
@@ -163,6 +170,7 @@ class Trainer:
             workers=self.workers,
             on_rejected=self.journal.replaced,
             sampler=self.sampler,
+            rows=self.gradients.rows,
         )
         self.val_sweep = centre_sweep(
             self._val,
@@ -172,6 +180,7 @@ class Trainer:
             workers=self.workers,
             left_out=self.journal.left_out,
             part=self._val_pictures,
+            turn=(self.world.rank, self.world.size),
         )
 
     @property
@@ -269,7 +278,7 @@ class Trainer:
         last_step = None if steps is None else self.progress.step + steps
         self._saved = time.monotonic()
         try:
-            if not self._compiled(stop):
+            if self._any(not self._compiled(stop)):
                 return
             if self.progress.step == 0 and not self.recipe.layers:  # whose weights start as their file says
                 self._tell(fading_start(self.model))
@@ -291,8 +300,14 @@ class Trainer:
         assert self._compiling is not None
         return self._compiling.wait(self.journal.line.compile, stop)
 
+    def _any(self, here: bool) -> bool:
+        """Whether it is so in any of the processes."""
+        return bool(self.world.gather([here], "the end of compiling").any())
+
     def _save(self) -> None:
         """A checkpoint within an epoch."""
+        if self.world.rank:
+            return
         state = self._sound_state()
         self.journal.saved()
         self._write(state, best=False)
@@ -310,6 +325,7 @@ class Trainer:
         self._saved, self._saved_step = time.monotonic(), self.progress.step
 
     def _not_finite(self, what: str) -> DivergedError:
+        self.world.end_with(0)  # all processes have found this out
         kept = f"the checkpoint of step {self._saved_step} is untouched" if self._saved_step else "nothing was saved"
         cause, flag = f"the rate {self.rate():g} may be too high for this network", self.recipe.rate_flag
         if not self.progress.step:
@@ -322,6 +338,7 @@ class Trainer:
         p, line, epochs = self.progress, self.journal.line, self.recipe.epochs
         steps = self.train_loader.steps(p.epoch)
         after = self.sampler.steps_of(p.epoch + 1, epochs, self.recipe.batch_size)
+        bounds = self.sampler.minibatches(p.epoch, self.recipe.batch_size)
         data_batches = self.sampler.data_batch_of_steps(p.epoch, self.recipe.batch_size).tolist()
         data_batch = data_batches[min(p.step_in_epoch, steps - 1)]
         self._set_rates(data_batch)
@@ -341,13 +358,14 @@ class Trainer:
                     self._tell_rates()
                 elif self.recipe.noisy:
                     self._set_rates(data_batch)
-                loss = self._step(images, labels)
+                count = int(bounds[p.step_in_epoch + 1] - bounds[p.step_in_epoch])
+                loss, stopped = self._step(images, labels, count, stop)
                 waited += waiting
-                line.step(loss, len(labels), waiting)
+                line.step(loss, count, waiting)
                 if last_step is not None:
-                    speed = len(labels) / (time.perf_counter() - begin)
+                    speed = count / (time.perf_counter() - begin)
                     line.say(f"step {p.step:5d}  loss {loss:.4f}  {speed:.1f} images/s")
-                if stop():
+                if stopped:
                     return False
                 if time.monotonic() - self._saved >= 60 * minutes:
                     self._save()
@@ -360,37 +378,76 @@ class Trainer:
         self._finish_epoch(score, (p.seen - seen_before) / seconds, waited / seconds)
         return True
 
-    def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """One step of gradient descent (section 5); returns the loss before it."""
-        p = self.progress
-        drawn = default_generator.state()
-        self.optimizer.zero_grad()
-        x = mg.tensor(images, self.device)
-        logits = self.model(x)
-        loss = F.cross_entropy(logits, mg.tensor(labels, self.device))
-        value = float(loss)
+    def _step(
+        self, images: np.ndarray, labels: np.ndarray, count: int, stop: Callable[[], object]
+    ) -> tuple[float, bool]:
+        """One step of gradient descent (section 5).
+
+        Args:
+            images, labels: of the batch, those that are computed here.
+            count: of the whole batch.
+            stop: asked whether to stop after it.
+
+        Returns:
+            the loss before it, and whether any of the processes wants to stop.
+        """
+        p, where, x = self.progress, "", None
+        here: list[tuple[float, int, int]] = []  # of each part: loss, pictures, how many were taken for another class
+        drawn, first = default_generator.state(), self.gradients.rows(count).start
+        with closing(self.gradients.parts(count)) as parts:
+            for rows in parts:
+                own = labels[rows.start - first : rows.stop - first]
+                x = mg.tensor(images[rows.start - first : rows.stop - first], self.device)
+                logits = self.model(x)
+                loss = F.cross_entropy(logits, mg.tensor(own, self.device))
+                here.append((float(loss), len(own), 0))
+                if not math.isfinite(here[-1][0]):
+                    default_generator.set_state(drawn)  # so that dropout drops the same units once more
+                    where = first_fault(self.model, x)
+                    break
+                self.gradients.backward(self._scaled(loss, len(own) / count))
+                here[-1] = *here[-1][:2], errors(logits.numpy(), own).top1
+        told, stopped = self._told_by_all(here, bool(stop()))
+        value = told[0][0] if len(told) == 1 else sum(loss * length for loss, length, _ in told) / count
         if not math.isfinite(value):
-            default_generator.set_state(drawn)  # so that dropout drops the same units once more
-            where = first_fault(self.model, x)
+            where = self._where_first(where, math.isfinite(sum(loss for loss, _, _ in here)))
             raise self._not_finite(f"the loss became {value} at step {p.step + 1}, in epoch {p.epoch}: {where}")
-        self._scaled(loss).backward()
+        self.gradients.finish()
         fault = gradient_fault(self.model)
         if fault:
             raise self._not_finite(f"the loss of step {p.step + 1}, in epoch {p.epoch}, is {value:.4g}, but {fault}")
-        dead = self._flat.look_at_gradient(p.step + 1, self.model, x)
+        dead = self._flat.look_at_gradient(p.step + 1, self.model, x) if x is not None else ""
         self.optimizer.step()
         keep_limits(self.recipe, self.model)
         p.step += 1
         p.step_in_epoch += 1
-        p.loss_sum += value * len(labels)
-        p.seen += len(labels)
-        p.wrong += errors(logits.numpy(), labels).top1
+        p.loss_sum += value * count
+        p.seen += count
+        p.wrong += sum(wrong for _, _, wrong in told)
         self._tell(dead or self._flat.look_at_loss(p.step, value))
-        return value
+        return value, stopped
 
-    def _scaled(self, loss: mg.Tensor) -> mg.Tensor:
-        """The loss whose gradient is followed."""
-        return loss if self.recipe.loss_scale == 1 else loss * self.recipe.loss_scale
+    def _told_by_all(self, here: list[tuple[float, int, int]], stop: bool) -> tuple[list[tuple[float, int, int]], bool]:
+        """What all processes tell of the parts of a batch, in their order; and whether any of them shall stop."""
+        if self.world.size == 1:
+            return here, stop
+        most = -(-self.gradients.shards // self.world.size)
+        values = np.full((most, 3), -1.0)
+        values[: len(here)] = np.array(here).reshape(-1, 3)
+        found = self.world.gather([*values.ravel(), stop], "the losses")
+        parts = found[:, :-1].reshape(-1, 3).tolist()
+        told = [(loss, int(length), int(wrong)) for loss, length, wrong in parts if length >= 0]
+        return told, bool(found[:, -1].any())
+
+    def _where_first(self, where: str, finite: bool) -> str:
+        """The clause of the first process whose loss is not finite."""
+        others = self.world.gather([not finite], "the losses")[:, 0]
+        return self.world.broadcast(where.encode(), "a reason", int(others.argmax())).decode()
+
+    def _scaled(self, loss: mg.Tensor, share: float = 1.0) -> mg.Tensor:
+        """The loss whose gradient is followed, of a share of the batch."""
+        scale = self.recipe.loss_scale * share
+        return loss if scale == 1 else loss * scale
 
     def _tell(self, flat: str) -> None:
         """Tell that the net does not learn, if that is so."""
@@ -401,11 +458,14 @@ class Trainer:
         """The error on the validation pictures; None if it was stopped."""
         self.journal.evaluation()
         line, total = self.journal.line, len(self.val_sweep)
-        return evaluate(self.model, self.val_sweep, self.device, stop, lambda done: line.evaluate(done, total))
+        return evaluate(
+            self.model, self.val_sweep, self.device, stop, lambda done: line.evaluate(done, total), self.world
+        )
 
     def _finish_epoch(self, score: Evaluation, speed: float, waited: float) -> None:
         """Log, save and draw at the end of an epoch."""
         p = self.progress
+        self._take_over_rejections()
         line: dict[str, Any] = {
             "epoch": p.epoch,
             "step": p.step,
@@ -422,7 +482,16 @@ class Trainer:
         best = p.judge(score.top1, self.recipe.patience, self.recipe.most_drops, learned)
         replaced = p.rejected
         p.epoch, p.step_in_epoch, p.loss_sum, p.seen, p.wrong, p.rejected = p.epoch + 1, 0, 0.0, 0, 0.0, 0
+        if self.world.rank:
+            return
         state = self._sound_state()
         self.journal.epoch(self.recipe.epochs, line, waited, replaced)
         self._write(state, best)
         self.journal.draw(self.model)
+
+    def _take_over_rejections(self) -> None:
+        """Rank 0 logs the pictures that other processes could not read."""
+        own = self.journal.rejections if isinstance(self.journal, Onlooker) else []
+        for content in self.world.collect(json.dumps(own).encode(), "pictures that cannot be read")[1:]:
+            self.journal.take_over(json.loads(content))
+        own.clear()

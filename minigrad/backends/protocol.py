@@ -343,8 +343,11 @@ class Backend(Protocol):
     def cross_entropy_grad(self, dy: DeviceArray, probabilities: DeviceArray, targets: DeviceArray) -> DeviceArray:
         """Gradient of the logits, from that of each loss."""
 
-    def dropout(self, x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
-        """scale x where a random word says so (with probability 1 - p), else 0; its own gradient, too."""
+    def dropout(self, x: DeviceArray, p: float, scale: float, seed: int, counter: int, first: int) -> DeviceArray:
+        """scale x where a random word, the first of them number `first`, says so (with probability 1 - p), else 0.
+
+        Its own gradient, too.
+        """
 
     def sgd_update(
         self, w: DeviceArray, g: DeviceArray, v: DeviceArray | None, lr: float, momentum: float, weight_decay: float

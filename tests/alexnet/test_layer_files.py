@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,11 +198,11 @@ def test_the_rates_that_the_optimizer_has(cifar_folder: Path, monkeypatch: pytes
     seen: list[dict[str, tuple[float, float, float]]] = []
     step = Trainer._step
 
-    def watched(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+    def watched(self: Trainer, images: np.ndarray, *more: Any) -> tuple[float, bool]:
         paths = [path for path, _ in self.model.named_parameters()]
         groups = self.optimizer.param_groups
         seen.append({path: (g["lr"], g["momentum"], g["weight_decay"]) for path, g in zip(paths, groups, strict=True)})
-        return step(self, images, labels)
+        return step(self, images, *more)
 
     monkeypatch.setattr(Trainer, "_step", watched)
     drops = ("--set", "drop_epochs=[2]", "--set", "bias_lr_falls=false")

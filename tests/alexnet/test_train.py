@@ -352,7 +352,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_again(
 ) -> None:
     assert cifar(pictures, "--epochs", 1, "--out", "whole") == 0
 
-    def interrupted(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+    def interrupted(*step: Any) -> tuple[float, bool]:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from checks import check_dropout, chwn, complains, dropout_mask
@@ -11,6 +13,7 @@ from strategies import apart, arrays, batch_shapes, seeds, shapes
 
 import minigrad as mg
 import minigrad.functional as F
+from minigrad.random import default_generator
 
 SCALINGS = ["train", "test"]
 
@@ -73,6 +76,26 @@ def test_large_arrays_begin_with_the_mask_of_small_ones(device: str) -> None:
     mg.manual_seed(5)
     y = F.dropout(chwn(mg.ones(9000, 7, device=device)))
     np.testing.assert_array_equal(y.numpy() != 0, large)
+
+
+@pytest.mark.parametrize("order", [lambda x: x, chwn])
+@pytest.mark.parametrize("features", [(4,), (3,), (2, 3, 5)])
+def test_parts_of_a_batch_drop_what_the_whole_drops(
+    features: tuple[int, ...], order: Callable[[mg.Tensor], mg.Tensor], device: str
+) -> None:
+    """Forward and back, in both memory orders."""
+    x = np.ones((9, *features), np.float32)
+    mg.manual_seed(5)
+    whole, after = F.dropout(mg.tensor(x, device=device)).numpy(), default_generator.state()
+    for start, stop in ((0, 4), (4, 5), (5, 9)):
+        mg.manual_seed(5)
+        part = mg.tensor(x[start:stop], device=device, requires_grad=True)
+        with default_generator.rows_from(start):
+            y = F.dropout(order(part))
+        y.sum().backward()
+        np.testing.assert_array_equal(y.numpy(), whole[start:stop])
+        np.testing.assert_array_equal(part.grad.numpy(), whole[start:stop])
+        assert default_generator.state() == after
 
 
 def test_gradient_passes_where_the_value_did(device: str) -> None:

@@ -60,8 +60,8 @@ def backward(function: type, broken: Callable[..., Any]) -> Patch:
 
 
 def gradient_with_other_mask(right: Callable[..., DeviceArray], self: dropout.Dropout, dy: DeviceArray) -> DeviceArray:
-    p, scale, seed, counter = self.arguments
-    return cpu.dropout(dy, p, scale, seed, counter + 1)
+    p, scale, seed, counter, first = self.arguments
+    return cpu.dropout(dy, p, scale, seed, counter + 1, first)
 
 
 def sum_along_the_other_axis(right: Callable[..., DeviceArray], self: reduction.Sum, dy: DeviceArray) -> DeviceArray:
@@ -253,7 +253,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
         lambda: check_dropout(apart((5, 6), 0), 0.5, True, "train", 1, "cpu:0"),
     ),
     "dropout is scaled in training where it should be at test": (
-        replaced("dropout", lambda primitive, x, p, scale, seed, counter: primitive(x, p, 1 / (1 - p), seed, counter)),
+        replaced("dropout", lambda primitive, x, p, scale, *draw: primitive(x, p, 1 / (1 - p), *draw)),
         lambda: check_dropout(apart((5, 6), 0), 0.5, True, "test", 1, "cpu:0"),
     ),
     "sum's gradient is spread along another axis": (

@@ -21,20 +21,20 @@ def random_word(index, seed, counter):
     return first if place == 0 else second if place == 1 else third if place == 2 else fourth
 
 
-@kernel("float[:,::1], float[:,::1], i8, i8, i8, float, i8, i8")
-def _dropout(x, y, row_stride, column_stride, threshold, scale, seed, counter):
+@kernel("float[:,::1], float[:,::1], i8, i8, i8, float, i8, i8, i8")
+def _dropout(x, y, row_stride, column_stride, threshold, scale, seed, counter, first):
     """x and y are matrices of the storage; element (i, j) has logical index i * row_stride + j * column_stride.
 
-    for each element: keep it, scaled, if its random word is at least the threshold
+    for each element: keep it, scaled, if its random word, number `first` + index, is at least the threshold
     """
     width = x.shape[1]
     for number in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         i, j = number // width, number % width
-        word = random_word(i * row_stride + j * column_stride, seed, counter)
+        word = random_word(first + i * row_stride + j * column_stride, seed, counter)
         y[i, j] = x[i, j] * scale if word >= np.uint64(threshold) else x.dtype.type(0)
 
 
-def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> DeviceArray:
+def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int, first: int) -> DeviceArray:
     y = new(x.shape, x.dtype, x.device, x.chwn)
     if x.chwn:
         matrix, out = rows(x), rows(y)
@@ -42,5 +42,5 @@ def dropout(x: DeviceArray, p: float, scale: float, seed: int, counter: int) -> 
     else:
         matrix, out = (array.reshape(1, x.size) for array in (x.data, y.data))
         strides = 0, 1
-    launch_1d(_dropout, x.size, x.device, matrix, out, *strides, round(p * 2**32), scale, seed, counter)
+    launch_1d(_dropout, x.size, x.device, matrix, out, *strides, round(p * 2**32), scale, seed, counter, first)
     return y

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,10 +115,10 @@ def in_step(number: int, action: object, monkeypatch: pytest.MonkeyPatch) -> Non
     """Do something to the trainer and the images of a step."""
     step = Trainer._step
 
-    def patched(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+    def patched(self: Trainer, images: np.ndarray, *more: Any) -> tuple[float, bool]:
         if self.progress.step + 1 == number:
             action(self, images)
-        return step(self, images, labels)
+        return step(self, images, *more)
 
     monkeypatch.setattr(Trainer, "_step", patched)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +32,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     result: list[list[int]] = []
     step = Trainer._step
 
-    def watched(self: Trainer, images: np.ndarray, labels: np.ndarray) -> float:
+    def watched(self: Trainer, images: np.ndarray, labels: np.ndarray, *more: Any) -> tuple[float, bool]:
         result.append(labels.tolist())
-        return step(self, images, labels)
+        return step(self, images, labels, *more)
 
     monkeypatch.setattr(Trainer, "_step", watched)
     return result

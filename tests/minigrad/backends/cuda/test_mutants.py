@@ -111,7 +111,10 @@ MUTANTS = {
     ),
     "equal values: the last wins": Mutant("max_pool2d", "value > best", "value >= best", "max_pool2d"),
     "dropout goes by the place in memory": Mutant(
-        "dropout", "random_word(i * row_stride + j * column_stride", "random_word(number", "dropout"
+        "dropout", "first + i * row_stride + j * column_stride", "first + number", "dropout"
+    ),
+    "dropout always begins with the first word": Mutant(
+        "dropout", "random_word(first + i", "random_word(i", "dropout"
     ),
     "products of a second span replace the first": Mutant(
         "product", "value += c[part", "value += 0 * c[part", "conv2d_grad_weight"
