@@ -19,7 +19,7 @@ from PIL import Image
 
 import minigrad as mg
 from alexnet.data import Split
-from alexnet.experiments.comparisons import difference_in_points
+from alexnet.experiments.comparisons import difference_in
 from alexnet.experiments.experiment import Experiment, Finding, Judgement, Runs, Table, Work
 from alexnet.experiments.regression import EPOCHS, classify
 from alexnet.experiments.statistics import NOT_SEEN, SEEN, Difference, spread
@@ -247,7 +247,8 @@ def judge(runs: Runs) -> Judgement:
             paper = papers[0] - papers[1] if len(papers) == 2 else None
             said = f"{paper:.1f} points" if paper is not None else '"works particularly well": more'
             values = [value - found[worse][draw] for draw, value in found[better].items() if draw in found[worse]]
-            findings += difference_in_points(f"{words}: {better} less {worse}", said, paper, values)
+            what = f"{words}: {better} less {worse}"
+            findings += difference_in("points", what, said, paper, values, each="draw")
         for name, arm in ARMS.items():
             findings += _reached(f"{words}: {name}", arm.paper[stages - 1], found[name]) if name == BEST else []
             rows.append(_row(runs, name, stages))
