@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -294,6 +295,7 @@ def train(args: argparse.Namespace, processes: World) -> int:
         share_start(processes, trainer)
         with stop.listening():
             trainer.run(args.steps, args.checkpoint_minutes, stop)
+            processes.finalize()
     if stop.signal:
         where = f"epoch {trainer.progress.epoch}, after step {trainer.progress.step}"
         say(f"stopped in {where}; go on with: {folder.resume_command}")
@@ -304,12 +306,13 @@ def train(args: argparse.Namespace, processes: World) -> int:
 
 def _help(args: argparse.Namespace, processes: World, settings: dict[str, Any]) -> int:
     """Compute this process's part of what rank 0 trains, with these settings."""
-    nowhere, stop = RunFolder(Path(os.devnull)), Stop()
+    nowhere, stop = RunFolder(Path(os.devnull)), Stop(tell=False)
     trainer = open_trainer(nowhere, settings, args.workers, processes=processes)
     trainer.compile()
     share_start(processes, trainer)
     with stop.listening():
         trainer.run(args.steps, args.checkpoint_minutes, stop)
+        processes.finalize()
     return 128 + stop.signal if stop.signal else 0
 
 
@@ -358,7 +361,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings is None:  # there is nothing to do
             return 0
         carry_out = partial(_help, settings=settings) if processes.rank else train
-        return run_command(parser(), lambda args: carry_out(args, processes), argv, memory="; try --batch-size")
+        arguments = parser()
+        if processes.rank:  # what fails there need not fail elsewhere
+            arguments.prog += f" (rank {processes.rank}, on {platform.node()})"
+        return run_command(arguments, lambda args: carry_out(args, processes), argv, memory="; try --batch-size")
 
     return among_ranks(command)
 

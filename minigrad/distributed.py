@@ -38,15 +38,19 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache, cached_property
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from minigrad.arguments import check_count
-from minigrad.arrays import DeviceArray, quiet
+from minigrad.arrays import Device, DeviceArray, quiet
 from minigrad.autograd import Function, walk
+from minigrad.backends.cpu.memory import allocate
 from minigrad.random import default_generator
 from minigrad.tensors import Tensor
 
@@ -55,10 +59,14 @@ __all__ = ["DistributedError", "GradientSum", "World", "world"]
 A = TypeVar("A")
 
 # what those that start the processes of a program tell each: MPICH and its relatives, Open MPI, PMIx, MVAPICH
-STARTED = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "MV2_COMM_WORLD_SIZE"
+SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"  # how many they are
+STARTED = *SIZES, "PMIX_RANK"
+HOST = Device("cpu", 0)
+CORES = 1 << 13  # that a machine has at most
 NAP = 1e-4  # seconds between two looks at what is on its way: who waits leaves the core to others
 NOTICE = 30.0  # seconds, after which one that waits says for whom
 PATIENCE = 600.0  # seconds, after which it gives up, where others compute as it does
+FAREWELL = 0.3  # seconds, in which mpiexec takes up what a process has said last, before it ends all
 BUCKET = 1 << 24  # bytes of gradients that travel together, or more, where a weight has more
 
 
@@ -67,34 +75,29 @@ class DistributedError(RuntimeError):
 
 
 class World:
-    """The processes that were started together. Made by `world()`.
+    """The processes that were started together. Made by `world()`, which returns when all have called it.
 
     All must call the same methods in the same order.
 
     Attributes:
         rank: this process's number, from 0.
         size: how many there are; 1 without mpiexec.
+        cores: how many of the machine's are for this process: each is divided among all that may run on it.
     """
 
     def __init__(self, mpi: Any = None) -> None:
         self._mpi = mpi
         self.rank: int = mpi.COMM_WORLD.rank if mpi else 0
         self.size: int = mpi.COMM_WORLD.size if mpi else 1
-
-    @cached_property
-    def _talk(self) -> Any:
-        """For what the program says."""
-        return self._mpi.COMM_WORLD.Dup()
-
-    @cached_property
-    def _sums(self) -> Any:
-        """For gradients, which another thread sends meanwhile."""
-        return self._mpi.COMM_WORLD.Dup()
-
-    @cached_property
-    def neighbours(self) -> int:
-        """How many of the processes are on this machine, this one among them."""
-        return int(self._mpi.COMM_WORLD.Split_type(self._mpi.COMM_TYPE_SHARED).size) if self._mpi else 1
+        usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        users = np.zeros(CORES, np.int32)  # of each core: how many processes
+        users[usable] = 1
+        if mpi:  # all of it here, once: in these calls a process waits for the others, and hears no signal
+            self._talk = mpi.COMM_WORLD.Dup()  # for what the program says
+            self._sums = mpi.COMM_WORLD.Dup()  # for gradients, which another thread sends meanwhile
+            here = mpi.COMM_WORLD.Split_type(mpi.COMM_TYPE_SHARED)
+            here.Allreduce(users.copy(), users)
+        self.cores = max(1, int((1 / users[usable]).sum() + 1e-6))
 
     def gather(self, values: Sequence[float] | np.ndarray, what: str = "numbers") -> np.ndarray:
         """The numbers of all processes.
@@ -167,16 +170,15 @@ class World:
         Raises:
             DistributedError: it has not, after so long.
         """
-        begin = time.monotonic()
-        told = begin
+        begin, notice = time.monotonic(), NOTICE
         waiting = list(requests)
         while waiting := [each for each in waiting if not self._done(*each)]:
-            now = time.monotonic()
-            if now > told + NOTICE:
-                told = now
+            waited = time.monotonic() - begin
+            if waited > min(notice, patience):
+                notice = 2 * waited  # ever more rarely: a data set may take an hour to prepare
                 ranks = ", ".join(str(rank) for rank in sorted({rank for _, rank in waiting}))
-                sentence = f"rank {self.rank} has waited {now - begin:.0f} seconds for {what} of rank {ranks}"
-                if now > begin + patience:
+                sentence = f"rank {self.rank} has waited {waited:.0f} seconds for {what} of rank {ranks}"
+                if waited > patience:
                     raise DistributedError(f"{sentence}, and gives up")
                 print(sentence, file=sys.stderr, flush=True)
             time.sleep(NAP)
@@ -188,10 +190,14 @@ class World:
             raise DistributedError(f"rank {rank} cannot be reached, it may have ended ({error})") from error
 
     def abort(self, status: int) -> None:
-        """End all processes, at once; nothing where there is this one alone."""
-        if self.size > 1:
-            sys.stdout.flush()
-            sys.stderr.flush()
+        """End all processes, at once; nothing where there is this one alone, or where it has taken leave."""
+        if self.size > 1 and not self._mpi.Is_finalized():
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):  # who read it may have gone
+                    stream.flush()
+            time.sleep(FAREWELL)
+            with suppress(OSError), Path(os.devnull).open("wb") as nowhere:  # for what MPI adds
+                os.dup2(nowhere.fileno(), 2)
             self._mpi.COMM_WORLD.Abort(status)
 
     def end_with(self, rank: int) -> None:
@@ -201,8 +207,8 @@ class World:
             time.sleep(100 * NAP)
 
     def finalize(self) -> None:
-        """Take leave of the others, where the process ends without Python's own way."""
-        if self.size > 1:
+        """Take leave of the others, when all have done their work: from here on each may end as it likes."""
+        if self.size > 1 and not self._mpi.Is_finalized():
             self._mpi.Finalize()
 
     def sum_slices(
@@ -225,7 +231,7 @@ class World:
         parts, requests = [], []
         for rank in range(self.size):
             for number, (start, size) in enumerate(blocks[rank]):
-                part = own[number][mine] if rank == self.rank else np.empty(mine.stop - mine.start, dtype)
+                part = own[number][mine] if rank == self.rank else _buffer(mine.stop - mine.start, dtype)
                 parts.append(Block(start, size, part))
                 if rank != self.rank:
                     requests.append((self._sums.Irecv(part, rank), rank))
@@ -233,7 +239,8 @@ class World:
             requests += [(self._sums.Isend(block[slices[rank]], rank), rank) for block in own]
         self.wait(requests, "gradients", PATIENCE)
         total = _folded(parts, lambda left, right: np.add(left, right, out=left))
-        result = np.empty(length, dtype)
+        parts.clear()
+        result = own[0] if own else _buffer(length, dtype)  # what was sent is no longer needed
         result[mine] = total
         requests = [(self._sums.Irecv(result[slices[rank]], rank), rank) for rank in others]
         requests += [(self._sums.Isend(total, rank), rank) for rank in others]
@@ -244,6 +251,8 @@ class World:
 @cache
 def world() -> World:
     """The processes that were started together: those of mpiexec, or this one alone.
+
+    Where there are several, an exception that nobody catches in one of them ends all, after its traceback.
 
     Raises:
         DistributedError: mpi4py cannot be used.
@@ -256,7 +265,32 @@ def world() -> World:
         raise DistributedError(
             f'this process was started by mpiexec, and mpi4py cannot be imported ({error}); pip install "minigrad[mpi]"'
         ) from error
-    return World(mpi)
+    started, found = max(int(os.environ.get(name, 1)) for name in SIZES), mpi.COMM_WORLD.size
+    if found == 1 < started:
+        raise DistributedError(
+            f"mpiexec has started {started} processes, and each sees itself alone, for mpi4py was built for another "
+            f"MPI ({mpi.get_vendor()[0]}): take that one's mpiexec, or build mpi4py for this one's, with "
+            "pip install --no-cache-dir --no-binary mpi4py mpi4py"
+        )
+    if found > 1 and mpi.Query_thread() < mpi.THREAD_MULTIPLE:
+        raise DistributedError(
+            "MPI was built or begun for one thread, and gradients are sent by another: it takes MPI_THREAD_MULTIPLE"
+        )
+    result = World(mpi)
+    if result.size > 1:
+        _end_all_after_exceptions(result)
+    return result
+
+
+def _end_all_after_exceptions(processes: World) -> None:
+    """Those that wait for a process that has failed would wait for long."""
+    tell = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        tell(kind, error, trace)
+        processes.abort(1)
+
+    sys.excepthook = hook
 
 
 # the tree
@@ -304,6 +338,11 @@ def _spans(count: int, parts: int) -> list[range]:
 # gradients
 
 
+def _buffer(length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Memory of the host for so many numbers, from the pool that gradients there go back to when they are packed."""
+    return allocate((length,), dtype, HOST)
+
+
 class _Bucket:
     """Gradients that travel together: which parameters, and how many of theirs have not arrived."""
 
@@ -335,6 +374,9 @@ class GradientSum:
         self._own = _spans(self.shards, self.world.size)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gradients") if self.world.size > 1 else None
         self._learning: list[Tensor] = []
+        self._here: list[int] = []  # the shards of this batch that are computed here
+        self._given = self._computed = 0  # how many of them: the loop was given; have had their backward pass
+        self._begun = False  # and not finished
 
     def rows(self, count: int) -> range:
         """Of a batch of so many rows, those that are computed here."""
@@ -353,21 +395,28 @@ class GradientSum:
 
         Parameters forget their gradients. In the body of the loop `mg.functional.dropout` takes what it is given for
         these rows of the batch.
+
+        Raises:
+            RuntimeError: the batch before was computed, and not finished; or a part was left out.
         """
+        if self._begun and self._computed == len(self._here):
+            raise RuntimeError("GradientSum.finish comes after the parts of a batch, and before the next")
+        self._begun = True
         self._learning = [parameter for parameter in self.parameters if parameter.requires_grad]
         self._shards = min(self.shards, check_count("GradientSum.parts", "count", count, 1))
         self._here = [shard for shard in self._own[self.world.rank] if shard < self._shards]
         self._held: list[list[Block]] = [[] for _ in self._learning]
         self._buckets, self._sums = self._in_buckets(), list[Future[np.ndarray]]()
-        self._computed, drawn = 0, default_generator.state()
+        self._given, self._computed, drawn = 0, 0, default_generator.state()
         for parameter in self._learning:
             parameter.grad = None
         rows = _spans(count, self._shards)
-        for number, shard in enumerate(self._here):
+        for shard in self._here:
             default_generator.set_state(drawn)
+            self._given += 1
             with default_generator.rows_from(rows[shard].start):
                 yield slice(rows[shard].start, rows[shard].stop)
-            if self._computed != number + 1:
+            if self._computed != self._given:
                 raise RuntimeError("each part of a batch is given to GradientSum.backward, once, before the next")
 
     def _in_buckets(self) -> list[_Bucket]:
@@ -389,8 +438,10 @@ class GradientSum:
         """The backward pass of a part: of its share of the loss of the whole batch.
 
         Raises:
-            RuntimeError: a parameter gets no gradient.
+            RuntimeError: a parameter gets no gradient, or the part has had its backward pass.
         """
+        if self._computed == self._given:
+            raise RuntimeError("GradientSum.backward comes once in each turn of a loop over GradientSum.parts")
         if loss.grad_fn is None or loss.numel() != 1:
             raise RuntimeError("GradientSum.backward takes a loss: one number, computed from the parameters")
         shard, last = self._here[self._computed], self._computed == len(self._here) - 1
@@ -435,7 +486,7 @@ class GradientSum:
 
     def _packed(self, numbers: Sequence[int], place: int, length: int, dtype: np.dtype[Any]) -> np.ndarray:
         """The block at a place of those of this process, of some parameters, on the host: so many numbers."""
-        result, start = np.empty(length, dtype), 0
+        result, start = _buffer(length, dtype), 0
         for number in numbers:
             array = self._held[number][place].value
             result[start : start + array.size] = array.device.backend.to_host(array).reshape(-1)
@@ -447,11 +498,12 @@ class GradientSum:
         """The gradients of the whole batch, the same in all processes, are the parameters' `grad`.
 
         Raises:
-            RuntimeError: a part was left out.
+            RuntimeError: a part was left out, or there is no batch to finish.
             DistributedError: those of another process do not come.
         """
-        if self._computed < len(self._here):
-            raise RuntimeError("GradientSum.finish comes after the parts of the batch")
+        if not self._begun or self._computed < len(self._here):
+            raise RuntimeError("GradientSum.finish comes once, after the parts of the batch")
+        self._begun = False
         if self._thread is None:
             for parameter, blocks in zip(self._learning, self._held, strict=True):
                 parameter.grad = Tensor(_folded(blocks, _add))

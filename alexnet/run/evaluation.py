@@ -49,11 +49,12 @@ def evaluate(
         processes: that share it out; this one alone if not given.
 
     Raises:
-        DivergedError: the loss of a batch is not finite.
+        DivergedError: the loss of a batch is not finite; in all processes, of the first such batch.
         DataError: too many pictures cannot be read.
     """
+    processes = processes or World()
     found = np.zeros((1 + sweep.number(sweep.part.stop - 1), 4))  # by batch: loss, top-1 and top-5 errors, pictures
-    stopped = False
+    stopped, reason = False, ""
     progress(0)
     model.eval()
     try:
@@ -65,16 +66,21 @@ def evaluate(
                 x, labels = mg.tensor(images, device), sweep.pictures.labels[indices]
                 logits = model(x)
                 value = F.cross_entropy(logits, mg.tensor(labels, device), reduction="sum").item()
+                wrong, number = errors(logits.numpy(), labels), sweep.number(int(indices[0]))
+                found[number] = value, wrong.top1, wrong.top5, wrong.count
                 if not math.isfinite(value):
-                    raise DivergedError(f"the loss of validation batch {done} became {value}: {first_fault(model, x)}")
-                wrong = errors(logits.numpy(), labels)
-                found[sweep.number(int(indices[0]))] = value, wrong.top1, wrong.top5, wrong.count
+                    reason = f"the loss of validation batch {number + 1} became {value}: {first_fault(model, x)}"
+                    break
                 progress(done)
     finally:
         model.train()
-    if processes is not None:
-        *parts, stops = processes.gather([*found.ravel(), stopped], "results of the validation").T
-        found, stopped = np.sum(parts, axis=1).reshape(found.shape), bool(stops.any())
+    *parts, stops = processes.gather([*found.ravel(), stopped], "results of the validation").T
+    found, stopped = np.sum(parts, axis=1).reshape(found.shape), bool(stops.any())
+    diverged = np.flatnonzero(~np.isfinite(found[:, 0]))
+    if len(diverged):
+        reason = processes.broadcast(reason.encode(), "a reason", int(diverged[0]) % processes.size).decode()
+        processes.end_with(0)
+        raise DivergedError(reason)
     if stopped:
         return None
     top1, top5, count = (int(each) for each in found[:, 1:].sum(axis=0))

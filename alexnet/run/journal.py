@@ -143,8 +143,12 @@ class Journal:
         ]
         self.line.say(side_by_side(parts, line_width()))
 
-    def take_over(self, rejections: Collection[Mapping[str, str]]) -> None:
+    def take_over(self, rejections: Collection[Mapping[str, str]], validation: int) -> None:
         """Log the pictures that other processes could not read in this epoch or its validation, and count them.
+
+        Args:
+            rejections: as the other's `Onlooker` has kept them.
+            validation: how many validation pictures there are.
 
         Raises:
             DataError: all in all there are too many.
@@ -155,6 +159,7 @@ class Journal:
                 self.replaced(rejected)
             else:
                 self.left_out(rejected)
+                check_share(self._left_out, validation, rejected)
 
     def draw(self, model: nn.Module) -> None:
         """curves.png and filters.png, from the log and the weights as they are."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from alexnet.data.ahead import cores
 from alexnet.run.folder import RunError
 from alexnet.run.trainer import Trainer
 from minigrad import set_num_threads
@@ -36,15 +35,20 @@ def among_ranks(command: Callable[[World], int]) -> int:
     if processes.rank:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     if not os.environ.get("MINIGRAD_THREADS"):
-        set_num_threads(max(1, cores() // processes.neighbours))
-    status = 2
+        set_num_threads(processes.cores)
     try:
         status = command(processes)
-    except SystemExit as end:  # of the command line: help, or what is wrong with it
-        processes.abort(2 if end.code else 0)
-    finally:
-        if status not in (0, *range(129, 256)):  # those of signals, which all have heard of
-            processes.abort(status)
+    except SystemExit as end:  # of rank 0's command line: help, or what is wrong with it; the others wait for settings
+        status = 2 if end.code else 0
+        share_settings(processes, None)
+        processes.finalize()
+    except DistributedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        status = 130
+    if status:
+        processes.abort(status)  # unless all have done their work
     processes.finalize()
     return status
 

@@ -17,11 +17,15 @@ REQUESTED = b"\nstopping as soon as what has been learned is saved; Control-C on
 class Stop:
     """Whether a signal has asked the run to stop; called, it says so.
 
+    Args:
+        tell: whether to say on stderr that it has been heard.
+
     Attributes:
         signal: its number; 0 before.
     """
 
-    signal = 0
+    def __init__(self, tell: bool = True) -> None:
+        self.signal, self._tell = 0, tell
 
     def __call__(self) -> bool:
         """Whether to stop."""
@@ -44,7 +48,7 @@ class Stop:
                 signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        if not self.signal:
+        if self._tell and not self.signal:
             with suppress(OSError):
                 os.write(2, REQUESTED)  # not print, in whose middle the signal may have come
         self.signal = number

@@ -284,6 +284,7 @@ class Trainer:
                 self._tell(fading_start(self.model))
             while self.progress.epoch <= self.recipe.epochs and not enough():
                 if not self._epoch(last_step, minutes, stop):
+                    self._take_over_rejections()
                     self._save()
                     return
         except Exception as error:
@@ -493,5 +494,5 @@ class Trainer:
         """Rank 0 logs the pictures that other processes could not read."""
         own = self.journal.rejections if isinstance(self.journal, Onlooker) else []
         for content in self.world.collect(json.dumps(own).encode(), "pictures that cannot be read")[1:]:
-            self.journal.take_over(json.loads(content))
+            self.journal.take_over(json.loads(content), len(self._val_pictures))
         own.clear()

@@ -106,6 +106,75 @@ def test_numbers_that_are_not_finite_in_one_shard_are_one_sentence(pictures: Pat
     assert log(Path("run"))[-1]["diverged"]
 
 
+def test_what_is_wrong_with_the_command_is_one_sentence() -> None:
+    """Nothing of MPI's, and help that ends well."""
+    status, _, err = shared(2, "--recpie", "x")
+    assert status == 2 and err.splitlines()[0].endswith("did you mean --recipe?") and len(err.splitlines()) == 1
+    status, out, err = shared(2, "--help")
+    assert status == 0 and out.count("usage:") == 1 and not err
+
+
+def test_data_that_one_process_cannot_read_is_its_sentence(pictures: Path) -> None:
+    program = (
+        "import sys; from alexnet import train; from alexnet.run import start; from minigrad.distributed import world\n"
+        "right = start.open_dataset\n"
+        "def there(source, seed):\n    return right('nowhere' if world().rank else source, seed)\n"
+        "start.open_dataset = there\nsys.exit(train.main())"
+    )
+    status, _, err = together(2, "-c", program, *SMALL, "--data", pictures, "--out", "run")
+    assert status == 2 and len(err.splitlines()) == 1 and "(rank 1, on " in err and "nowhere" in err, err
+
+
+@pytest.mark.parametrize("whom", ["mpiexec", 0, 1])
+def test_a_signal_before_the_first_step_ends_all(whom: str | int, pictures: Path) -> None:
+    """Also where one process alone hears of it, and the others wait for the settings."""
+    program = (
+        "import os, sys, time; from alexnet import train; from minigrad.distributed import world\n"
+        "print('rank', world().rank, os.getpid(), flush=True)\n"
+        "def slow(*given, **more):\n    print('slow', flush=True)\n    time.sleep(50)\n"
+        "train.open_trainer = slow\nsys.exit(train.main())"
+    )
+    begin = time.monotonic()
+    process = start(2, "-c", program, *SMALL, "--data", pictures, "--out", "run")
+    assert process.stdout is not None
+    numbers = {"mpiexec": process.pid}
+    while (line := process.stdout.readline()) and "slow" not in line:
+        numbers |= {line.split()[1]: int(line.split()[2])}
+    os.kill(numbers[str(whom)], signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err and time.monotonic() - begin < 40, err
+
+
+def test_a_validation_that_diverges_in_another_process_is_told_by_rank_0(pictures: Path) -> None:
+    """Four batches, of which rank 1 has the second and the fourth, which is the first that is not finite."""
+    program = (
+        "import sys; from alexnet import train; from alexnet.run import evaluation\n"
+        "from minigrad.distributed import world\n"
+        "loss, count = evaluation.F.cross_entropy, [-1]  # for the rehearsal\n"
+        "def broken(logits, labels, **more):\n"
+        "    count[0] += 'reduction' in more\n"
+        "    return loss(logits, labels, **more) * (float('inf') if world().rank and count[0] > 1 else 1)\n"
+        "evaluation.F.cross_entropy = broken\nsys.exit(train.main())"
+    )
+    flags = "--recipe", "cifar10-80sec", "--batch-size", 2, "--workers", 1, "--epochs", 1
+    status, _, err = together(2, "-c", program, *flags, "--data", pictures, "--out", "run")
+    assert status == 2 and len(err.splitlines()) == 1, err
+    assert "train: error: the loss of validation batch 4 became" in err
+    assert log(Path("run"))[-1]["diverged"]
+
+
+def test_too_many_pictures_that_no_process_can_read_are_an_error(pictures: Path) -> None:
+    """Each process finds fewer than are too many, one of them in the validation and one in the training."""
+    for number in range(100, 340):
+        Image.new("RGB", (40, 50), (number % 200,) * 3).save(pictures / "val" / "dark" / f"{number}.png")
+    for name in ("100", "339"):
+        (pictures / "val" / "dark" / f"{name}.png").write_bytes(b"no picture")
+    for number in range(100, 102):
+        (pictures / "val" / "bright" / f"{number}.png").write_bytes(b"no picture")
+    status, _, err = shared(2, *SMALL, "--data", pictures, *DROPPED, "--out", "run")
+    assert status == 2 and len(err.splitlines()) == 1 and "could not be read, more than 1 %" in err, err
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_stop_all_at_the_same_step(signal_number: int, pictures: Path) -> None:
     assert cifar(pictures, "--set", "shards=3", "--epochs", 20, "--out", "one") == 0
@@ -116,7 +185,7 @@ def test_signals_stop_all_at_the_same_step(signal_number: int, pictures: Path) -
         assert process.poll() is None
     os.kill(process.pid, signal_number)
     _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err
+    assert "Traceback" not in err and err.count("stopping as soon as") == 1
     assert 10 <= state_of(Path("run"))["progress/step"] < 100
     assert run("--resume", "--out", "run") == 0
     assert_same_run(Path("one"), Path("run"))

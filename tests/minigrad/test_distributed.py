@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+import time
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ print("bits", hashlib.sha256(bits).hexdigest()[:16], flush=True)
 """
 
 TALK = """
+import os
 import numpy as np
 from minigrad import distributed
 world = distributed.world()
@@ -63,7 +65,7 @@ got = world.broadcast_arrays({} if rank else arrays)
 assert list(got) == list(arrays)
 for name, array in arrays.items():
     assert got[name].dtype == array.dtype and got[name].shape == array.shape and (got[name] == array).all()
-assert world.neighbours == 3
+assert world.cores == max(1, len(os.sched_getaffinity(0)) // 3)
 print("all well", flush=True)
 """
 
@@ -160,8 +162,26 @@ def test_parts_that_are_left_out_complain() -> None:
     next(gradients.parts(3))
     with complains("after the parts", error=RuntimeError):
         gradients.finish()
-    with complains("one number", error=RuntimeError):
-        gradients.backward(w * 2)
+
+
+def test_a_batch_has_its_backward_passes_and_its_end_once() -> None:
+    w = mg.ones(2, requires_grad=True)
+    gradients = GradientSum([w], 1, World())
+    with complains("loop", error=RuntimeError):
+        gradients.backward(w.sum())
+    with complains("once, after", error=RuntimeError):
+        gradients.finish()
+    for _ in gradients.parts(3):
+        with complains("one number", error=RuntimeError):
+            gradients.backward(w * 2)
+        gradients.backward(w.sum())
+        with complains("once", error=RuntimeError):
+            gradients.backward(w.sum())
+    with complains("before the next", error=RuntimeError):
+        next(gradients.parts(3))
+    gradients.finish()
+    with complains("once, after", error=RuntimeError):
+        gradients.finish()
 
 
 class Pretended(World):
@@ -213,6 +233,70 @@ def test_mpi_that_cannot_be_imported_is_a_sentence(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with complains("started by mpiexec", 'pip install "minigrad[mpi]"', error=distributed.DistributedError):
         distributed.world.__wrapped__()
+
+
+@mpi
+def test_an_mpi_that_mpiexec_knows_nothing_of_is_a_sentence() -> None:
+    """As where mpi4py was built for another: each process would compute the whole, and write into the same folder."""
+    program = "from minigrad import distributed; distributed.world()"
+    env = {name: value for name, value in environment().items() if name not in distributed.STARTED}
+    env["OMPI_COMM_WORLD_SIZE"] = "2"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
+    assert "started 2 processes, and each sees itself alone" in found.stderr, found
+
+
+class OneThread:
+    """An MPI for one thread, of two processes."""
+
+    class COMM_WORLD:  # noqa: N801 - MPI's name
+        size = 2
+
+    THREAD_MULTIPLE = 3
+
+    @staticmethod
+    def Query_thread() -> int:  # noqa: N802 - mpi4py's name
+        return 2
+
+
+def test_an_mpi_for_one_thread_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMI_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", cast(Any, OneThread))
+    with complains("one thread", "MPI_THREAD_MULTIPLE", error=distributed.DistributedError):
+        distributed.world.__wrapped__()
+
+
+@mpi
+def test_an_exception_in_one_process_ends_all() -> None:
+    """Also where a thread of each waits for gradients of the other."""
+    failure = "    if gradients.world.rank: raise KeyError('of rank 1')\n    gradients.finish()"
+    program = PROGRAM.replace("    gradients.finish()", failure)
+    begin = time.monotonic()
+    status, _, err = together(2, "-c", program, 4)
+    assert status == 1 and err.count("Traceback") == 1 and err.rstrip().endswith("KeyError: 'of rank 1'"), err
+    assert time.monotonic() - begin < 60
+
+
+LARGE = """
+import resource
+import minigrad as mg
+from minigrad import distributed, nn
+
+model = nn.Sequential(*(nn.Linear(3000, 3000) for _ in range(4)))
+gradients = distributed.GradientSum(model.parameters(), shards=2)
+for _ in range(2):
+    for rows in gradients.parts(2):
+        gradients.backward(model(mg.ones((1, 3000))).mean())
+    gradients.finish()
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, flush=True)
+"""
+
+
+@mpi
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is in KiB on Linux")
+def test_gradients_that_travel_are_not_kept_twice() -> None:
+    """144 MB of them: what one process of two needs beyond one alone is less, MPI's own memory included."""
+    peaks = [int(together(ranks, "-c", LARGE)[1].split()[1]) for ranks in (1, 2)]
+    assert peaks[1] - peaks[0] < 90, peaks
 
 
 @mpi
