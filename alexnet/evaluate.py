@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ def parser() -> Parser:
         metavar="DIR",
         help="write the table, the confusion of classes and the worst mistakes",
     )
+    add("--json", action="store_true", help="print one line of JSON, and nothing else on stdout")
     add_devices(result)
     return result
 
@@ -107,10 +109,13 @@ def run(args: argparse.Namespace) -> None:
     text = _table(table, f"{data.name}, {args.split}, {counted(args.views, 'view')}")
     if reasons:
         text += f"\n\n{len(split) - len(read)} of {len(split):,} pictures left out: {reasons[0]}"
-    print(text)
+    print(_line(table, data, args.split, args.views, len(split) - len(read)) if args.json else text)
     if args.report:
         _report(args.report, text, data, split, read, total[read] / len(args.runs))
-        say(f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png")
+        say(
+            f"{args.report} holds table.txt, confusion.csv, confusion.png and mistakes.png",
+            sys.stderr if args.json else sys.stdout,
+        )
 
 
 def _data(folders: Sequence[Path], source: str | None) -> DataSet:
@@ -146,6 +151,15 @@ def _fits(predictor: Predictor, data: DataSet, folder: Path, views: int) -> None
             f"the network of {folder} sees the whole picture ({predictor.crop} x {predictor.crop}), of which there is "
             "one view and no corners; leave --views out"
         )
+
+
+def _line(rows: Sequence[tuple[str, Errors]], data: DataSet, split: str, views: int, left_out: int) -> str:
+    """The errors for a program: of each run, and of their average where there are several."""
+    results = [
+        {"run": name, "top1_error": found.top1_percent, "top5_error": found.top5_percent, "pictures": found.count}
+        for name, found in rows
+    ]
+    return json.dumps({"data": data.name, "split": split, "views": views, "left_out": left_out, "results": results})
 
 
 def _table(rows: Sequence[tuple[str, Errors]], title: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -56,6 +58,7 @@ def parser() -> Parser:
         help="a prepared store: find the closest of its training pictures",
     )
     add("--filters", type=picture_file, metavar="FILE", help="draw the filters of the first layer (PNG)")
+    add("--json", action="store_true", help="print a line of JSON for each picture, and nothing else on stdout")
     add("--checkpoint", choices=("best", "latest"), default="best", help="which of the run's (default best)")
     add_devices(result)
     return result
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     """Carry out the command."""
     if not args.images and (args.filters is None or args.figure or args.nearest):
         raise RunError("there is no picture to look at; name image files, or only --filters FILE")
+    told = sys.stderr if args.json else sys.stdout
     if args.figure and len(args.images) > MOST_ROWS:
         raise RunError(f"a figure shows at most {MOST_ROWS} pictures, got {len(args.images)}; leave --figure out")
     check_address_space()
@@ -74,26 +78,31 @@ def run(args: argparse.Namespace) -> None:
         if not filters:
             raise RunError(f"no convolution of the network of {args.run} sees the picture itself; leave --filters out")
         figures.save_figure(figures.filters(filters), args.filters)
-        say(f"{args.filters}: the filters of the first layer")
+        say(f"{args.filters}: the filters of the first layer", told)
     if not args.images:
         return
     index = open_index(predictor, args.nearest, open_store(args.nearest)) if args.nearest else None
     rows: list[figures.Seen] = []
     unread: list[str] = []
     for start in range(0, len(args.images), BATCH):
-        drawn, reasons = _look(predictor, index, args.images[start : start + BATCH], args.figure is not None)
+        batch = args.images[start : start + BATCH]
+        drawn, reasons = _look(predictor, index, batch, args.figure is not None, _line if args.json else _text)
         rows, unread = rows + drawn, unread + reasons
     if rows:
         figures.save_figure(figures.seen(rows), args.figure)
-        say(f"{args.figure}: Figure 4 of the paper, with these pictures")
+        say(f"{args.figure}: Figure 4 of the paper, with these pictures", told)
     if unread:  # the answers for the others are printed
         raise DataError("; ".join(unread))
 
 
 def _look(
-    predictor: Predictor, index: Index | None, batch: Sequence[Path], drawn: bool
+    predictor: Predictor,
+    index: Index | None,
+    batch: Sequence[Path],
+    drawn: bool,
+    answer: Callable[[Path, Sequence[Label], Sequence[Neighbour]], str],
 ) -> tuple[list[figures.Seen], list[str]]:
-    """Print what the network says of a batch of pictures.
+    """Print what the network says of a batch of pictures, as `answer` writes it.
 
     Returns:
         the rows of the figure, if one will be drawn; and why the pictures cannot be read that have no answer.
@@ -115,12 +124,12 @@ def _look(
     neighbours: list[list[Neighbour]] = [[] for _ in paths]
     if index is not None:
         neighbours = index.nearest(predictor.hidden(images), NEIGHBOURS)
-    rows = [
-        figures.Seen(printable(path.name), image, _best(predictor, row), [(each.image, each.words) for each in near])
-        for path, image, row, near in zip(paths, shown, probabilities, neighbours, strict=True)
-    ]
-    for path, seen, near in zip(paths, rows, neighbours, strict=True):
-        print(_text(path, seen.labels, near), flush=True)
+    rows = []
+    for path, image, row, near in zip(paths, shown, probabilities, neighbours, strict=True):
+        labels = _best(predictor, row)
+        print(answer(path, labels, near), flush=True)
+        words = [(label.words, label.probability) for label in labels]
+        rows.append(figures.Seen(printable(path.name), image, words, [(each.image, each.words) for each in near]))
     return rows if drawn else [], unread
 
 
@@ -140,15 +149,31 @@ def _channels(image: np.ndarray, predictor: Predictor) -> np.ndarray:
     return (image @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)[:, :, np.newaxis]
 
 
-def _best(predictor: Predictor, row: np.ndarray) -> list[tuple[str, float]]:
-    """The best labels in words, with their probabilities."""
+class Label(NamedTuple):
+    """What a picture may show: the class's identifier, its words, and how probable it is."""
+
+    id: str
+    words: str
+    probability: float
+
+
+def _best(predictor: Predictor, row: np.ndarray) -> list[Label]:
+    """The most probable labels."""
     order = np.argsort(-row, kind="stable")[:LABELS]
-    return [(predictor.classes[label], float(row[label])) for label in order]
+    return [Label(predictor.ids[label], predictor.classes[label], float(row[label])) for label in order]
 
 
-def _text(path: Path, labels: Sequence[tuple[str, float]], neighbours: Sequence[Neighbour]) -> str:
+def _line(path: Path, labels: Sequence[Label], neighbours: Sequence[Neighbour]) -> str:
+    """The answer for a program."""
+    near = [{"name": each.name, "words": each.words, "distance": each.distance} for each in neighbours]
+    answer: dict[str, Any] = {"image": str(path), "labels": [label._asdict() for label in labels]}
+    return json.dumps({**answer, "nearest": near} if near else answer)
+
+
+def _text(path: Path, labels: Sequence[Label], neighbours: Sequence[Neighbour]) -> str:
+    """The answer for people."""
     lines = [str(path)]
-    lines += [f"  {100 * probability:6.2f} %  {words}" for words, probability in labels]
+    lines += [f"  {100 * label.probability:6.2f} %  {label.words}" for label in labels]
     if neighbours:
         lines.append("  nearest training pictures, by distance in the last hidden layer:")
         lines += [f"  {each.distance:8.2f}  {each.name}  ({each.words})" for each in neighbours]

@@ -40,7 +40,7 @@ WARM_UP = 2
 NETWORKS = (10, 5.0), (100, 2.0), (400, 2.0)  # Gb/s, and microseconds of latency
 RANKS = 2, 4, 8, 16, 64, 256, 1024
 CONVOLUTIONS = 0.87  # of the time of a backward pass, which comes after the gradients of the fully-connected layers
-FEATURES = 9216  # that the convolutions give the fully-connected layers for each picture
+FEATURES = 9216 + 4096 + 4096  # that fully-connected layers read for each picture
 
 
 def timed(step: Callable[[], object], turns: int, world: World | None = None) -> list[float]:

@@ -1,13 +1,15 @@
-"""Named arrays in a file: a .npz without pickles, with a checksum inside, never half-written."""
+"""Named arrays in a file: a .npz without pickles, with a checksum inside, never half-written; or a .safetensors."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 import os
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from minigrad.folders import rename
 
-__all__ = ["load", "map_array", "read", "save"]
+__all__ = ["load", "load_safetensors", "map_array", "read", "save", "save_safetensors"]
 
 CHECKSUM = "sha256"  # the array that holds it; uint8 (32,)
 
@@ -43,14 +45,19 @@ def save(path: str | Path, arrays: Mapping[str, npt.ArrayLike], previous: str | 
         TypeError: an array would need a pickle.
         ValueError: an array is called "sha256".
     """
-    path = Path(path)
     if CHECKSUM in arrays:
         raise ValueError(f"the name {CHECKSUM!r} is taken by the checksum of a checkpoint; choose another")
+    with _beside(Path(path), previous) as file, zipfile.ZipFile(file, "w") as archive:
+        _write(archive, arrays)
+
+
+@contextmanager
+def _beside(path: Path, previous: str | Path | None = None) -> Iterator[IO[bytes]]:
+    """A file beside a path, which takes its name when all is written and on the disk, and is gone if that fails."""
     beside = path.with_name(path.name + ".part")
     try:
         with beside.open("wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                _write(archive, arrays)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if previous is not None and path.exists():
@@ -147,6 +154,56 @@ def read(path: str | Path, names: Collection[str] | None = None) -> dict[str, np
     # zipfile lets out whatever a damaged directory makes of its fields
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, LookupError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{path} is not a checkpoint, or a damaged one ({error})") from error
+
+
+def save_safetensors(path: str | Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Write the arrays to a .safetensors file, which other libraries read too, in the way of `save`.
+
+    Args:
+        path: of the file.
+        arrays: numbers by name, as `state_dict()` gives them.
+
+    Raises:
+        ImportError: the package safetensors is not installed.
+        OSError: the file cannot be written; one of that name that was there before is untouched.
+        TypeError: an array is not of numbers.
+    """
+    package, values = _safetensors(), {}
+    for name, array in arrays.items():
+        values[name] = np.asarray(array, order="C")  # others would be written in the order of their memory
+        if values[name].dtype.kind not in "biuf":
+            raise TypeError(f"the array {name!r} is of dtype {values[name].dtype}; a .safetensors file holds numbers")
+    content = package.save(values)
+    with _beside(Path(path)) as file:
+        file.write(content)
+
+
+def load_safetensors(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays in a .safetensors file, from wherever it came: for `load_state_dict`. Nothing in it is evaluated.
+
+    Raises:
+        ImportError: the package safetensors is not installed.
+        OSError: the file cannot be read.
+        ValueError: it is damaged or of another kind, or has numbers that NumPy does not know, as bfloat16.
+    """
+    package, content = _safetensors(), Path(path).read_bytes()
+    try:
+        found: dict[str, np.ndarray] = package.load(content)
+    except KeyError as error:
+        raise ValueError(f"{path} has numbers of the type {error.args[0]}, which are none of NumPy's") from error
+    except Exception as error:  # the package's own, which derives from nothing else
+        raise ValueError(f"{path} is not a .safetensors file, or a damaged one ({error})") from error
+    return found
+
+
+def _safetensors() -> Any:
+    """The package, with NumPy's arrays."""
+    try:
+        return importlib.import_module("safetensors.numpy")
+    except ImportError as error:
+        raise ImportError(
+            'for .safetensors files the package safetensors is needed: pip install "minigrad[interchange]"'
+        ) from error
 
 
 def map_array(path: str | Path) -> np.ndarray:

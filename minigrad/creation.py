@@ -12,7 +12,9 @@ import numpy.typing as npt
 from minigrad.arguments import numpy_words
 from minigrad.arrays import Device
 from minigrad.arrays import device as as_device
+from minigrad.backends.layout import adopted
 from minigrad.dtypes import checked_dtype
+from minigrad.elements import HOST
 from minigrad.indexing import checked_dim, checked_sizes
 from minigrad.operands import checked_tensor
 from minigrad.ops import shape as shape_ops
@@ -23,6 +25,7 @@ __all__ = [
     "arange",
     "cat",
     "eye",
+    "from_dlpack",
     "full",
     "linspace",
     "ones",
@@ -59,6 +62,36 @@ def tensor(data: npt.ArrayLike, device: Place = "cpu", dtype: DType = None, requ
     values = values.astype(checked_dtype(values.dtype if dtype is None else dtype), copy=False)
     where = as_device(device)
     return Tensor(where.backend.from_host(values, where), requires_grad)
+
+
+def from_dlpack(ext_tensor: Any, *, device: Place | None = None, copy: bool | None = None) -> Tensor:
+    """A tensor of what another library has in the host's memory, by DLPack: of NumPy, PyTorch, JAX.
+
+    Args:
+        ext_tensor: anything with `__dlpack__`.
+        device: where it shall live, "cpu" if None.
+        copy: False to share the memory, which then nobody may write to any more; else it is copied.
+
+    Raises:
+        TypeError: it is nothing of the kind, or of a dtype that tensors do not have.
+        ValueError: it lies on another device; or it cannot be shared.
+    """
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack takes what has __dlpack__, got {type(ext_tensor).__name__}")
+    kind = int(ext_tensor.__dlpack_device__()[0])
+    if kind != HOST[0]:
+        raise ValueError(f"from_dlpack takes arrays in the host's memory, this one is on a device of kind {kind}")
+    values, where = np.from_dlpack(ext_tensor), as_device("cpu" if device is None else device)
+    checked_dtype(values.dtype)
+    if copy is not False:
+        return Tensor(where.backend.from_host(values, where))
+    shared = adopted(values, where) if where.type != "cuda" else None
+    if shared is None:
+        raise ValueError(
+            f"from_dlpack shares memory with cpu and reference alone, and where it lies in order; {where} needs a copy "
+            f"of this array, of shape {values.shape} and strides {values.strides}: leave copy=False out"
+        )
+    return Tensor(shared)
 
 
 # of one value

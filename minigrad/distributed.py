@@ -134,7 +134,7 @@ class World:
 
     def broadcast(self, content: bytes = b"", what: str = "what it has", root: int = 0) -> bytes:
         """The bytes that one rank gives; what others give is ignored. They wait for as long as it takes."""
-        if self.size == 1:
+        if self._mpi is None:
             return content
         length = np.array([len(content)], np.int64)
         self.wait([(self._talk.Ibcast(length, root), root)], what)
@@ -375,6 +375,10 @@ class GradientSum:
         self._own = _spans(self.shards, self.world.size)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gradients") if self.world.size > 1 else None
         self._learning: list[Tensor] = []
+        # the numbers of all parameters, as their gradients came in the backward pass of the first batch; until then the
+        # last first
+        self._order = list(reversed(range(len(self.parameters))))
+        self._arrived_so_far: list[int] | None = []  # of the first batch
         self._here: list[int] = []  # the shards of this batch that are computed here
         self._given = self._computed = 0  # how many of them: the loop was given; have had their backward pass
         self._begun = False  # and not finished
@@ -421,10 +425,12 @@ class GradientSum:
                 raise RuntimeError("each part of a batch is given to GradientSum.backward, once, before the next")
 
     def _in_buckets(self) -> list[_Bucket]:
-        """The parameters, the last first, as their gradients come."""
+        """The parameters that learn, as their gradients come."""
+        numbers = {id(parameter): number for number, parameter in enumerate(self._learning)}
+        coming = (numbers.get(id(self.parameters[place])) for place in self._order)
         buckets: list[_Bucket] = []
         size, dtype = BUCKET, None
-        for number in reversed(range(len(self._learning))):
+        for number in (number for number in coming if number is not None):
             array = self._learning[number].array
             if size >= BUCKET or array.dtype != dtype:
                 buckets.append(_Bucket([]))
@@ -468,6 +474,8 @@ class GradientSum:
         self._held[number] = _merged([*self._held[number], Block(shard, 1, parameter.grad.array)], _add)
         parameter.grad = None
         if last and self._thread:
+            if self._arrived_so_far is not None:
+                self._arrived_so_far.append(number)
             bucket = next(bucket for bucket in self._buckets if number in bucket.numbers)
             bucket.missing -= 1
             self._send()
@@ -514,6 +522,7 @@ class GradientSum:
             for bucket in self._buckets:
                 bucket.missing = 0
             self._send()
+        self._keep_order()
         self._sums.reverse()
         for bucket in self._buckets:
             total, start = self._sums.pop().result(), 0
@@ -527,6 +536,17 @@ class GradientSum:
         if self._shards < self.world.size:  # where nothing was computed, nothing was drawn
             seed, drawn = default_generator.state()
             default_generator.set_state((seed, int(self.world.gather([drawn], "numbers of draws").max())))
+
+    def _keep_order(self) -> None:
+        """After the first batch: the order in which gradients have come at rank 0 is that of all batches after it."""
+        if self._arrived_so_far is None:
+            return
+        places = {id(parameter): place for place, parameter in enumerate(self.parameters)}
+        found = [places[id(self._learning[number])] for number in self._arrived_so_far]
+        content = self.world.broadcast(np.array(found, np.int64).tobytes(), "the order of its gradients")
+        came = np.frombuffer(content, np.int64).tolist()
+        self._order = [*came, *(place for place in self._order if place not in came)]
+        self._arrived_so_far = None
 
 
 def _blocks(shards: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,12 +9,15 @@ import numpy.typing as npt
 
 from minigrad import display
 from minigrad.arrays import Device, DeviceArray
+from minigrad.backends.layout import view
 from minigrad.indexing import checked_dim
 
 if TYPE_CHECKING:  # what an operation gives is a Tensor
     from minigrad.autograd import Function
 
-__all__ = ["Elements"]
+__all__ = ["CUDA", "HOST", "Elements"]
+
+HOST, CUDA = (1, 0), 2  # as DLPack numbers devices and kinds of them
 
 
 class Elements:
@@ -117,6 +120,56 @@ class Elements:
             raise ValueError("a tensor becomes a NumPy array only by copying")
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Where the elements are, as DLPack numbers it: (1, 0) for the host's memory, (2, n) for cuda:n."""
+        return (CUDA, self.device.index) if self.device.type == "cuda" else HOST
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """The elements for another library: `numpy.from_dlpack(x)`, `torch.from_dlpack(x)`.
+
+        They are a copy, unless it asks for none, `copy=False`: then nobody may write to them, for arrays here never
+        change. In CHWN order they go out as they lie, with strides. They live on as long as the other side holds them.
+
+        Args:
+            stream: None for the host's memory.
+            max_version: of DLPack, that the other side knows.
+            dl_device: where it wants them, (1, 0) or None.
+            copy: whether it wants a copy; None for one.
+
+        Raises:
+            BufferError: they are on a CUDA device, which `__cuda_array_interface__` is for, or are wanted on one.
+        """
+        if self.device.type == "cuda" or dl_device not in (None, HOST):
+            raise BufferError(
+                f"a tensor on {self.device} goes out by DLPack in the host's memory alone; take x.cpu(), or for GPUs "
+                "what takes __cuda_array_interface__, as torch.as_tensor does"
+            )
+        array = view(self.array)
+        if copy is not False:
+            array = array.copy(order="K")
+        else:
+            array = array[...]
+            array.flags.writeable = False
+        if max_version is None or np.lib.NumpyVersion(np.__version__) < "2.1.0":
+            return array.__dlpack__()
+        return array.__dlpack__(max_version=max_version)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """For libraries that share a CUDA device's memory, real or emulated; they may only read."""
+        if self.device.type != "cuda":
+            raise AttributeError(f"a tensor on {self.device} has no __cuda_array_interface__")
+        backend: Any = self.device.backend
+        found: dict[str, Any] = backend.cuda_array_interface(self.array)
+        return found
 
     def tolist(self) -> Any:
         """The elements as Python numbers, in nested lists; of a tensor without axes the number."""

@@ -108,7 +108,7 @@ def test_the_table_lists_the_pages() -> None:
     row = re.compile(r"^\| \[([\w-]+)\]\(([\w-]+\.ipynb)\) \| (.+?) \| (.+?) \| (\d+) \|$", re.MULTILINE)
     rows = row.findall(readme)
     assert [link for _, link, *_ in rows] == [path.name for path in PAGES]
-    assert [name[:2] for name, *_ in rows] == [f"{number:02d}" for number in range(1, 12)]
+    assert [name[:2] for name, *_ in rows] == [f"{number:02d}" for number in range(1, 13)]
     for (name, link, question, sections, minutes), path in zip(rows, PAGES, strict=True):
         assert link == f"{name}.ipynb"
         assert read(path).cells[0].source.splitlines()[0] == f"# {question}"

@@ -7,7 +7,8 @@ judges what they have learned. What is common to all is written once:
   ordinary folder DIR/EXPERIMENT/ARM[-rate-R]-seed-S, which `python -m alexnet.train --resume` and `evaluate` take too.
 - `grid.py`: trains the trials that are missing. All that it decides, it reads from the logs of runs: nothing else is
   kept. So a command that was killed goes on, one that is asked again trains nothing, and folders that were trained on
-  several machines are simply copied together.
+  several machines are simply copied together. An experiment may do other *work* than training: in pieces, each of which
+  is a file, it is kept, stopped and gone on with in the same way (`jarrett.py`; its `regression.py`).
 - `statistics.py`: intervals and verdicts. `comparisons.py`: what experiments on errors share.
 - `timing.py`: what an experiment costs here.
 - `report.py`: the page, from the result.json and the pictures that each experiment leaves in its folder.

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if world().size > 1:
         raise RunError("experiments train one run after the other in one process; start them without mpiexec")
     runs, stop = _runs(args, args.name), Stop()
-    if runs.experiment.arms and not runs.source:
+    if runs.experiment.brings_no_data and not runs.source:
         raise RunError(f"{args.name} brings no data; say where yours is with --data PATH")
     with stop.listening():
         done = train(runs, stop, start + args.budget)
@@ -120,7 +120,7 @@ def _list(args: argparse.Namespace) -> str:
         minutes = f"{estimated_seconds(runs) / 60:,.0f}"
         begun, result = sum(bool(trial.errors()) for trial in runs.all_trials()), report.kept(args.out, name)
         state = f"{begun} runs" if begun else "judged" if result else "not yet"
-        data = experiment.data or ("your own" if experiment.arms else "none")
+        data = experiment.data or ("your own" if experiment.brings_no_data else "none")
         rows.append((name, experiment.claim, experiment.section, data, minutes, state))
     return table(rows, line_width(), right=[rows[0].index("minutes at most")])
 

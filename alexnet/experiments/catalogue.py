@@ -13,6 +13,7 @@ from alexnet.experiments.dropout import DROPOUT
 from alexnet.experiments.experiment import Table
 from alexnet.experiments.figure1 import FIGURE1, FIGURE1_VARIANTS
 from alexnet.experiments.figure3 import FIGURE3
+from alexnet.experiments.jarrett import JARRETT
 from alexnet.experiments.mnist import MNIST
 from alexnet.experiments.nearest import NEAREST
 from alexnet.experiments.normalisation import NORMALISATION
@@ -24,7 +25,7 @@ from alexnet.experiments.views import VIEWS
 __all__ = ["EXPERIMENTS", "IMAGENET", "NOT_RUN", "TABLES", "Elsewhere"]
 
 _FIGURES = FIGURE1, *FIGURE1_VARIANTS, FIGURE3
-_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, BIASES, PARAMETERS, NORMALISATION, DECAY, MIDDLE, MNIST
+_CLAIMS = VIEWS, CROPS, DROPOUT, AVERAGING, NEAREST, BIASES, PARAMETERS, NORMALISATION, DECAY, MIDDLE, JARRETT, MNIST
 _SIGNS = COLUMNS, POOLING, COLOUR, SPECIALISE
 EXPERIMENTS = {each.name: each for each in (*_FIGURES, *_CLAIMS, *_SIGNS)}
 

@@ -110,8 +110,10 @@ def difference_in_points(what: str, said: str, paper: float | None, values: Sequ
     return difference_in("points", what, said, paper, values)
 
 
-def difference_in(unit: str, what: str, said: str, paper: float | None, values: Sequence[float]) -> list[Finding]:
-    """The finding of differences, one for each seed; none where there are none.
+def difference_in(
+    unit: str, what: str, said: str, paper: float | None, values: Sequence[float], each: str = "seed"
+) -> list[Finding]:
+    """The finding of differences; none where there are none.
 
     Args:
         unit: of the values, in the plural.
@@ -119,13 +121,14 @@ def difference_in(unit: str, what: str, said: str, paper: float | None, values: 
         said: by the paper.
         paper: the same as a number, None for the sign alone.
         values: of the sign for which the paper's is above 0.
+        each: what there is one value for.
     """
     if not values:
         return []
     difference = Difference(tuple(values), paper)
     mean, deviation = spread(values)
-    measured = f"{mean:.2f} {unit}, one seed"
+    measured = f"{mean:.2f} {unit}, one {each}"
     if len(values) > 1:
         low, high = difference.interval
-        measured = f"{mean:.2f} +- {deviation:.2f} {unit} (95 %: {low:.2f} to {high:.2f}), {len(values)} seeds"
+        measured = f"{mean:.2f} +- {deviation:.2f} {unit} (95 %: {low:.2f} to {high:.2f}), {len(values)} {each}s"
     return [Finding(what, said, measured, difference.sentence)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from alexnet.data import DataSet, open_dataset
 from alexnet.recipes import RECIPES, Recipe
 from alexnet.run.folder import RunError, RunFolder
 
-__all__ = ["LOOK", "MARGIN", "Arm", "Experiment", "Finding", "Judgement", "Runs", "Table", "Trial"]
+__all__ = ["LOOK", "MARGIN", "Arm", "Experiment", "Finding", "Judgement", "Runs", "Table", "Trial", "Work"]
 
 LOOK = 5  # epochs, after which hopeless rates are dropped
 MARGIN = 5.0  # points of error
@@ -166,6 +166,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What an experiment computes that is no training of arms.
+
+    Attributes:
+        pieces: computes what is missing, each piece into a file of its own. It yields often; True where all that was
+            computed is kept, so that nothing is lost if it ends there.
+        seconds: how long all of it takes, estimated.
+    """
+
+    pieces: Callable[[Runs], Iterator[bool]]
+    seconds: Callable[[Runs], float]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A claim, and how it is put to the test.
 
@@ -180,6 +194,7 @@ class Experiment:
         pictures: of an epoch, for the estimate of its cost; of Imagenette where the data are the user's own.
         until: the training error in percent at which a trial is over; 0 where all have their epochs.
         seeds: how many, unless told otherwise.
+        work: what it computes besides; None for nothing.
 
     Raises:
         ValueError: rates would be chosen by the test set.
@@ -195,6 +210,12 @@ class Experiment:
     pictures: int = 0
     until: float = 0.0
     seeds: int = 3
+    work: Work | None = None
+
+    @property
+    def brings_no_data(self) -> bool:
+        """Whether it needs data that only the user has."""
+        return not self.data and bool(self.arms or self.work)
 
     def __post_init__(self) -> None:
         """See that rates are chosen honestly."""

@@ -46,6 +46,10 @@ def train(runs: Runs, stop: Callable[[], object], deadline: float = math.inf) ->
             for arm in runs.experiment.arms:
                 for trial in runs.seeded(arm)[number : number + 1]:
                     _train(runs, trial, math.inf, over)
+        if runs.experiment.work:
+            for kept in runs.experiment.work.pieces(runs):
+                if stop() or (kept and over()):
+                    raise StoppedError
     except StoppedError:
         return False
     return True

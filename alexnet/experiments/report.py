@@ -109,7 +109,7 @@ def kept(out: Path, name: str) -> Result | None:
 
 def command(experiment: Experiment) -> str:
     """What runs it."""
-    own = " --data DIR" if experiment.arms and not experiment.data else ""
+    own = " --data DIR" if experiment.brings_no_data else ""
     return f"python -m alexnet.experiments {experiment.name}{own}"
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from alexnet.recipes import Recipe, build_network, parameter_groups
 from alexnet.terminal import counted, say
 from minigrad import checkpoint, optim
 
-__all__ = ["estimated_seconds", "machine"]
+__all__ = ["estimated_seconds", "machine", "once", "quickest"]
 
 STEPS = 2  # of which the quicker counts, after one that compiles
 
@@ -39,23 +40,44 @@ def estimated_seconds(runs: Runs) -> float:
     """Of all epochs that an experiment may take, without validations; most trials are over sooner."""
     arms = runs.experiment.arms
     if not arms:
-        return 0.0
+        return runs.experiment.work.seconds(runs) if runs.experiment.work else 0.0
     # the networks of arms are alike: one stands for all, so that the list comes soon
     picture = _seconds_a_picture(arms[0].trained(None), runs.devices[0])
     return runs.most_epochs() * runs.experiment.pictures * picture
 
 
 def _seconds_a_picture(recipe: Recipe, device: str) -> float:
-    """Of a training step with ten classes; kept in the user's cache folder."""
-    what = f"{recipe.network} {recipe.options} {recipe.batch_size} {recipe.image_size} {device}"
-    digest = hashlib.sha256(f"{what} {machine()} {os.cpu_count()} {mg.__version__}".encode()).hexdigest()
+    """Of a training step with ten classes."""
+    key = f"{recipe.network} {recipe.options} {recipe.batch_size} {recipe.image_size} {device}"
+    return once(key, f"a step of {recipe.name}", lambda: _timed(recipe, device) / recipe.batch_size)
+
+
+def once(key: str, what: str, measure: Callable[[], float]) -> float:
+    """Seconds that are measured once, and kept in the user's cache folder.
+
+    Args:
+        key: all that they depend on, besides the machine and the version.
+        what: is timed, in words.
+        measure: measures them.
+    """
+    digest = hashlib.sha256(f"{key} {machine()} {os.cpu_count()} {mg.__version__}".encode()).hexdigest()
     path = cached_file("step", digest)
     with suppress(OSError, ValueError, KeyError):
         return float(checkpoint.load(path)["seconds"])
-    say(f"timing a step of {recipe.name}; its time is kept", sys.stderr)
-    seconds = _timed(recipe, device) / recipe.batch_size
+    say(f"timing {what}; its time is kept", sys.stderr)
+    seconds = measure()
     keep(path, {"seconds": np.array(seconds)})
     return seconds
+
+
+def quickest(act: Callable[[], object]) -> float:
+    """The seconds of the quickest of STEPS calls, after one that compiles."""
+    taken = []
+    for _ in range(1 + STEPS):
+        start = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])
 
 
 def _timed(recipe: Recipe, device: str) -> float:
@@ -66,11 +88,10 @@ def _timed(recipe: Recipe, device: str) -> float:
     shape = recipe.batch_size, channels, recipe.image_size, recipe.image_size
     pictures = np.random.default_rng(0).standard_normal(shape, np.float32)
     labels = mg.tensor(np.arange(recipe.batch_size) % 10, device)
-    taken = []
-    for _ in range(1 + STEPS):
-        start = time.perf_counter()
+
+    def step() -> None:
         optimizer.zero_grad()
         F.cross_entropy(network(mg.tensor(pictures, device)), labels).backward()
         optimizer.step()
-        taken.append(time.perf_counter() - start)
-    return min(taken[1:])
+
+    return quickest(step)

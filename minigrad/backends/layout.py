@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from minigrad.arrays import DeviceArray
+import numpy as np
+
+from minigrad.arrays import Device, DeviceArray
 
 __all__ = [
+    "adopted",
     "cat_layout",
     "one_order",
     "order_as",
@@ -21,6 +24,7 @@ __all__ = [
     "storage",
     "storage_axis",
     "sum_layout",
+    "view",
 ]
 
 T = TypeVar("T")
@@ -35,6 +39,22 @@ def storage(axes: tuple[T, ...], chwn: bool) -> tuple[T, ...]:
 def storage_axis(axis: int, x: DeviceArray) -> int:
     """Which axis of the storage an axis of x is."""
     return (axis - 1) % x.ndim if x.chwn else axis
+
+
+def view(x: DeviceArray) -> np.ndarray:
+    """x, whose storage is an ndarray, as its users see it: of its logical shape, strided if it is in CHWN order."""
+    array: np.ndarray = x.data
+    return array.transpose(x.ndim - 1, *range(x.ndim - 1)) if x.chwn else array
+
+
+def adopted(array: np.ndarray, device: Device) -> DeviceArray | None:
+    """An array on the memory of an ndarray, where that lies in one of the two orders; else None."""
+    if array.flags.c_contiguous:
+        return DeviceArray(array, array.shape, array.dtype, device)
+    stored = array.transpose(*range(1, array.ndim), 0)
+    if device.type == "cpu" and stored.flags.c_contiguous:
+        return DeviceArray(stored, array.shape, array.dtype, device, chwn=True)
+    return None
 
 
 def one_order(x: DeviceArray) -> bool:

@@ -47,6 +47,22 @@ def test_an_ensemble_averages(place: Path, capsys: pytest.CaptureFixture[str]) -
     assert out.count("top-1 error") == 3
 
 
+def test_errors_for_programs(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of JSON, nothing else on stdout; the numbers of the table."""
+    runs = place / "run0", place / "run1"
+    assert run(evaluate, *runs, "--views", 10, "--json", "--report", tmp_path / "report") == 0
+    told = capsys.readouterr()
+    (line,) = told.out.splitlines()
+    found = json.loads(line)
+    assert (found["split"], found["views"], found["left_out"]) == ("val", 10, 0)
+    assert [each["run"] for each in found["results"]] == [*map(str, runs), "average of 2"]
+    assert "holds table.txt" in told.err
+    table = (tmp_path / "report" / "table.txt").read_text()
+    for each in found["results"]:
+        assert f"top-1 error {each['top1_error']:6.2f} % (" in table
+        assert f"top-5 error {each['top5_error']:6.2f} % (" in table and f"of {each['pictures']:,})" in table
+
+
 def test_the_report(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(evaluate, place / "run0", "--report", tmp_path / "out") == 0
     assert (tmp_path / "out" / "table.txt").read_text() in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,27 @@ def test_predict_names_labels_and_neighbours(place: Path, tmp_path: Path, capsys
         assert picture.width == pytest.approx(120 * (6 + 1.7 * 6), abs=2)
         right = np.asarray(picture.convert("RGB"))[:, picture.width // 2 :]
     assert (right.min(axis=2) < 250).mean() > 0.2  # they are drawn: it is not white
+
+
+def test_answers_for_programs(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of JSON for each picture that can be read, nothing else on stdout; the numbers of the text."""
+    images = [place / "pictures" / "train" / "n3" / f"{number}.png" for number in (2, 1)]
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    flags = ("--nearest", place / "store", "--figure", tmp_path / "figure.png")
+    assert run(predict, place / "run0", *images, tmp_path / "broken.png", "--json", *flags) == 2
+    told = capsys.readouterr()
+    answers = [json.loads(line) for line in told.out.splitlines()]
+    assert [answer["image"] for answer in answers] == [str(image) for image in images]
+    assert "broken.png cannot be read" in told.err and "figure.png" in told.err
+    assert run(predict, place / "run0", *images, *flags) == 0
+    text = capsys.readouterr().out
+    for answer in answers:
+        assert len(answer["labels"]) == 5 and len(answer["nearest"]) == 6
+        for label in answer["labels"]:
+            assert f"{100 * label['probability']:6.2f} %  {label['words']}\n" in text
+            assert label["id"] in label["words"]
+        for near in answer["nearest"]:
+            assert f"{near['distance']:8.2f}  {near['name']}  ({near['words']})\n" in text
 
 
 def test_a_gray_network_sees_colour_files(tmp_path: Path) -> None:

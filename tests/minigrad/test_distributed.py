@@ -192,6 +192,31 @@ class Pretended(World):
         self.size = size
 
 
+class Watched(Pretended):
+    """It notes the lengths of what it is given to send, and sends nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.lengths: list[int] = []
+
+    def sum_slices(self, own: Any, blocks: Any, length: int, dtype: Any) -> np.ndarray:
+        self.lengths.append(length)
+        return np.zeros(length, dtype)
+
+
+def test_after_the_first_batch_gradients_leave_in_the_order_in_which_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order of the parameters: of two, the first has its gradient first."""
+    monkeypatch.setattr(distributed, "BUCKET", 1)
+    late, early = mg.ones(3, requires_grad=True), mg.ones(2, requires_grad=True)
+    seen = Watched()
+    gradients = GradientSum([early, late], 2, seen)
+    for _ in range(3):
+        for _ in gradients.parts(2):
+            gradients.backward((early * (late * 2).sum()).sum())
+        gradients.finish()
+    assert seen.lengths == [3, 2, 2, 3, 2, 3]
+
+
 def test_more_processes_than_shards_complain() -> None:
     with complains("3 shards", "here are 4", error=ValueError):
         GradientSum([mg.ones(2, requires_grad=True)], 3, Pretended(4))

@@ -9,8 +9,9 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
-from minigrad.backends.cpu.memory import new, stored, view
+from minigrad.backends.cpu.memory import new, stored
 from minigrad.backends.cpu.runtime.jit import jitted
+from minigrad.backends.layout import view
 from minigrad.backends.threads import parallel, spans
 
 PARTS = 16

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.arrays import DeviceArray
-from minigrad.backends.cpu.memory import new, stored, view, wrap
+from minigrad.backends.cpu.memory import new, stored, wrap
 from minigrad.backends.labels import check_labels
+from minigrad.backends.layout import view
 
 
 def cross_entropy(logits: DeviceArray, targets: DeviceArray) -> tuple[DeviceArray, DeviceArray]:

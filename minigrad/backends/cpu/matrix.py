@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.arrays import DeviceArray
-from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored, view
+from minigrad.backends.cpu.memory import allocate, new, reorder, rows, stored
 from minigrad.backends.cpu.runtime.gemm import DOTS, PANEL, ROWS, dots, product
 from minigrad.backends.cpu.runtime.jit import inner, jitted
 from minigrad.backends.cpu.runtime.simd import FUSED, LANES, address, transpose_block
+from minigrad.backends.layout import view
 from minigrad.backends.threads import parallel, scratch, spans
 
 WORTH_THREADS = 1 << 18  # multiply-adds

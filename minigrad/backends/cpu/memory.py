@@ -77,11 +77,6 @@ def wrap(array: np.ndarray, device: Device) -> DeviceArray:
     return DeviceArray(array, array.shape, array.dtype, device)
 
 
-def view(x: DeviceArray) -> np.ndarray:
-    """x as its users see it: an ndarray of its logical shape, strided if it is stored in CHWN order."""
-    return x.data.transpose(x.ndim - 1, *range(x.ndim - 1)) if x.chwn else x.data
-
-
 def rows(x: DeviceArray) -> np.ndarray:
     """The storage as a matrix whose last axis is the batch (CHWN) or everything but axis 0 (C order)."""
     width = prod(x.shape[1:])

@@ -9,7 +9,8 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
-from minigrad.backends.cpu.memory import new, stored, view, wrap
+from minigrad.backends.cpu.memory import new, stored, wrap
+from minigrad.backends.layout import view
 from minigrad.backends.threads import parallel, spans
 
 MANY = 1 << 15  # elements: so many are summed by rows, in parallel

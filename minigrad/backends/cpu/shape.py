@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.arrays import DeviceArray
 from minigrad.backends import layout
-from minigrad.backends.cpu.memory import copy, new, stored, view, wrap
+from minigrad.backends.cpu.memory import copy, new, stored, wrap
 
 
 def reshape(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
@@ -22,7 +22,7 @@ def transpose(x: DeviceArray, dim0: int, dim1: int) -> DeviceArray:
 
 
 def getitem(x: DeviceArray, index: tuple[int | slice, ...]) -> DeviceArray:
-    part = view(x)[index]
+    part = layout.view(x)[index]
     if layout.order_of_part(x, index, part.shape):
         data = np.moveaxis(part, 0, -1)
         if not data.flags.c_contiguous:  # a slice of the channels is contiguous as it stands
@@ -34,7 +34,7 @@ def getitem(x: DeviceArray, index: tuple[int | slice, ...]) -> DeviceArray:
 def getitem_grad(dy: DeviceArray, index: tuple[int | slice, ...], shape: tuple[int, ...]) -> DeviceArray:
     dx = new(shape, dy.dtype, dy.device, layout.order_as(shape, dy))
     dx.data.fill(0)
-    view(dx)[index] = view(dy)
+    layout.view(dx)[index] = layout.view(dy)
     return dx
 
 
@@ -52,5 +52,5 @@ def cat(arrays: Sequence[DeviceArray], dim: int) -> DeviceArray:
 
 def broadcast_to(x: DeviceArray, shape: tuple[int, ...]) -> DeviceArray:
     z = new(shape, x.dtype, x.device, layout.order_as(shape, x))
-    view(z)[...] = view(x)
+    layout.view(z)[...] = layout.view(x)
     return z

@@ -48,7 +48,16 @@ from minigrad.backends.cuda.locally_connected import (
 )
 from minigrad.backends.cuda.loss import cross_entropy, cross_entropy_grad
 from minigrad.backends.cuda.matrix import linear, linear_grad_input, linear_grad_weight, matmul
-from minigrad.backends.cuda.memory import cast, copy_to, devices, from_host, full, reorder, to_host
+from minigrad.backends.cuda.memory import (
+    cast,
+    copy_to,
+    cuda_array_interface,
+    devices,
+    from_host,
+    full,
+    reorder,
+    to_host,
+)
 from minigrad.backends.cuda.normalisation import (
     local_response_norm,
     local_response_norm_grad,

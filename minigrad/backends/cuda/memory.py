@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import cuda
 from numpy.typing import DTypeLike
@@ -112,6 +114,17 @@ def on_host(x: DeviceArray) -> np.ndarray:
 
 def to_host(x: DeviceArray) -> np.ndarray:
     return driver.copy_to_host(stored(x, False))
+
+
+def cuda_array_interface(x: DeviceArray) -> dict[str, Any]:
+    """What other libraries take x by, to be read only: version 3, without a stream, as all work on it is done."""
+    driver.synchronise(x.device)
+    stored: ArrayView = x.data
+    shape, strides = stored.shape, stored.strides
+    if x.chwn:
+        shape, strides = x.shape, (strides[-1], *strides[:-1])
+    data = stored.address, True
+    return {"version": 3, "shape": shape, "strides": strides, "typestr": x.dtype.str, "data": data, "stream": None}
 
 
 def copy_to(x: DeviceArray, device: Device) -> DeviceArray:
