@@ -367,7 +367,7 @@ class GradientSum:
     def __init__(self, parameters: Iterable[Tensor], shards: int = 0, processes: World | None = None) -> None:
         self.world = world() if processes is None else processes
         self.shards = check_count("GradientSum", "shards", shards or self.world.size, 1)
-        self.parameters = list(parameters)
+        self.parameters = list({id(parameter): parameter for parameter in parameters}.values())  # each once
         if self.shards < self.world.size:
             raise ValueError(
                 f"a batch of {self.shards} shards is computed by as many processes at most; here are {self.world.size}"

@@ -134,6 +134,12 @@ def test_a_weight_that_two_operations_share_is_sent_when_both_are_done() -> None
     np.testing.assert_array_equal(v.grad.numpy(), 4 * w.numpy())
 
 
+def test_a_parameter_that_is_given_twice_counts_once() -> None:
+    w = mg.ones(2, requires_grad=True)
+    one_part(GradientSum([w, w], 1, World()), (w * 3).sum())
+    assert w.grad.tolist() == [3, 3]
+
+
 def one_part(gradients: GradientSum, loss: mg.Tensor) -> None:
     for _ in gradients.parts(3):
         gradients.backward(loss)
