@@ -10,11 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+from checks import complains
 from PIL import Image
 from ranks import mpi, start, together
 from training_runs import assert_same_run, cifar, log, run, state_of
 
+from alexnet.data import DataError, Sampler
 from alexnet.run.folder import RunFolder
+from alexnet.run.journal import Journal
+from alexnet.run.progress import Progress
 
 pytestmark = mpi
 
@@ -163,16 +167,14 @@ def test_a_validation_that_diverges_in_another_process_is_told_by_rank_0(picture
     assert log(Path("run"))[-1]["diverged"]
 
 
-def test_too_many_pictures_that_no_process_can_read_are_an_error(pictures: Path) -> None:
-    """Each process finds fewer than are too many, one of them in the validation and one in the training."""
-    for number in range(100, 340):
-        Image.new("RGB", (40, 50), (number % 200,) * 3).save(pictures / "val" / "dark" / f"{number}.png")
-    for name in ("100", "339"):
-        (pictures / "val" / "dark" / f"{name}.png").write_bytes(b"no picture")
-    for number in range(100, 102):
-        (pictures / "val" / "bright" / f"{number}.png").write_bytes(b"no picture")
-    status, _, err = shared(2, *SMALL, "--data", pictures, *DROPPED, "--out", "run")
-    assert status == 2 and len(err.splitlines()) == 1 and "could not be read, more than 1 %" in err, err
+def test_pictures_that_several_processes_could_not_read_are_too_many_together(tmp_path: Path) -> None:
+    journal = Journal(RunFolder(tmp_path), "a run", Sampler((1000,)), Progress())
+    unread = [
+        {"split": "validation", "image": f"{number}.png", "reason": f"{number}.png is empty"} for number in (3, 4)
+    ]
+    journal.take_over(unread[:1], 100)
+    with complains("2 of 100 pictures could not be read", "4 is empty", error=DataError):
+        journal.take_over(unread[1:], 100)
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
