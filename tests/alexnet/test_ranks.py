@@ -173,7 +173,7 @@ def test_pictures_that_several_processes_could_not_read_are_too_many_together(tm
         {"split": "validation", "image": f"{number}.png", "reason": f"{number}.png is empty"} for number in (3, 4)
     ]
     journal.take_over(unread[:1], 100)
-    with complains("2 of 100 pictures could not be read", "4 is empty", error=DataError):
+    with complains("2 of 100 pictures could not be read", "4.png is empty", error=DataError):
         journal.take_over(unread[1:], 100)
 
 
