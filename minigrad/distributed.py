@@ -132,16 +132,18 @@ class World:
         self.wait(requests, what, PATIENCE)
         return [bytes(each) for each in found]
 
-    def broadcast(self, content: bytes = b"", what: str = "what it has", root: int = 0) -> bytes:
-        """The bytes that one rank gives; what others give is ignored. They wait for as long as it takes."""
+    def broadcast(
+        self, content: bytes = b"", what: str = "what it has", root: int = 0, patience: float = np.inf
+    ) -> bytes:
+        """The bytes that one rank gives; what others give is ignored. They wait for so many seconds at most."""
         if self._mpi is None:
             return content
         length = np.array([len(content)], np.int64)
-        self.wait([(self._talk.Ibcast(length, root), root)], what)
+        self.wait([(self._talk.Ibcast(length, root), root)], what, patience)
         received = np.empty(int(length[0]), np.uint8)
         if self.rank == root:
             received[:] = np.frombuffer(content, np.uint8)
-        self.wait([(self._talk.Ibcast(received, root), root)], what)
+        self.wait([(self._talk.Ibcast(received, root), root)], what, patience)
         return received.tobytes()
 
     def broadcast_arrays(self, arrays: Mapping[str, npt.ArrayLike], what: str = "what it has") -> dict[str, np.ndarray]:
@@ -543,7 +545,8 @@ class GradientSum:
             return
         places = {id(parameter): place for place, parameter in enumerate(self.parameters)}
         found = [places[id(self._learning[number])] for number in self._arrived_so_far]
-        content = self.world.broadcast(np.array(found, np.int64).tobytes(), "the order of its gradients")
+        numbers = np.array(found, np.int64).tobytes()
+        content = self.world.broadcast(numbers, "the order of its gradients", patience=PATIENCE)
         came = np.frombuffer(content, np.int64).tolist()
         self._order = [*came, *(place for place in self._order if place not in came)]
         self._arrived_so_far = None
