@@ -4,8 +4,9 @@ Started by mpiexec, it measures the paper's net: a step of all processes togethe
 share of it they wait for one another's gradients; the exchange alone beside MPI's own all-reduce of as many bytes; and,
 with --against torch, the same step of PyTorch's DistributedDataParallel (gloo) on the same processes.
 
-Without mpiexec, it measures a step of one process with as many threads as there are cores, at several batches, and
-predicts from that what 2 to 1,024 machines like this one would do on networks of 10, 100 and 400 Gb/s. The model:
+Without mpiexec, it measures a step of one process with as many threads as there are cores, at several batches, with
+gradients packed as for others that are not there, and predicts from that what 2 to 1,024 machines like this one would
+do on networks of 10, 100 and 400 Gb/s. The model:
 
     step      a + b n for n pictures in a process, through the steps measured
     exchange  2 (R - 1) / R bytes of the gradients each way over the bandwidth, 2 (R - 1) messages a bucket at the
@@ -90,6 +91,20 @@ class Step:
         self.optimizer.step()
 
 
+class Alone(World):
+    """One of two processes, of which the other is not there: all is done but the exchange."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 2
+
+    def sum_slices(
+        self, own: Sequence[np.ndarray], blocks: Sequence[Sequence[tuple[int, int]]], length: int, dtype: np.dtype[Any]
+    ) -> np.ndarray:
+        """What this process has."""
+        return own[0]
+
+
 def torch_step(batch: int, processes: World) -> Callable[[], object]:
     """PyTorch's step of the same net, with DistributedDataParallel."""
     torch = importlib.import_module("torch")
@@ -116,7 +131,7 @@ def median(values: Sequence[float]) -> str:
 
 def measure(processes: World, batch: int, turns: int, against: bool) -> None:
     """Measure and print, as a table in Markdown."""
-    mg.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes.neighbours))
+    mg.set_num_threads(processes.cores)
     step, waits = Step("paper", batch, processes), []
 
     def and_waited() -> None:
@@ -194,22 +209,23 @@ class Model:
 
 def predict(turns: int, ranks: Sequence[int], networks: Sequence[tuple[float, float]], batch: int) -> None:
     """Measure steps of one process, and print what more would do."""
-    seconds = [statistics.median(timed(Step("paper", batch, World()), turns)) for batch in BATCHES]
+    seconds = [statistics.median(timed(Step("paper", 2 * batch, Alone()), turns)) for batch in BATCHES]
     ones = np.ones(1 << 24, np.float32)
     adding = ones.nbytes / statistics.median(timed(lambda: np.add(ones, ones, out=ones), 5))
     weights = sum(parameter.numel() for parameter in minigrad_model("paper").parameters())
     model = Model(BATCHES, seconds, weights, adding)
     measured = ", ".join(f"{1000 * each:,.0f} ms at {batch}" for batch, each in zip(BATCHES, seconds, strict=True))
-    print(f"one process of {mg.get_num_threads()} threads: {measured}; it adds up {adding / 1e9:.1f} GB/s\n")
+    alone = statistics.median(timed(Step("paper", batch, World()), turns))
+    print(f"one process of {mg.get_num_threads()} threads: {measured}; it adds up {adding / 1e9:.1f} GB/s")
+    print(f"with no others, whose gradients need not be written: {1000 * alone:,.0f} ms at {batch}\n")
     print("| Gb/s | processes | batch | a step | images/s | of the ideal | one batch of 128 shared out | as in 2014 |")
     print("|---|---|---|---|---|---|---|---|")
-    alone = model.compute(batch) / batch
     for gigabits, microseconds in networks:
         for count in ranks:
             step = model.step(count, batch, gigabits, microseconds)
-            strong = model.compute(batch) / model.step(count, batch / count, gigabits, microseconds)
+            strong = alone / model.step(count, batch / count, gigabits, microseconds)
             other = model.step_of_2014(count, batch, gigabits, microseconds)
-            speed, efficiency = batch * count / step, 100 * alone * batch / step
+            speed, efficiency = batch * count / step, 100 * alone / step
             print(
                 f"| {gigabits:g} | {count:,} | {batch * count:,} | {1000 * step:,.0f} ms | {speed:,.0f} | "
                 f"{efficiency:.0f} % | {strong:.1f} x | {1000 * other:,.0f} ms |"

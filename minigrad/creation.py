@@ -85,7 +85,7 @@ def from_dlpack(ext_tensor: Any, *, device: Place | None = None, copy: bool | No
     checked_dtype(values.dtype)
     if copy is not False:
         return Tensor(where.backend.from_host(values, where))
-    shared = adopted(values, where) if where.type != "cuda" else None
+    shared = adopted(values, where)
     if shared is None:
         raise ValueError(
             f"from_dlpack shares memory with cpu and reference alone, and where it lies in order; {where} needs a copy "

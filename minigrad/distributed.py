@@ -51,6 +51,7 @@ from minigrad.arguments import check_count
 from minigrad.arrays import Device, DeviceArray, quiet
 from minigrad.autograd import Function, walk
 from minigrad.backends.cpu.memory import allocate
+from minigrad.backends.layout import adopted, on_host, view
 from minigrad.random import default_generator
 from minigrad.tensors import Tensor
 
@@ -500,7 +501,8 @@ class GradientSum:
         result, start = _buffer(length, dtype), 0
         for number in numbers:
             array = self._held[number][place].value
-            result[start : start + array.size] = array.device.backend.to_host(array).reshape(-1)
+            target = result[start : start + array.size].reshape(array.shape)
+            np.copyto(target, view(array) if on_host(array) else array.device.backend.to_host(array))
             start += array.size
         return result
 
@@ -533,7 +535,7 @@ class GradientSum:
                 piece = total[start : start + parameter.numel()].reshape(parameter.shape)
                 start += piece.size
                 backend = parameter.device.backend
-                array = backend.from_host(piece, parameter.device)
+                array = adopted(piece, parameter.device) or backend.from_host(piece, parameter.device)
                 parameter.grad = Tensor(backend.reorder(array, parameter.array.chwn))
         if self._shards < self.world.size:  # where nothing was computed, nothing was drawn
             seed, drawn = default_generator.state()

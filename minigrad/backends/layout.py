@@ -16,6 +16,7 @@ from minigrad.arrays import Device, DeviceArray
 __all__ = [
     "adopted",
     "cat_layout",
+    "on_host",
     "one_order",
     "order_as",
     "order_of_part",
@@ -41,6 +42,11 @@ def storage_axis(axis: int, x: DeviceArray) -> int:
     return (axis - 1) % x.ndim if x.chwn else axis
 
 
+def on_host(x: DeviceArray) -> bool:
+    """Whether the storage of x is an ndarray."""
+    return isinstance(x.data, np.ndarray)
+
+
 def view(x: DeviceArray) -> np.ndarray:
     """x, whose storage is an ndarray, as its users see it: of its logical shape, strided if it is in CHWN order."""
     array: np.ndarray = x.data
@@ -48,7 +54,9 @@ def view(x: DeviceArray) -> np.ndarray:
 
 
 def adopted(array: np.ndarray, device: Device) -> DeviceArray | None:
-    """An array on the memory of an ndarray, where that lies in one of the two orders; else None."""
+    """An array on the memory of an ndarray, where that is the device's and lies in an order of its own; else None."""
+    if device.type == "cuda":
+        return None
     if array.flags.c_contiguous:
         return DeviceArray(array, array.shape, array.dtype, device)
     stored = array.transpose(*range(1, array.ndim), 0)
