@@ -123,10 +123,10 @@ class Trial:
         return had >= min(epochs, self.recipe.epochs) or self.diverged or self.crossing() < math.inf
 
     def seconds(self) -> float:
-        """How long it was trained, without validations."""
+        """How long it was trained, without validations, and without epochs that were stopped right before theirs."""
         settings = self.folder.read_settings() if self.folder.settings.exists() else {}
         sampler = self.recipe.sampler(tuple(settings.get("data_batches", (0,))))
-        lines = [line for line in self.lines() if "event" not in line]
+        lines = [line for line in self.lines() if "event" not in line and line["images_per_second"]]
         return sum(sampler.count(line["epoch"]) / line["images_per_second"] for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -211,6 +212,18 @@ def test_a_search_ends_with_seeds_at_the_best_rate(pictures: Path, capsys: pytes
         f"arm-rate-{best.rate:g}-seed-1",
     }
     assert all(each.seconds() > 0 for each in runs.seeded(arm))
+
+
+def test_an_epoch_that_was_stopped_before_its_validation_has_no_time(pictures: Path) -> None:
+    """All its steps were made before the run went on."""
+    arm = Arm("arm", "cifar10-80sec", (("batch_size", 5), ("epochs", 2)))
+    runs = Runs(experiment([arm]), Path("out"), str(pictures), 1)
+    assert train(runs, never)
+    (trial,) = runs.seeded(arm)
+    whole = trial.seconds()
+    first, second = (json.loads(line) for line in trial.folder.log.read_text().splitlines())
+    trial.folder.log.write_text(f"{json.dumps({**first, 'images_per_second': 0.0})}\n{json.dumps(second)}\n")
+    assert 0 < trial.seconds() < whole
 
 
 def test_the_run_of_another_recipe_is_not_taken_for_a_trial(pictures: Path) -> None:
