@@ -59,6 +59,7 @@ def test_a_run_is_cut_into_as_many_shards_as_processes_begin_it(pictures: Path) 
     assert status == 2 and err.count("2 shards") == 1 and "--set shards=3" in err
 
 
+@pytest.mark.slow
 def test_pictures_that_only_another_process_reads_are_logged(pictures: Path) -> None:
     (pictures / "train" / "dark" / "7.png").write_bytes(b"no picture")
     (pictures / "val" / "dark" / "2.png").write_bytes(b"no picture")
@@ -177,7 +178,7 @@ def test_pictures_that_several_processes_could_not_read_are_too_many_together(tm
         journal.take_over(unread[1:], 100)
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_signals_stop_all_at_the_same_step(signal_number: int, pictures: Path) -> None:
     assert cifar(pictures, "--set", "shards=3", "--epochs", 9, "--out", "one") == 0
     flags = (*SMALL, "--data", pictures, "--set", "shards=3", "--epochs", 9, "--out", "run")

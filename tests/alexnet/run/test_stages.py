@@ -124,6 +124,7 @@ def test_the_time_left_is_that_of_all_stages(cifar_folder: Path, capsys: pytest.
     assert "about 2:12:00 left" in out or "about 2:11:5" in out
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_any_stage_goes_on_to_the_same_bits(cifar_folder: Path) -> None:
     assert staged(cifar_folder, "--epochs", 4, "--out", "whole") == 0
     for stops in ((3,), (17,), (8, 8, 9), (2, 15, 4)):
