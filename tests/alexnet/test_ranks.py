@@ -212,11 +212,11 @@ def ranks_of(process_number: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
 def test_kills_of_any_process_lose_nothing(pictures: Path) -> None:
-    """Twenty of them, at random, each gone on with by another number of processes."""
+    """Eight of them, at random, each gone on with by another number of processes."""
     assert cifar(pictures, "--set", "shards=4", "--epochs", 100, "--out", "one") == 0
     chance = random.Random(0)
     flags = (*SMALL, "--data", pictures, "--set", "shards=4", "--epochs", 100, "--out", "run", "--resume-or-start")
-    for kill in range(20):
+    for kill in range(8):
         process = start(1 + kill % 4, *TRAIN, *flags, "--checkpoint-minutes", 1e-9)
         assert process.stdout is not None
         while process.stdout.readline() and not ranks_of(process.pid):
