@@ -20,6 +20,7 @@ PROGRAMS = {
     "local.py --batch 8 --turns 1": "| 13pct local3 | gradient of the weight |",
     "memory.py --steps 120 -- --batch-size 8": "step 101: ",
     "emulator.py": "of the product's rate",
+    "scaling.py --turns 1 --ranks 8 --batch 8": "| 100 | 8 | 64 | ",
 }
 
 
