@@ -145,7 +145,8 @@ class Elements:
             copy: whether it wants a copy; None for one.
 
         Raises:
-            BufferError: they are on a CUDA device, which `__cuda_array_interface__` is for, or are wanted on one.
+            BufferError: they are on a CUDA device, which `__cuda_array_interface__` is for, or are wanted on one; or no
+                copy is wanted by what cannot be told that nobody may write, as it cannot through NumPy before 2.1.
         """
         if self.device.type == "cuda" or dl_device not in (None, HOST):
             raise BufferError(
