@@ -22,8 +22,9 @@ all of them: the sum has the same bits. Dropout draws for each shard the rows th
 
 What travels: in a batch of R processes, each sends every other its gradients of that one's share of the weights and
 gets its own (reduce-scatter), adds them up, and sends the sums round (all-gather): 2 (R - 1) / R times the bytes of the
-gradients, each way. They go in buckets, those of the last layers first, while the backward pass is still on its way to
-the first.
+gradients, each way. A process whose shards do not add up to one node of the tree sends the nodes that it has, so that
+numbers of processes and shards that are powers of two send least. Gradients go in buckets, those of the last layers
+first, while the backward pass is still on its way to the first.
 
 The processes talk by MPI, through mpi4py (`pip install "minigrad[mpi]"`, or mpi4py built for a cluster's own MPI),
 which is imported where mpiexec, or a cluster's like of it, has started this process.

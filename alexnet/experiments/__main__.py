@@ -84,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     start = time.monotonic()
     check_address_space()
-    if world().size > 1:
+    processes = world()
+    if processes.rank:
+        return 2  # rank 0 says why
+    if processes.size > 1:
         raise RunError("experiments train one run after the other in one process; start them without mpiexec")
     runs, stop = _runs(args, args.name), Stop()
     if runs.experiment.brings_no_data and not runs.source:

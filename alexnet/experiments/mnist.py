@@ -4,10 +4,9 @@ Ciresan, Meier and Schmidhuber (2012) average columns that are trained on digits
 has a column for each of their seven, and the columns of one width differ in their seed: with two, there are 2^7
 committees. All columns have the epochs of the recipe, and count as they are after the last.
 
-Activation and rate were chosen by the last 5,000 training digits, held out for that, with one seed. After six epochs,
-in which the rate fell to a hundredth, ReLUs had 1.1 % of these wrong at a rate of 0.02 and 1.0 % at 0.05, and did not
-learn at 0.1; LeCun's tanh, which the columns of 2012 had, was at 1.7 % at 0.02. The rate is now between the two, away
-from where nothing is learned, and distortions are as in the literature.
+The columns have ReLUs where those of 2012 had tanh, and 100 epochs of minibatches where those had some 800 of single
+digits. Activation and rate were chosen without a look at the test digits, by training digits held out; rotation,
+scaling and elastic distortion are as in the literature, and a shift of one pixel is added.
 
 The record is an error on these 10,000 digits, so that what varies is the columns: of their spread the verdict is made.
 What other digits would say is another interval, which stands beside it.

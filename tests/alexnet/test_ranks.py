@@ -77,15 +77,18 @@ def test_pictures_that_only_another_process_reads_are_logged(pictures: Path) -> 
     assert one == other and len(one) == len(rejected[1]) == 2
 
 
+def broken_in_rank_1(broken: str) -> str:
+    """The command, with a function `broken` that takes the place of augmentation in rank 1."""
+    return (
+        "import sys; from alexnet import train; from alexnet.data import loader\n"
+        f"from minigrad.distributed import world\n{broken}\n"
+        "if world().rank == 1: loader.augment = broken\nsys.exit(train.main())"
+    )
+
+
 def test_an_error_of_one_process_ends_all_with_its_sentence(pictures: Path) -> None:
     begin = time.monotonic()
-    program = (
-        "import sys; from alexnet import train; from alexnet.data import loader\n"
-        "from minigrad.distributed import world\n"
-        "def broken(*given):\n    raise ValueError('the disk of rank 1 is on fire')\n"
-        "if world().rank == 1: loader.augment = broken\n"
-        "sys.exit(train.main())"
-    )
+    program = broken_in_rank_1("def broken(*given):\n    raise ValueError('the disk of rank 1 is on fire')")
     status, _, err = together(2, "-c", program, *SMALL, "--data", pictures, *DROPPED, "--out", "run")
     assert status == 2
     assert err.count("error: the disk of rank 1 is on fire") == 1 and "Traceback" not in err
@@ -97,13 +100,9 @@ def test_an_error_of_one_process_ends_all_with_its_sentence(pictures: Path) -> N
 
 def test_numbers_that_are_not_finite_in_one_shard_are_one_sentence(pictures: Path) -> None:
     """Found by rank 1, told and logged by rank 0."""
-    program = (
-        "import sys; from alexnet import train; from alexnet.data import loader\n"
-        "from minigrad.distributed import world\n"
-        "right = loader.augment\n"
-        "def broken(*given):\n    images = right(*given)\n    images[:] = float('nan')\n    return images\n"
-        "if world().rank == 1: loader.augment = broken\n"
-        "sys.exit(train.main())"
+    program = broken_in_rank_1(
+        "right = loader.augment\ndef broken(*given):\n    images = right(*given)\n    images[:] = float('nan')\n"
+        "    return images"
     )
     status, _, err = together(2, "-c", program, *SMALL, "--data", pictures, *DROPPED, "--out", "run")
     assert status == 2
